@@ -1,0 +1,140 @@
+// The one file that touches the disk. Everything else receives a Disk, so that a test can fail a call, forget what was
+// not synced, or keep all files in memory. (LevelDB does its own input and output; see keyed/key-value-store.ts.)
+//
+// Nothing here is durable by itself: a file's bytes are after sync(), or after each write when it was opened with
+// 'write-through'; a name (created, renamed, removed) is after syncDirectory() of its folder.
+
+import { constants } from 'node:fs'
+import * as fs from 'node:fs/promises'
+
+/**
+ * - `read`: the file must exist.
+ * - `write`: for reading and writing, created when missing.
+ * - `write-through`: as `write`, and every write is durable when it resolves (O_DSYNC).
+ */
+export type OpenMode = 'read' | 'write' | 'write-through'
+
+export interface DiskFile {
+  /** Fills `into` from `position`; answers how many bytes there were, fewer only at the end of the file. */
+  read(into: Uint8Array, position: number): Promise<number>
+  /** Writes all of `bytes` at `position`, whatever lies there. */
+  write(bytes: Uint8Array, position: number): Promise<void>
+  /** Resolves when everything written so far, and the size, survive a power cut. */
+  sync(): Promise<void>
+  truncate(size: number): Promise<void>
+  size(): Promise<number>
+  close(): Promise<void>
+}
+
+export interface Disk {
+  open(path: string, mode: OpenMode): Promise<DiskFile>
+  /** Names in a folder, unordered; none when the folder does not exist. */
+  list(directory: string): Promise<string[]>
+  /** Size of a file in bytes; undefined when there is none. */
+  size(path: string): Promise<number | undefined>
+  makeDirectory(path: string): Promise<void>
+  rename(from: string, to: string): Promise<void>
+  /** Removes a file; it need not exist. */
+  remove(path: string): Promise<void>
+  /** Removes a folder and all in it; it need not exist. */
+  removeTree(directory: string): Promise<void>
+  /** Makes names created, renamed or removed in this folder survive a power cut. */
+  syncDirectory(directory: string): Promise<void>
+}
+
+const FLAGS: Record<OpenMode, number> = {
+  read: constants.O_RDONLY,
+  write: constants.O_RDWR | constants.O_CREAT,
+  'write-through': constants.O_RDWR | constants.O_CREAT | (constants.O_DSYNC ?? constants.O_SYNC),
+}
+
+/** The machine's own file system. */
+export class SystemDisk implements Disk {
+  async open(path: string, mode: OpenMode): Promise<DiskFile> {
+    return new SystemFile(await fs.open(path, FLAGS[mode], 0o640))
+  }
+
+  async list(directory: string): Promise<string[]> {
+    return (await unlessMissing(fs.readdir(directory))) ?? []
+  }
+
+  async size(path: string): Promise<number | undefined> {
+    return (await unlessMissing(fs.stat(path)))?.size
+  }
+
+  async makeDirectory(path: string): Promise<void> {
+    await fs.mkdir(path, { recursive: true, mode: 0o750 })
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    await fs.rename(from, to)
+  }
+
+  async remove(path: string): Promise<void> {
+    await unlessMissing(fs.unlink(path))
+  }
+
+  async removeTree(directory: string): Promise<void> {
+    await fs.rm(directory, { recursive: true, force: true })
+  }
+
+  async syncDirectory(directory: string): Promise<void> {
+    const handle = await fs.open(directory, constants.O_RDONLY)
+    try {
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+  }
+}
+
+class SystemFile implements DiskFile {
+  readonly #handle: fs.FileHandle
+
+  constructor(handle: fs.FileHandle) {
+    this.#handle = handle
+  }
+
+  async read(into: Uint8Array, position: number): Promise<number> {
+    let filled = 0
+    while (filled < into.length) {
+      const { bytesRead } = await this.#handle.read(into, filled, into.length - filled, position + filled)
+      if (bytesRead === 0) break
+      filled += bytesRead
+    }
+    return filled
+  }
+
+  async write(bytes: Uint8Array, position: number): Promise<void> {
+    let written = 0
+    while (written < bytes.length) {
+      const part = await this.#handle.write(bytes, written, bytes.length - written, position + written)
+      written += part.bytesWritten
+    }
+  }
+
+  async sync(): Promise<void> {
+    await this.#handle.datasync()
+  }
+
+  async truncate(size: number): Promise<void> {
+    await this.#handle.truncate(size)
+  }
+
+  async size(): Promise<number> {
+    return (await this.#handle.stat()).size
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close()
+  }
+}
+
+async function unlessMissing<T>(operation: Promise<T>): Promise<T | undefined> {
+  try {
+    return await operation
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
