@@ -1,0 +1,281 @@
+import { readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { messageId } from '../../timewheel/index.ts'
+import { WheelRig } from '../support/wheel.ts'
+
+/** Lets input and output go on until `condition` holds; the test's own time limit is the bound. */
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve))
+}
+
+async function rigFor(
+  t: { teardown(task: () => unknown): void },
+  options = {},
+  topics?: Record<string, number>,
+): Promise<WheelRig> {
+  const rig = new WheelRig(options)
+  await rig.start(topics)
+  t.teardown(() => rig.close())
+  return rig
+}
+
+t.test('a message is dispatched at its time and never before', async (t) => {
+  const rig = await rigFor(t)
+  const dueAtMs = rig.startMs + 2_000
+  const [place] = await rig.publish([{ dueAtMs, text: 'a' }])
+  await rig.clock.advance(1_999)
+  t.same(await rig.texts(), [])
+  t.same(await rig.wheel.lookUp('orders', place), { state: 'pending' })
+  await rig.clock.advance(1)
+  t.same(await rig.dispatched(), [{ text: 'a', id: messageId(place), atMs: dueAtMs }])
+  t.same(await rig.wheel.lookUp('orders', place), { state: 'dispatched', partition: 0, offset: 0 })
+  t.equal(rig.wheel.stats().pending, 0)
+})
+
+t.test('messages are dispatched in the order of their due times, then of their publishing', async (t) => {
+  const rig = await rigFor(t)
+  const at = (ms: number) => rig.startMs + ms
+  await rig.publish([
+    { dueAtMs: at(3_000), text: 'd' },
+    { dueAtMs: at(1_500), text: 'b' },
+    { dueAtMs: at(1_500), text: 'c' },
+    { dueAtMs: at(900), text: 'a' },
+  ])
+  for (let i = 0; i < 40; i++) await rig.clock.advance(100)
+  t.same(await rig.texts(), ['a', 'b', 'c', 'd'])
+})
+
+t.test('a late entry is dispatched at once, also behind the hand', async (t) => {
+  const rig = await rigFor(t)
+  await rig.publish([{ dueAtMs: rig.startMs + 1_000, text: 'first' }])
+  await rig.clock.advance(1_000)
+  const [late] = await rig.publish([{ dueAtMs: rig.startMs + 500, text: 'late' }])
+  await rig.rest(1)
+  t.same(await rig.texts(), ['first', 'late'])
+  t.match(await rig.wheel.lookUp('orders', late), { state: 'dispatched', offset: 1 })
+})
+
+t.test('a key goes where murmur2 says, no key goes round, a topic that is gone takes its messages along', async (t) => {
+  const rig = await rigFor(t, {}, { orders: 4, gone: 1 })
+  const dueAtMs = rig.startMs + 1_000
+  const keyed = Array.from({ length: 5 }, (_, i) => ({ dueAtMs, text: `k${i}`, key: 'customer-4' }))
+  const plain = Array.from({ length: 8 }, (_, i) => ({ dueAtMs, text: `p${i}` }))
+  await rig.publish([...keyed, ...plain, { dueAtMs, text: 'x', topic: 'gone' }])
+  await rig.engine.deleteTopic('gone')
+  await rig.clock.advance(1_500)
+  const texts = await Promise.all([0, 1, 2, 3].map((partition) => rig.texts('orders', partition)))
+  t.same(texts.map((partition) => partition.filter((text) => text.startsWith('k')).length).sort(), [0, 0, 0, 5])
+  t.same(
+    texts.map((partition) => partition.filter((text) => text.startsWith('p')).length),
+    [2, 2, 2, 2],
+  )
+  t.equal(rig.wheel.stats().discarded, 1)
+})
+
+t.test('a cancelled message is never dispatched, wherever it waits', async (t) => {
+  const rig = await rigFor(t, { slots: 10 })
+  const waits = { ready: 600, slot: 5_000, overflow: 60_000 }
+  for (const [where, ms] of Object.entries(waits)) {
+    const [place, kept] = await rig.publish([
+      { dueAtMs: rig.startMs + ms, text: `cancelled in ${where}` },
+      { dueAtMs: rig.startMs + ms, text: `kept in ${where}` },
+    ])
+    t.equal(await rig.wheel.cancel('orders', place), 'cancelled', where)
+    t.equal(await rig.wheel.cancel('orders', place), 'cancelled', `${where}, again`)
+    t.equal(await rig.wheel.cancel('other', kept), 'unknown', 'of another topic')
+    t.same(await rig.wheel.lookUp('orders', place), { state: 'cancelled' })
+  }
+  t.equal(rig.wheel.stats().pending, 3)
+  t.equal(rig.wheel.stats().cancelled, 3)
+  for (let i = 0; i < 70; i++) await rig.clock.advance(1_000)
+  t.same(await rig.texts(), ['kept in ready', 'kept in slot', 'kept in overflow'])
+  t.equal(rig.wheel.stats().pending, 0)
+})
+
+t.test('a cancel that comes too late says so, and an unknown message is unknown', async (t) => {
+  const rig = await rigFor(t)
+  const [place] = await rig.publish([{ dueAtMs: rig.startMs + 500, text: 'a' }])
+  await rig.clock.advance(500)
+  t.equal(await rig.wheel.cancel('orders', place), 'dispatched')
+  t.equal(await rig.wheel.cancel('orders', { dueAtMs: rig.startMs + 500, offset: 7 }), 'unknown')
+  t.equal(await rig.wheel.cancel('orders', { dueAtMs: rig.startMs + 501, offset: 0 }), 'unknown')
+})
+
+for (const moment of [
+  'before a checkpoint',
+  'after a checkpoint',
+  'with its slot files deleted',
+  'after another boot',
+]) {
+  t.test(`after a crash ${moment} nothing is missing and nothing is double`, async (t) => {
+    const rig = await rigFor(t, { slots: 10 })
+    const expected: string[] = []
+    const publishSome = async (from: number) => {
+      const messages = Array.from({ length: 60 }, (_, i) => ({
+        dueAtMs: rig.startMs + from + i * 700,
+        text: `m${from + i}`,
+      }))
+      expected.push(...messages.map(({ text }) => text))
+      return rig.publish(messages)
+    }
+    const [, cancelled] = await publishSome(4_000)
+    await rig.rest()
+    if (moment !== 'before a checkpoint') await Promise.all([rig.wheel.checkpoint(), rig.rest()])
+    await publishSome(4_300)
+    t.equal(await rig.wheel.cancel('orders', cancelled), 'cancelled')
+    await rig.clock.advance(9_000)
+    const pending = rig.wheel.stats().pending
+    await rig.crash()
+    if (moment === 'with its slot files deleted') rmSync(join(rig.directory, 'slots'), { recursive: true })
+    if (moment === 'after another boot') rig.clock.reboot()
+    await rig.start()
+    t.same(await rig.wheel.lookUp('orders', cancelled), { state: 'cancelled' })
+    for (let i = 0; i < 60; i++) await rig.clock.advance(1_000)
+    const texts = await rig.texts()
+    t.same(texts.toSorted(), expected.filter((text) => text !== 'm4001').toSorted())
+    t.ok(pending > 0)
+    t.equal(rig.wheel.stats().pending, 0)
+    t.same(rig.failures, [])
+  })
+}
+
+t.test('a crash while a dispatch is not yet durable dispatches it again, once', async (t) => {
+  const rig = await rigFor(t)
+  await rig.publish([
+    { dueAtMs: rig.startMs + 400, text: 'a' },
+    { dueAtMs: rig.startMs + 800, text: 'b' },
+  ])
+  await rig.clock.advance(400)
+  rig.engine.held = true
+  await rig.clock.advance(400)
+  t.same(await rig.texts(), ['a'])
+  rig.engine.crash()
+  rig.engine.held = false
+  await rig.start()
+  await rig.rest()
+  t.same(await rig.texts(), ['a', 'b'])
+})
+
+t.test('downtime: what is overdue is dispatched at the start, oldest first', async (t) => {
+  const rig = await rigFor(t, { slots: 10 })
+  const messages = Array.from({ length: 50 }, (_, i) => ({ dueAtMs: rig.startMs + 1_000 + i * 3_000, text: `m${i}` }))
+  await rig.publish(messages.toReversed())
+  await rig.rest()
+  await rig.crash()
+  rig.clock.suspend(3 * 24 * 3_600_000)
+  await rig.start()
+  for (let i = 0; i < 30; i++) await rig.rest()
+  t.same(
+    await rig.texts(),
+    messages.map(({ text }) => text),
+  )
+})
+
+t.test('memory stays inside its budget: entries are written to slot files, largest first', async (t) => {
+  const rig = await rigFor(t, { memoryBytes: 64 * 1024 })
+  const text = 'x'.repeat(1_000)
+  for (let i = 0; i < 20; i++) {
+    await rig.publish(
+      Array.from({ length: 20 }, (_, j) => ({ dueAtMs: rig.startMs + 10_000 + ((i * 20 + j) % 50) * 1_000, text })),
+    )
+    await until(() => rig.wheel.stats().memoryBytes <= 64 * 1024)
+  }
+  t.ok(rig.wheel.stats().slotFlushes > 10)
+  t.equal(rig.wheel.stats().pending, 400)
+  for (let i = 0; i < 70; i++) await rig.clock.advance(1_000)
+  await until(() => rig.wheel.stats().pending === 0)
+  t.equal((await rig.texts()).length, 400)
+})
+
+t.test('a hot second is read in pieces and dispatched in order', async (t) => {
+  const rig = await rigFor(t, { memoryBytes: 16 * 1024, readBytes: 8 * 1024 })
+  const messages = Array.from({ length: 500 }, (_, i) => ({
+    dueAtMs: rig.startMs + 20_000 + ((i * 37) % 1_000),
+    text: `${i}`,
+  }))
+  for (let i = 0; i < messages.length; i += 50) {
+    await rig.publish(messages.slice(i, i + 50))
+    await rig.rest(0)
+  }
+  const places = await rig.publish([{ dueAtMs: rig.startMs + 20_500, text: 'cancelled' }])
+  t.equal(await rig.wheel.cancel('orders', places[0]), 'cancelled')
+  for (let i = 0; i < 60; i++) await rig.rest(500)
+  const expected = messages.toSorted((a, b) => a.dueAtMs - b.dueAtMs).map(({ text }) => text)
+  t.same(await rig.texts(), expected)
+})
+
+t.test('a damaged slot file is derived again', async (t) => {
+  const rig = await rigFor(t)
+  await rig.publish(Array.from({ length: 10 }, (_, i) => ({ dueAtMs: rig.startMs + 30_000 + i, text: `${i}` })))
+  const [cancelled] = await rig.publish([{ dueAtMs: rig.startMs + 30_005, text: 'cancelled' }])
+  await rig.wheel.cancel('orders', cancelled)
+  await Promise.all([rig.wheel.checkpoint(), rig.rest()])
+  const [name] = readdirSync(join(rig.directory, 'slots'))
+  const file = await rig.disk.open(join(rig.directory, 'slots', name), 'write')
+  await file.write(Buffer.from([0xff]), 300)
+  await file.close()
+  for (let i = 0; i < 32; i++) await rig.clock.advance(1_000)
+  await rig.rest()
+  t.same(
+    (await rig.texts()).toSorted(),
+    Array.from({ length: 10 }, (_, i) => `${i}`),
+  )
+  t.equal(rig.wheel.stats().slotsDerived, 1)
+})
+
+t.test('past slot files are deleted, and __delay is kept as long as it is needed and no longer', async (t) => {
+  const rig = await rigFor(t, { slots: 100 })
+  await rig.publish(
+    Array.from({ length: 9_000 }, (_, i) => ({ dueAtMs: rig.startMs + 5_000 + (i % 3) * 1_000, text: `${i}` })),
+  )
+  await rig.rest()
+  await Promise.all([rig.wheel.checkpoint(), rig.rest()])
+  t.ok(readdirSync(join(rig.directory, 'slots')).length === 3)
+  t.equal(rig.engine.offsets('__delay', 0).logStartOffset, 0)
+  for (let i = 0; i < 10; i++) await rig.clock.advance(1_000)
+  await until(() => rig.wheel.stats().pending === 0)
+  await Promise.all([rig.wheel.checkpoint(), rig.rest()])
+  t.same(readdirSync(join(rig.directory, 'slots')), [])
+  t.equal(rig.engine.offsets('__delay', 0).logStartOffset, 9_000)
+  t.equal((await rig.texts()).length, 9_000)
+})
+
+t.test(
+  'an overflow store that lost rows is noticed: the service does not start as if nothing were pending',
+  async (t) => {
+    const rig = await rigFor(t, { slots: 10 })
+    await rig.publish([{ dueAtMs: rig.startMs + 100_000, text: 'far' }])
+    await Promise.all([rig.wheel.checkpoint(), rig.rest()])
+    await rig.crash()
+    const { MemoryStore } = await import('../support/memory-store.ts')
+    const kept = rig.overflow
+    rig.overflow = new MemoryStore()
+    await t.rejects(rig.start(), { code: 'OVERFLOW_LOST' })
+    rig.overflow = kept
+    await rig.start()
+    for (let i = 0; i < 110; i++) await rig.clock.advance(1_000)
+    t.same(await rig.texts(), ['far'])
+  },
+)
+
+t.test(
+  'a wall clock that steps back holds the hand; one that steps ahead is followed after the settle time',
+  async (t) => {
+    const rig = await rigFor(t)
+    await rig.publish([{ dueAtMs: rig.startMs + 10_000, text: 'a' }])
+    await rig.clock.advance(5_000)
+    rig.clock.stepWall(-3_600_000)
+    await rig.clock.advance(60_000)
+    t.same(await rig.texts(), [], 'held')
+    rig.clock.stepWall(3_600_000 - 60_000)
+    await rig.clock.advance(5_000)
+    t.same(await rig.texts(), ['a'])
+    await rig.publish([{ dueAtMs: rig.wheel.stats().handMs + 60_000, text: 'b' }])
+    rig.clock.stepWall(7_200_000)
+    await rig.clock.advance(29_000)
+    t.same(await rig.texts(), ['a'], 'not followed yet')
+    await rig.clock.advance(2_000)
+    t.same(await rig.texts(), ['a', 'b'])
+  },
+)

@@ -1,0 +1,7 @@
+// The only door into this folder.
+
+export type { Dispatched } from './dispatcher.ts'
+export type { DelayedRecord } from './entry.ts'
+export { HandClock } from './hand-clock.ts'
+export { ID_PLACEHOLDER, messageId, type Place, parseMessageId } from './place.ts'
+export { type DelayedState, Wheel, type WheelOptions } from './wheel.ts'

@@ -1,0 +1,174 @@
+// What is due beyond the wheel's reach, ordered by its place, in a key-value store; and which messages were cancelled, for
+// as long as that is remembered.
+//
+// Always true:
+//   1. A row is written once and stays until the mark has passed it, also when it was copied into a slot: together with
+//      `__delay` the rows are all there is.
+//   2. Rows gather in memory and are written in synced batches, in order; each batch raises the sequence in the ledger row.
+//      A checkpoint names the sequence it relies on: a store that is older has lost rows.
+//
+//   key 'd' · dueAtMs <8b> · offset <8b>   →   envelope
+//   key 'c' · dueAtMs <8b> · offset <8b>   →   offset of the cancel <8b>      until the look-up window is over
+//   key 'l'                                →   sequence <8b>
+//
+// After a crash: rows that were not written yet come again from `__delay`.
+
+import {
+  DwellError,
+  type KeyedWrite,
+  type KeyRange,
+  type KeyValueStore,
+  readUInt64,
+  writeUInt64,
+} from '../storage/index.ts'
+import type { Place } from './place.ts'
+
+const LEDGER_KEY = Buffer.from('l')
+const GATHERED_BYTES_MAX = 1024 * 1024
+const WAITING_BYTES_MAX = 16 * 1024 * 1024
+const COUNTED_AT_ONCE = 5_000
+
+export class Overflow {
+  readonly #store: KeyValueStore
+  #gathered = new Map<string, KeyedWrite>()
+  #writing = new Map<string, KeyedWrite>()
+  #gatheredBytes = 0
+  #written: Promise<void> = Promise.resolve()
+  #failure: unknown
+  #sequence: number
+  #trimmedMs = { done: 0, forgotten: 0 }
+  readonly #onWritten: () => void
+  /** The latest due time of any row there ever was. */
+  lastDueAtMs = 0
+  /** Messages behind the reach: neither cancelled nor copied into a slot. */
+  count = 0
+
+  /** `onWritten` is called after each batch. */
+  constructor(store: KeyValueStore, onWritten: () => void = () => {}) {
+    this.#store = store
+    this.#onWritten = onWritten
+    const ledger = store.get(LEDGER_KEY)
+    this.#sequence = ledger === undefined ? 0 : readUInt64(ledger, 0)
+  }
+
+  /** The sequence that the ledger will have when all that is gathered now is durable. */
+  get sequence(): number {
+    return this.#sequence + (this.#gathered.size > 0 ? 1 : 0)
+  }
+
+  /** True when so much waits to be written that no more should be added. */
+  get crowded(): boolean {
+    return this.#gatheredBytes > WAITING_BYTES_MAX
+  }
+
+  put(place: Place, envelope: Buffer): void {
+    this.lastDueAtMs = Math.max(this.lastDueAtMs, place.dueAtMs)
+    this.#gather({ type: 'put', key: keyOf('d', place), value: Buffer.from(envelope) })
+  }
+
+  remove(place: Place): void {
+    this.#gather({ type: 'del', key: keyOf('d', place) })
+  }
+
+  get(place: Place): Buffer | undefined {
+    return this.#get(keyOf('d', place))
+  }
+
+  rememberCancelled(target: Place, cancelOffset: number): void {
+    const value = Buffer.allocUnsafe(8)
+    writeUInt64(value, 0, cancelOffset)
+    this.#gather({ type: 'put', key: keyOf('c', target), value })
+  }
+
+  /** The offset of the cancel that took effect on `target`, while it is remembered. */
+  cancelOf(target: Place): number | undefined {
+    const row = this.#get(keyOf('c', target))
+    return row === undefined ? undefined : readUInt64(row, 0)
+  }
+
+  /** Up to `limit` messages behind `after` that are due before `beforeMs`, in the order of firing; call flush() first. */
+  async rows(after: Place, beforeMs: number, limit: number): Promise<(Place & { envelope: Buffer })[]> {
+    const lt = keyOf('d', { dueAtMs: beforeMs, offset: 0 })
+    const rows = await this.#store.rows({ gte: keyOf('d', { ...after, offset: after.offset + 1 }), lt }, limit)
+    return rows.map(([key, envelope]) => ({ dueAtMs: readUInt64(key, 1), offset: readUInt64(key, 9), envelope }))
+  }
+
+  /** Resolves when all that is gathered now is durable. */
+  async flush(): Promise<void> {
+    this.#startWriting()
+    await this.#written
+    if (this.#failure !== undefined) throw this.#failure
+  }
+
+  /** Forgets messages due before `doneMs`, and cancelled ones due before `forgottenMs`. Never crawls over what is gone. */
+  async trim(doneMs: number, forgottenMs: number): Promise<void> {
+    const from = this.#trimmedMs
+    await this.#store.clear(rangeOf('d', from.done, doneMs))
+    await this.#store.clear(rangeOf('c', from.forgotten, forgottenMs))
+    this.#trimmedMs = { done: Math.max(from.done, doneMs), forgotten: Math.max(from.forgotten, forgottenMs) }
+  }
+
+  /** Counts the rows behind `after` that are due before `beforeMs`; takes time in proportion to them. */
+  async countRows(after: Place, beforeMs: number): Promise<number> {
+    for (let counted = 0, last = after; ; ) {
+      const rows = await this.rows(last, beforeMs, COUNTED_AT_ONCE)
+      counted += rows.length
+      if (rows.length < COUNTED_AT_ONCE) return counted
+      last = rows[rows.length - 1]
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.flush()
+  }
+
+  #get(key: Buffer): Buffer | undefined {
+    const text = key.toString('latin1')
+    const waiting = this.#gathered.get(text) ?? this.#writing.get(text)
+    if (waiting === undefined) return this.#store.get(key)
+    return waiting.type === 'put' ? waiting.value : undefined
+  }
+
+  #gather(write: KeyedWrite): void {
+    if (this.#failure !== undefined) throw this.#failure
+    this.#gathered.set(write.key.toString('latin1'), write)
+    this.#gatheredBytes += write.key.length + (write.type === 'put' ? write.value.length : 0)
+    if (this.#gatheredBytes > GATHERED_BYTES_MAX && this.#writing.size === 0) this.#startWriting()
+  }
+
+  #startWriting(): void {
+    this.#written = this.#written.then(() => this.#write())
+  }
+
+  async #write(): Promise<void> {
+    if (this.#gathered.size === 0 || this.#failure !== undefined) return
+    this.#writing = this.#gathered
+    this.#gathered = new Map()
+    this.#gatheredBytes = 0
+    const value = Buffer.allocUnsafe(8)
+    writeUInt64(value, 0, ++this.#sequence)
+    try {
+      await this.#store.write([...this.#writing.values(), { type: 'put', key: LEDGER_KEY, value }])
+    } catch (error) {
+      this.#failure = new DwellError('OVERFLOW_FAILED', 'The overflow store cannot be written.', {}, error)
+      return
+    }
+    this.#writing = new Map()
+    this.#onWritten()
+  }
+}
+
+function rangeOf(kind: 'd' | 'c', fromMs: number, beforeMs: number): KeyRange {
+  return {
+    gte: keyOf(kind, { dueAtMs: fromMs, offset: 0 }),
+    lt: keyOf(kind, { dueAtMs: Math.max(0, beforeMs), offset: 0 }),
+  }
+}
+
+function keyOf(kind: 'd' | 'c', { dueAtMs, offset }: Place): Buffer {
+  const key = Buffer.allocUnsafe(17)
+  key.write(kind, 0, 'latin1')
+  writeUInt64(key, 1, dueAtMs)
+  writeUInt64(key, 9, offset)
+  return key
+}

@@ -1,0 +1,98 @@
+// The messages between the hand and the horizon: all that is due soon, in memory, in the order of firing. What was read
+// from slots is sorted once; what arrives later goes into a binary heap beside it; the first of the two comes next.
+
+import { comparePlaces } from './place.ts'
+import { READY_ENTRY_OVERHEAD, type ReadyEntry } from './slot-reader.ts'
+
+export class ReadyQueue {
+  #sorted: ReadyEntry[] = []
+  #next = 0
+  readonly #heap: ReadyEntry[] = []
+  readonly #cancelled = new Set<number>()
+  /** Memory held, as estimated. */
+  bytes = 0
+
+  get count(): number {
+    return this.#sorted.length - this.#next + this.#heap.length - this.#cancelled.size
+  }
+
+  /** Adds entries in the order of firing, all of them behind everything that append() was given before. */
+  append(entries: readonly ReadyEntry[]): void {
+    this.#sorted = this.#next === this.#sorted.length ? [...entries] : this.#sorted.slice(this.#next).concat(entries)
+    this.#next = 0
+    for (const entry of entries) this.bytes += entry.envelope.length + READY_ENTRY_OVERHEAD
+  }
+
+  push(entry: ReadyEntry): void {
+    this.bytes += entry.envelope.length + READY_ENTRY_OVERHEAD
+    const heap = this.#heap
+    let at = heap.push(entry) - 1
+    while (at > 0) {
+      const parent = (at - 1) >> 1
+      if (comparePlaces(heap[parent], entry) <= 0) break
+      heap[at] = heap[parent]
+      at = parent
+    }
+    heap[at] = entry
+  }
+
+  /** Takes a message that is in this queue out of it. */
+  cancel(offset: number): void {
+    this.#cancelled.add(offset)
+  }
+
+  /** The entry that fires next; cancelled ones are passed over. */
+  peek(): ReadyEntry | undefined {
+    for (;;) {
+      const entry = this.#first()
+      if (entry === undefined || this.#cancelled.size === 0 || !this.#cancelled.delete(entry.offset)) return entry
+      this.#drop(entry)
+    }
+  }
+
+  /** Takes the entry that peek() answered. */
+  shift(entry: ReadyEntry): void {
+    this.#drop(entry)
+  }
+
+  /** Calls `each` for every entry that is not cancelled, in no order. */
+  forEach(each: (entry: ReadyEntry) => void): void {
+    for (let i = this.#next; i < this.#sorted.length; i++)
+      if (!this.#cancelled.has(this.#sorted[i].offset)) each(this.#sorted[i])
+    for (const entry of this.#heap) if (!this.#cancelled.has(entry.offset)) each(entry)
+  }
+
+  #first(): ReadyEntry | undefined {
+    const sorted = this.#sorted[this.#next]
+    const heaped = this.#heap[0]
+    if (sorted === undefined) return heaped
+    return heaped === undefined || comparePlaces(sorted, heaped) <= 0 ? sorted : heaped
+  }
+
+  #drop(entry: ReadyEntry): void {
+    this.bytes -= entry.envelope.length + READY_ENTRY_OVERHEAD
+    if (entry === this.#sorted[this.#next]) {
+      this.#next++
+      if (this.#next === this.#sorted.length) {
+        this.#sorted = []
+        this.#next = 0
+      }
+    } else this.#dropHeapRoot()
+  }
+
+  #dropHeapRoot(): void {
+    const heap = this.#heap
+    const last = heap.pop() as ReadyEntry
+    if (heap.length === 0) return
+    let at = 0
+    for (;;) {
+      let child = 2 * at + 1
+      if (child >= heap.length) break
+      if (child + 1 < heap.length && comparePlaces(heap[child + 1], heap[child]) < 0) child++
+      if (comparePlaces(last, heap[child]) <= 0) break
+      heap[at] = heap[child]
+      at = child
+    }
+    heap[at] = last
+  }
+}
