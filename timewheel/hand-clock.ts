@@ -12,6 +12,8 @@ import type { Clock, Log } from '../storage/index.ts'
 const STEP_MS = 1_000
 /** Time since boot is read in whole seconds: two readings may be off by one each. */
 const BOOT_ERROR_MS = 2_000
+/** How often time since boot is read when nothing is unusual. */
+const BOOT_READ_MS = 500
 
 export interface HandClockOptions {
   clock: Clock
@@ -27,6 +29,7 @@ export class HandClock {
   #handMs: number
   #monotonicMs: number
   #bootMs: number
+  #bootReadAtMs: number
   #aheadSinceMs: number | undefined
   #held = false
   /** How often the wall clock stepped back below the hand, and forward beyond it. */
@@ -39,17 +42,18 @@ export class HandClock {
     this.#handMs = clock.wallMs()
     this.#monotonicMs = clock.monotonicMs()
     this.#bootMs = clock.bootMs()
+    this.#bootReadAtMs = this.#monotonicMs
   }
 
   /** Where the hand stands: epoch milliseconds, a whole number. */
   nowMs(): number {
     const wallMs = this.#clock.wallMs()
     const monotonicMs = this.#clock.monotonicMs()
-    const bootMs = this.#clock.bootMs()
     const elapsedMs = monotonicMs - this.#monotonicMs
-    const suspendedMs = bootMs - this.#bootMs - elapsedMs
     this.#monotonicMs = monotonicMs
-    this.#bootMs = bootMs
+    const ahead = wallMs > this.#handMs + elapsedMs + STEP_MS
+    // Time since boot is a read from a file: not for each of 20,000 publishes a second.
+    const suspendedMs = ahead || monotonicMs >= this.#bootReadAtMs + BOOT_READ_MS ? this.#suspendedMs(monotonicMs) : 0
     if (wallMs < this.#handMs) this.#hold(wallMs)
     else {
       this.#held = false
@@ -68,6 +72,15 @@ export class HandClock {
   /** How far the wall clock is from the hand, in milliseconds; negative when it is behind. */
   offsetMs(): number {
     return this.#clock.wallMs() - this.nowMs()
+  }
+
+  /** How long the machine slept since this was last asked. */
+  #suspendedMs(monotonicMs: number): number {
+    const bootMs = this.#clock.bootMs()
+    const suspendedMs = bootMs - this.#bootMs - (monotonicMs - this.#bootReadAtMs)
+    this.#bootMs = bootMs
+    this.#bootReadAtMs = monotonicMs
+    return suspendedMs
   }
 
   #hold(wallMs: number): void {

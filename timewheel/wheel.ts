@@ -199,7 +199,7 @@ export class Wheel {
     this.#moved = comparePlaces(movedBefore, mark.hand) < 0 ? mark.hand : movedBefore
     this.#reachMs = Math.max(this.#moved.dueAtMs, (handSecond + options.slots) * 1000)
     for (const { second, count, fileSize } of checkpoint?.slots ?? []) {
-      if (second >= handSecond) this.#slots.restore(second, count, fileSize)
+      if (second >= Math.floor(mark.hand.dueAtMs / 1000)) this.#slots.restore(second, count, fileSize)
     }
     this.#lastTickMs = clock.monotonicMs()
     this.#whenReady = Promise.withResolvers<void>()

@@ -101,6 +101,11 @@ export class WheelRig {
     await settle(30)
   }
 
+  /** Lets the wheel finish what is due, as far as real input and output need time for it. */
+  async drained(): Promise<void> {
+    while (this.wheel.stats().pending > 0) await this.clock.advance(100)
+  }
+
   /** As kill -9: the wheel's memory is gone, files and log stay. */
   async crash(): Promise<void> {
     this.engine.crash()

@@ -43,6 +43,7 @@ t.test('messages are dispatched in the order of their due times, then of their p
     { dueAtMs: at(900), text: 'a' },
   ])
   for (let i = 0; i < 40; i++) await rig.clock.advance(100)
+  await rig.drained()
   t.same(await rig.texts(), ['a', 'b', 'c', 'd'])
 })
 
@@ -89,6 +90,7 @@ t.test('a cancelled message is never dispatched, wherever it waits', async (t) =
   t.equal(rig.wheel.stats().pending, 3)
   t.equal(rig.wheel.stats().cancelled, 3)
   for (let i = 0; i < 70; i++) await rig.clock.advance(1_000)
+  await rig.drained()
   t.same(await rig.texts(), ['kept in ready', 'kept in slot', 'kept in overflow'])
   t.equal(rig.wheel.stats().pending, 0)
 })
@@ -132,6 +134,7 @@ for (const moment of [
     await rig.start()
     t.same(await rig.wheel.lookUp('orders', cancelled), { state: 'cancelled' })
     for (let i = 0; i < 60; i++) await rig.clock.advance(1_000)
+  await rig.drained()
     const texts = await rig.texts()
     t.same(texts.toSorted(), expected.filter((text) => text !== 'm4001').toSorted())
     t.ok(pending > 0)
@@ -166,6 +169,7 @@ t.test('downtime: what is overdue is dispatched at the start, oldest first', asy
   rig.clock.suspend(3 * 24 * 3_600_000)
   await rig.start()
   for (let i = 0; i < 30; i++) await rig.rest()
+  await rig.drained()
   t.same(
     await rig.texts(),
     messages.map(({ text }) => text),
@@ -184,7 +188,7 @@ t.test('memory stays inside its budget: entries are written to slot files, large
   t.ok(rig.wheel.stats().slotFlushes > 10)
   t.equal(rig.wheel.stats().pending, 400)
   for (let i = 0; i < 70; i++) await rig.clock.advance(1_000)
-  await until(() => rig.wheel.stats().pending === 0)
+  await rig.drained()
   t.equal((await rig.texts()).length, 400)
 })
 
@@ -201,6 +205,7 @@ t.test('a hot second is read in pieces and dispatched in order', async (t) => {
   const places = await rig.publish([{ dueAtMs: rig.startMs + 20_500, text: 'cancelled' }])
   t.equal(await rig.wheel.cancel('orders', places[0]), 'cancelled')
   for (let i = 0; i < 60; i++) await rig.rest(500)
+  await rig.drained()
   const expected = messages.toSorted((a, b) => a.dueAtMs - b.dueAtMs).map(({ text }) => text)
   t.same(await rig.texts(), expected)
 })
@@ -216,6 +221,7 @@ t.test('a damaged slot file is derived again', async (t) => {
   await file.write(Buffer.from([0xff]), 300)
   await file.close()
   for (let i = 0; i < 32; i++) await rig.clock.advance(1_000)
+  await rig.drained()
   await rig.rest()
   t.same(
     (await rig.texts()).toSorted(),
@@ -234,7 +240,7 @@ t.test('past slot files are deleted, and __delay is kept as long as it is needed
   t.ok(readdirSync(join(rig.directory, 'slots')).length === 3)
   t.equal(rig.engine.offsets('__delay', 0).logStartOffset, 0)
   for (let i = 0; i < 10; i++) await rig.clock.advance(1_000)
-  await until(() => rig.wheel.stats().pending === 0)
+  await rig.drained()
   await Promise.all([rig.wheel.checkpoint(), rig.rest()])
   t.same(readdirSync(join(rig.directory, 'slots')), [])
   t.equal(rig.engine.offsets('__delay', 0).logStartOffset, 9_000)
@@ -255,6 +261,7 @@ t.test(
     rig.overflow = kept
     await rig.start()
     for (let i = 0; i < 110; i++) await rig.clock.advance(1_000)
+  await rig.drained()
     t.same(await rig.texts(), ['far'])
   },
 )
