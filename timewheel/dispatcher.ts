@@ -30,8 +30,6 @@ export interface DispatcherOptions {
   log: Log
   /** Appends that join the dispatch of messages with an id of their own. */
   onDispatch?: (dispatched: readonly Dispatched[], nowMs: number) => Append[]
-  /** How late `count` messages were dispatched. */
-  onLateness?: (latenessMs: number, count: number) => void
 }
 
 export class Dispatcher {
@@ -45,8 +43,12 @@ export class Dispatcher {
     this.#options = options
   }
 
-  /** Resolves with the mark when it is durable. */
-  async dispatch(entries: readonly ReadyEntry[], consumed: number, hand: Place, nowMs: number): Promise<Mark> {
+  /** Appends `entries` and the mark. Resolves with the mark when it is durable. */
+  async dispatch(
+    entries: readonly ReadyEntry[],
+    { consumed, hand }: Pick<Mark, 'consumed' | 'hand'>,
+    nowMs: number,
+  ): Promise<Mark> {
     const { engine, onDispatch } = this.#options
     const appends: (Append & { records: LogRecord[] })[] = []
     const appendIndexes = new Map<string, number[]>()

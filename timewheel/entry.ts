@@ -14,6 +14,9 @@
 import { assert, DwellError, encodeRecordBody, readUInt64, writeUInt64 } from '../storage/index.ts'
 import { ID_PLACEHOLDER, messageId, type Place } from './place.ts'
 
+/** The topic that keeps delayed messages and their cancels, in the order in which they came. */
+export const DELAY_TOPIC = '__delay'
+
 /** A message to be delayed. */
 export interface DelayedRecord {
   topic: string

@@ -21,6 +21,7 @@ import {
   readUInt64,
   writeUInt64,
 } from '../storage/index.ts'
+import type { Checkpoint } from './checkpoint.ts'
 import type { Place } from './place.ts'
 
 const LEDGER_KEY = Buffer.from('l')
@@ -108,18 +109,24 @@ export class Overflow {
     this.#trimmedMs = { done: Math.max(from.done, doneMs), forgotten: Math.max(from.forgotten, forgottenMs) }
   }
 
+  /** Puts the count right at a start: rows up to `moved` are in slots by now, or done. Without a checkpoint all are counted. */
+  async restore(checkpoint: Checkpoint | undefined, moved: Place): Promise<void> {
+    if (checkpoint === undefined) {
+      this.count = await this.#countRows(moved, Number.MAX_SAFE_INTEGER)
+      return
+    }
+    this.count = checkpoint.overflowCount - (await this.#countRows(checkpoint.moved, moved.dueAtMs))
+    this.lastDueAtMs = checkpoint.overflowLastDueAtMs
+  }
+
   /** Counts the rows behind `after` that are due before `beforeMs`; takes time in proportion to them. */
-  async countRows(after: Place, beforeMs: number): Promise<number> {
+  async #countRows(after: Place, beforeMs: number): Promise<number> {
     for (let counted = 0, last = after; ; ) {
       const rows = await this.rows(last, beforeMs, COUNTED_AT_ONCE)
       counted += rows.length
       if (rows.length < COUNTED_AT_ONCE) return counted
       last = rows[rows.length - 1]
     }
-  }
-
-  async close(): Promise<void> {
-    await this.flush()
   }
 
   #get(key: Buffer): Buffer | undefined {

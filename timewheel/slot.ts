@@ -41,6 +41,7 @@ export class Slot {
   #sealed: Buffer[] = []
   #sealedBytes = 0
   #writing: Promise<unknown> = Promise.resolve()
+  #writesUnderWay = 0
 
   constructor(second: number) {
     this.second = second
@@ -95,7 +96,12 @@ export class Slot {
 
   /** Writes what is sealed; answers how many bytes of memory that set free. Not synced: slots are derived. */
   write(disk: Disk, directory: string): Promise<number> {
-    const writing = this.#writing.then(() => this.#writeSealed(disk, directory))
+    this.#writesUnderWay++
+    const writing = this.#writing
+      .then(() => this.#writeSealed(disk, directory))
+      .finally(() => {
+        this.#writesUnderWay--
+      })
     this.#writing = writing
     return writing
   }
@@ -107,7 +113,7 @@ export class Slot {
     const position = this.fileSize - bytes.length
     this.#sealed = []
     this.#sealedBytes = 0
-    const file = await disk.open(this.path(directory), 'write')
+    const file = await disk.open(join(directory, this.name), 'write')
     try {
       await file.write(bytes, position)
     } finally {
@@ -129,7 +135,12 @@ export class Slot {
     return chunks
   }
 
-  path(directory: string): string {
-    return join(directory, `${this.second}${SLOT_SUFFIX}`)
+  /** True while what counts of the file is not all written. */
+  get writing(): boolean {
+    return this.#writesUnderWay > 0 || this.#sealed.length > 0
+  }
+
+  get name(): string {
+    return `${this.second}${SLOT_SUFFIX}`
   }
 }

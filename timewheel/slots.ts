@@ -1,6 +1,7 @@
 // All slots of the wheel, and the budget of memory that their unwritten entries share: when it is used up, the largest are
 // written, largest first, so that each write is as large as the budget allows.
 
+import { join } from 'node:path'
 import { type Disk, DwellError } from '../storage/index.ts'
 import { SLOT_SUFFIX, Slot } from './slot.ts'
 
@@ -148,7 +149,7 @@ export class Slots {
           const freedBytes = await slot.write(this.#disk, this.#directory)
           this.#memoryBytes -= freedBytes
         } catch (error) {
-          const path = slot.path(this.#directory)
+          const path = join(this.#directory, slot.name)
           throw new DwellError('SLOT_WRITE_FAILED', `The slot ${path} cannot be written.`, { path }, error)
         }
         this.flushes++
@@ -171,7 +172,7 @@ export class Slots {
       await slot.written()
       this.takeUnsealed(slot)
       this.#slots.delete(slot.second)
-      if (slot.fileSize > 0) await this.#disk.remove(slot.path(this.#directory))
+      if (slot.fileSize > 0) await this.#disk.remove(join(this.#directory, slot.name))
     }
   }
 
@@ -180,7 +181,7 @@ export class Slots {
     for (const name of await this.#disk.list(this.#directory)) {
       const second = Number(name.slice(0, -SLOT_SUFFIX.length))
       if (!name.endsWith(SLOT_SUFFIX) || this.#slots.has(second)) continue
-      await this.#disk.remove(`${this.#directory}/${name}`)
+      await this.#disk.remove(join(this.#directory, name))
     }
   }
 }

@@ -134,7 +134,7 @@ for (const moment of [
     await rig.start()
     t.same(await rig.wheel.lookUp('orders', cancelled), { state: 'cancelled' })
     for (let i = 0; i < 60; i++) await rig.clock.advance(1_000)
-  await rig.drained()
+    await rig.drained()
     const texts = await rig.texts()
     t.same(texts.toSorted(), expected.filter((text) => text !== 'm4001').toSorted())
     t.ok(pending > 0)
@@ -261,7 +261,7 @@ t.test(
     rig.overflow = kept
     await rig.start()
     for (let i = 0; i < 110; i++) await rig.clock.advance(1_000)
-  await rig.drained()
+    await rig.drained()
     t.same(await rig.texts(), ['far'])
   },
 )

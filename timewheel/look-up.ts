@@ -1,0 +1,74 @@
+// What became of a message: from the mark, from what is remembered of cancels, from `__delay` and overflow while it waits,
+// and from `__mark` and its target once it is dispatched. Nothing is written down for it at dispatch.
+
+import { decodeRecordBody, type LogEngine, readRecords } from '../storage/index.ts'
+import { CANCEL, DELAY_TOPIC, dueAtMsOf, kindOf, topicOf } from './entry.ts'
+import { covers, findMark, type Mark, type Target } from './mark.ts'
+import type { Overflow } from './overflow.ts'
+import { comparePlaces, type Place } from './place.ts'
+
+const READ_BYTES = 1024 * 1024
+
+export type DelayedState =
+  | { state: 'pending' | 'cancelled' | 'unknown' }
+  | { state: 'dispatched'; partition: number; offset: number }
+
+export class LookUp {
+  readonly #engine: LogEngine
+  readonly #overflow: Overflow
+
+  constructor(engine: LogEngine, overflow: Overflow) {
+    this.#engine = engine
+    this.#overflow = overflow
+  }
+
+  /** The state of the message for `topic` at `place` whose id is `id`, when `mark` is the last one. */
+  async stateOf(topic: string, place: Place, id: string, mark: Mark): Promise<DelayedState> {
+    if (this.#overflow.cancelOf(place) !== undefined) return { state: 'cancelled' }
+    if (!covers(mark, place)) return { state: (await this.#isKept(topic, place)) ? 'pending' : 'unknown' }
+    const found = await findMark(this.#engine, place)
+    for (const target of found?.mark.targets ?? []) {
+      const offset = target.topic === topic ? await this.#findIn(target, id) : undefined
+      if (offset !== undefined) return { state: 'dispatched', partition: target.partition, offset }
+    }
+    return { state: 'unknown' }
+  }
+
+  /** Whether a cancel came in time, though its target is behind the hand by now: only the marks know after a crash. */
+  async tookEffect(cancelOffset: number, target: Place): Promise<boolean> {
+    const found = await findMark(this.#engine, target)
+    if (found === undefined) return false
+    const wasLate = comparePlaces(target, found.before.hand) <= 0
+    return !wasLate && found.mark.consumed > cancelOffset
+  }
+
+  async #isKept(topic: string, place: Place): Promise<boolean> {
+    const row = this.#overflow.get(place)
+    if (row !== undefined) return topicOf(row) === topic
+    const { logStartOffset, highWatermark } = this.#engine.offsets(DELAY_TOPIC, 0)
+    if (place.offset < logStartOffset || place.offset >= highWatermark) return false
+    const [record] = readRecords(await this.#engine.read(DELAY_TOPIC, 0, place.offset, 1), place.offset)
+    if (record?.offset !== place.offset) return false
+    const envelope = decodeRecordBody(record.body).value as Buffer
+    return kindOf(envelope) !== CANCEL && dueAtMsOf(envelope) === place.dueAtMs && topicOf(envelope) === topic
+  }
+
+  async #findIn({ topic, partition, baseOffset, count }: Target, id: string): Promise<number | undefined> {
+    if (this.#engine.topic(topic) === undefined) return undefined
+    const end = baseOffset + count
+    for (let at = Math.max(baseOffset, this.#engine.offsets(topic, partition).logStartOffset); at < end; ) {
+      const records = readRecords(await this.#engine.read(topic, partition, at, READ_BYTES), at)
+      if (records.length === 0) return undefined
+      for (const { offset, body } of records) {
+        if (offset < end && hasId(body, id)) return offset
+        at = offset + 1
+      }
+    }
+    return undefined
+  }
+}
+
+/** A message's id is always the value of its last header. */
+function hasId(body: Uint8Array, id: string): boolean {
+  return Buffer.from(body.buffer, body.byteOffset, body.length).subarray(-Buffer.byteLength(id)).toString() === id
+}

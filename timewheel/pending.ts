@@ -1,0 +1,211 @@
+// Every message that waits, and where it waits. That follows from its place (dueAtMs, offset) alone:
+//
+//        … hand ──────────── horizon ─────── moved ─────── reach ────────────────→ due
+//     late │  ready queue      │  slots: memory and files    │  overflow
+//
+// Always true:
+//   1. hand ≤ horizon < moved ≤ reach, and each only moves forward. Everything up to the horizon is in memory; every
+//      overflow row up to `moved` has been copied into a slot; what arrives with a due time below the reach goes to a slot.
+//   2. An entry that arrives behind the hand is late. It is dispatched before the hand moves on, can no longer be cancelled,
+//      and the mark's C stays below it until then.
+//   3. A cancel that takes effect is remembered in overflow, and lies in the slot of its target too, so that a target read
+//      from the slot's file is known to be cancelled.
+//
+// After a crash: derived, from the checkpoint and from `__delay` behind it.
+
+import type { Checkpoint } from './checkpoint.ts'
+import { DelayRetention } from './delay-retention.ts'
+import { targetOf } from './entry.ts'
+import { covers, type Mark } from './mark.ts'
+import type { Overflow } from './overflow.ts'
+import { comparePlaces, type Place } from './place.ts'
+import { ReadyQueue } from './ready-queue.ts'
+import type { Slot } from './slot.ts'
+import { READY_ENTRY_OVERHEAD, type ReadyEntry } from './slot-reader.ts'
+import type { Slots } from './slots.ts'
+
+/** What one atomic dispatch holds at the most. */
+const STEP_ENTRIES_MAX = 10_000
+const STEP_BYTES_MAX = 4 * 1024 * 1024
+
+export interface PendingOptions {
+  slots: Slots
+  overflow: Overflow
+  /** The last mark, as it was at the start. */
+  mark: Mark
+  /** What was found of an earlier run; undefined when the slots are derived again. */
+  checkpoint: Checkpoint | undefined
+  /** How far the wheel reaches. */
+  reachSeconds: number
+  /** Budget of the ready queue. */
+  readBytes: number
+  nowMs: number
+}
+
+export class Pending {
+  readonly slots: Slots
+  readonly overflow: Overflow
+  readonly retention: DelayRetention
+  readonly ready = new ReadyQueue()
+  readonly #late: ReadyEntry[] = []
+  readonly #markAtStart: Mark
+  readonly #deriving: boolean
+  readonly #readBytes: number
+  hand: Place
+  horizon: Place
+  moved: Place
+  reachMs: number
+  /** Messages cancelled since the start. */
+  cancelled = 0
+
+  constructor({ slots, overflow, mark, checkpoint, reachSeconds, readBytes, nowMs }: PendingOptions) {
+    this.slots = slots
+    this.overflow = overflow
+    this.retention = new DelayRetention(checkpoint?.stretches)
+    this.#markAtStart = mark
+    this.#deriving = checkpoint === undefined
+    this.#readBytes = readBytes
+    this.hand = mark.hand
+    this.horizon = mark.hand
+    const movedBefore = checkpoint?.moved ?? mark.hand
+    this.moved = comparePlaces(movedBefore, mark.hand) < 0 ? mark.hand : movedBefore
+    const handSecond = Math.floor((mark.hand.dueAtMs || nowMs) / 1000)
+    this.reachMs = Math.max(this.moved.dueAtMs, (handSecond + reachSeconds) * 1000)
+    for (const { second, count, fileSize } of checkpoint?.slots ?? []) {
+      if (second >= Math.floor(mark.hand.dueAtMs / 1000)) slots.restore(second, count, fileSize)
+    }
+  }
+
+  /** How many messages wait. */
+  get count(): number {
+    let inSlots = 0
+    for (const { count } of this.slots.values()) inSlots += count
+    return inSlots + this.ready.count + this.#late.length + this.overflow.count
+  }
+
+  /** The due time of the message that is dispatched next, as far as it is in memory. */
+  get nextDueAtMs(): number {
+    return this.#late[0]?.dueAtMs ?? this.ready.peek()?.dueAtMs ?? Number.POSITIVE_INFINITY
+  }
+
+  /** True when as much waits in memory as the budgets allow: dispatch and writing go first then. */
+  get crowded(): boolean {
+    const soonBytes = this.ready.bytes + this.#late.length * READY_ENTRY_OVERHEAD
+    return this.slots.crowded || this.overflow.crowded || soonBytes > 2 * this.#readBytes
+  }
+
+  /** Takes the message at `place` in. `catchingUp` while `__delay` is read again after a start. */
+  add(place: Place, envelope: Buffer, catchingUp: boolean): void {
+    if (covers(this.#markAtStart, place)) return
+    const { dueAtMs, offset } = place
+    if (comparePlaces(place, this.hand) <= 0) {
+      this.#late.push({ dueAtMs, offset, envelope: Buffer.from(envelope), stored: false })
+    } else if (catchingUp && comparePlaces(place, this.moved) > 0 && this.overflow.get(place) !== undefined) {
+      // Its row brings it. When deriving, all rows were counted at the start.
+      if (!this.#deriving) this.overflow.count++
+      return
+    } else if (comparePlaces(place, this.horizon) <= 0) {
+      this.ready.push({ dueAtMs, offset, envelope: Buffer.from(envelope), stored: false })
+    } else if (dueAtMs < this.reachMs) {
+      this.slots.add(dueAtMs, offset, envelope).count++
+    } else {
+      this.overflow.put(place, envelope)
+      this.overflow.count++
+      return
+    }
+    this.retention.note(offset, dueAtMs)
+  }
+
+  /** Takes a cancel in; it takes effect unless its target is behind the hand or was cancelled before. */
+  cancel(offset: number, envelope: Buffer): void {
+    const target = targetOf(envelope)
+    if (comparePlaces(target, this.hand) <= 0) return
+    const earlier = this.overflow.cancelOf(target)
+    if (earlier !== undefined && earlier < offset) return
+    this.overflow.rememberCancelled(target, offset)
+    this.cancelled++
+    if (target.dueAtMs >= this.reachMs) {
+      this.overflow.remove(target)
+      this.overflow.count--
+      return
+    }
+    if (this.overflow.get(target) !== undefined) this.overflow.remove(target)
+    const slot = this.slots.add(target.dueAtMs, offset, envelope)
+    if (comparePlaces(target, this.horizon) <= 0) this.ready.cancel(target.offset)
+    else slot.count--
+    this.retention.note(offset, target.dueAtMs)
+  }
+
+  /** The entries of the next step, late ones first; the hand moves with them. None when nothing is due. */
+  takeDue(nowMs: number): ReadyEntry[] {
+    if (this.#late.length > 0) return this.#late.splice(0, countWithinStep(this.#late))
+    const entries: ReadyEntry[] = []
+    for (let bytes = 0; entries.length < STEP_ENTRIES_MAX && bytes < STEP_BYTES_MAX; ) {
+      const entry = this.ready.peek()
+      if (entry === undefined || entry.dueAtMs > nowMs) break
+      this.ready.shift(entry)
+      bytes += entry.envelope.length
+      entries.push(entry)
+    }
+    const last = entries.at(-1)
+    if (last !== undefined) this.hand = { dueAtMs: last.dueAtMs, offset: last.offset }
+    return entries
+  }
+
+  /** The C of a mark, or of a checkpoint, when `__delay` is consumed up to `consumed`: never beyond a late entry. */
+  settledUpTo(consumed: number): number {
+    return this.#late[0]?.offset ?? consumed
+  }
+
+  /** Everything due up to here is dispatched or cancelled, and nothing that arrives now changes that. */
+  doneMs(nowMs: number): number {
+    const lateMs = this.#late.reduce((least, { dueAtMs }) => Math.min(least, dueAtMs), Number.POSITIVE_INFINITY)
+    const readyMs = this.ready.peek()?.dueAtMs ?? Number.POSITIVE_INFINITY
+    return Math.min(this.horizon.dueAtMs, nowMs, lateMs, readyMs) - 1
+  }
+
+  /**
+   * Settles what a checkpoint will say, between two steps: everything in memory goes to the slots that are answered as
+   * unwritten, to be written before the checkpoint is.
+   */
+  settle(
+    bootId: string,
+    consumed: number,
+    nowMs: number,
+  ): { checkpoint: Checkpoint; unwritten: Slot[]; doneMs: number } {
+    const readyCounts = new Map<number, number>()
+    this.ready.forEach((entry) => {
+      const second = Math.floor(entry.dueAtMs / 1000)
+      readyCounts.set(second, (readyCounts.get(second) ?? 0) + 1)
+      if (entry.stored) return
+      this.slots.add(entry.dueAtMs, entry.offset, entry.envelope)
+      entry.stored = true
+    })
+    const unwritten = this.slots.sealAll()
+    const doneMs = this.doneMs(nowMs)
+    const slots = Array.from(this.slots.values(), ({ second, count, fileSize }) => {
+      return { second, count: count + (readyCounts.get(second) ?? 0), fileSize }
+    }).filter(({ second }) => second >= Math.floor(doneMs / 1000))
+    const checkpoint = {
+      bootId,
+      consumed: this.settledUpTo(consumed),
+      moved: this.moved,
+      overflowSequence: this.overflow.sequence,
+      overflowCount: this.overflow.count,
+      overflowLastDueAtMs: this.overflow.lastDueAtMs,
+      slots,
+      stretches: this.retention.stretches().map((stretch) => ({ ...stretch })),
+    }
+    return { checkpoint, unwritten, doneMs }
+  }
+}
+
+/** How many entries from the start fit into one step; at least one. */
+function countWithinStep(entries: readonly ReadyEntry[]): number {
+  let bytes = 0
+  let count = 0
+  while (count < entries.length && count < STEP_ENTRIES_MAX && bytes < STEP_BYTES_MAX) {
+    bytes += entries[count++].envelope.length
+  }
+  return count
+}
