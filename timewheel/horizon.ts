@@ -105,8 +105,10 @@ export class Horizon {
 
   /** Answers false when the slot had to be derived again instead. */
   async #read(slot: Slot, collector: PieceCollector): Promise<boolean> {
-    const { disk, slotsDirectory } = this.#options
+    const { disk, slotsDirectory, pending } = this.#options
     try {
+      // A checkpoint may have settled what its file holds and not have come to writing it.
+      if (slot.writing) await pending.slots.write([slot], false)
       await slot.written()
       const held = this.#window.handle(slot.second)
       const file = held ?? (await disk.open(join(slotsDirectory, slot.name), 'read'))
@@ -147,7 +149,9 @@ export class Horizon {
     this.derived++
     const until = engine.offsets(DELAY_TOPIC, 0).highWatermark
     pending.slots.startAnew(slot)
-    for (let at = engine.offsets(DELAY_TOPIC, 0).logStartOffset; at < until; ) {
+    for (let at = 0; at < until; ) {
+      // A checkpoint under way may let go of more meanwhile, of nothing that is needed here.
+      at = Math.max(at, engine.offsets(DELAY_TOPIC, 0).logStartOffset)
       for (const { offset, body } of readRecords(await engine.read(DELAY_TOPIC, 0, at, DERIVE_READ_BYTES), at)) {
         const envelope = decodeRecordBody(body).value as Buffer
         const dueAtMs = dueAtMsOf(envelope)
