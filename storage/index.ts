@@ -3,6 +3,7 @@
 export { AssertionError, assert } from './base/assert.ts'
 export { type Clock, SystemClock, type Timer } from './base/clock.ts'
 export { crc32c } from './base/crc.ts'
+export { lockDirectory } from './base/directory-lock.ts'
 export { type Disk, type DiskFile, type OpenMode, SystemDisk } from './base/disk.ts'
 export { type DurableFileFormat, readDurableFile, writeDurableFile } from './base/durable-file.ts'
 export { DwellError } from './base/errors.ts'
@@ -21,6 +22,7 @@ export type {
   TopicSettings,
 } from './engine.ts'
 export { type KeyedWrite, type KeyRange, type KeyValueStore, openLevelStore } from './keyed/key-value-store.ts'
+export { EmbeddedEngine, type EmbeddedEngineOptions } from './log/embedded-engine.ts'
 export { partitionOfKey, RoundRobin } from './log/partitioner.ts'
 export { readRecords, readUInt64, writeUInt64 } from './log/record-batch.ts'
 export { decodeRecordBody, encodeRecordBody, type Header, type RecordBody } from './log/record-body.ts'

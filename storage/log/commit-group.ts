@@ -1,0 +1,114 @@
+// A commit group: the appends that become durable together, with one frame, one write and one sync. Per partition their
+// records are joined into batches, encoded once, straight into the frame's buffer; segments and readers get views of it.
+//
+// Hot path: an append costs its promise and three array slots, a record one array slot. Nothing is made per record, and
+// the records' bodies are copied once.
+
+import { assert } from '../base/assert.ts'
+import type { LogRecord } from '../engine.ts'
+import { blocks, FRAME_HEADER_SIZE, PART_HEADER_SIZE, PartKind, writePartHeader } from './journal-format.ts'
+import type { Partition } from './partition.ts'
+import { batchSize, writeBatch, writeUInt64 } from './record-batch.ts'
+
+const KIB = 1024
+/** A batch takes no more appends in once it is this large: who reads a few records should not have to read megabytes. */
+const BATCH_BYTES_SOFT = 256 * KIB
+/** More than what a record takes in a batch beside its body. */
+const RECORD_OVERHEAD_MAX = 24
+
+/** The records of one batch-to-be, or a log start. */
+export interface GroupPart {
+  readonly partition: Partition
+  readonly baseOffset: number
+  /** The caller's array until a second append joins. */
+  records: readonly LogRecord[]
+  owned: boolean
+  bytes: number
+  readonly kind: number
+}
+
+/** An encoded group: `frame` still lacks its header. */
+export interface EncodedGroup {
+  frame: Buffer
+  size: number
+  /** Contents of each part, in order of `parts`. */
+  contents: Buffer[]
+}
+
+/** More than what these records will take in a batch. */
+export function recordsBytesMax(records: readonly LogRecord[]): number {
+  let bytes = 0
+  for (let i = 0; i < records.length; i++) bytes += records[i].body.length + RECORD_OVERHEAD_MAX
+  return bytes
+}
+
+export class CommitGroup {
+  readonly parts: GroupPart[] = []
+  /** About as large as the frame will be. */
+  bytes = 0
+  readonly #resolves: ((baseOffsets: number[]) => void)[] = []
+  readonly #rejects: ((error: unknown) => void)[] = []
+  readonly #answers: number[][] = []
+
+  /** Takes in records that got their offsets from `baseOffset` on; `bytes` is from recordsBytesMax(). */
+  add(partition: Partition, baseOffset: number, records: readonly LogRecord[], bytes: number): void {
+    this.bytes += bytes
+    const open = partition.openPart
+    if (open === undefined || open.bytes >= BATCH_BYTES_SOFT) {
+      const part = { partition, baseOffset, records, owned: false, bytes, kind: PartKind.batch }
+      partition.openPart = part
+      this.parts.push(part)
+      return
+    }
+    open.bytes += bytes
+    if (!open.owned) {
+      open.records = open.records.slice()
+      open.owned = true
+    }
+    const joined = open.records as LogRecord[]
+    for (let i = 0; i < records.length; i++) joined.push(records[i])
+  }
+
+  /** Takes in that the log of `partition` starts at `offset` from now on. */
+  addLogStart(partition: Partition, offset: number): void {
+    const part = { partition, baseOffset: offset, records: [], owned: true, bytes: 8, kind: PartKind.logStart }
+    this.parts.push(part)
+  }
+
+  /** Resolves with `baseOffsets` when the group is durable. */
+  promise(baseOffsets: number[]): Promise<number[]> {
+    return new Promise((resolve, reject) => {
+      this.#answers.push(baseOffsets)
+      this.#resolves.push(resolve)
+      this.#rejects.push(reject)
+    })
+  }
+
+  /** Encodes all parts into one buffer. Nothing can be added any more. */
+  encode(): EncodedGroup {
+    const sizes = this.parts.map((part) => (part.kind === PartKind.batch ? batchSize(part.records) : 8))
+    const size = sizes.reduce((sum, partSize) => sum + PART_HEADER_SIZE + partSize, FRAME_HEADER_SIZE)
+    const frame = Buffer.allocUnsafeSlow(blocks(size))
+    const contents: Buffer[] = []
+    let at = FRAME_HEADER_SIZE
+    for (const [i, { partition, kind, baseOffset, records }] of this.parts.entries()) {
+      const header = { topicId: partition.topicId, partition: partition.index, kind, size: sizes[i] }
+      const contentsAt = writePartHeader(frame, at, header)
+      at = contentsAt + sizes[i]
+      if (kind === PartKind.batch) assert(writeBatch(frame, contentsAt, baseOffset, records) === at, 'a batch fits')
+      else writeUInt64(frame, contentsAt, baseOffset)
+      contents.push(frame.subarray(contentsAt, at))
+      partition.openPart = undefined
+    }
+    return { frame, size: at, contents }
+  }
+
+  resolve(): void {
+    for (let i = 0; i < this.#resolves.length; i++) this.#resolves[i](this.#answers[i])
+  }
+
+  reject(error: unknown): void {
+    for (const part of this.parts) part.partition.openPart = undefined
+    for (const reject of this.#rejects) reject(error)
+  }
+}

@@ -1,0 +1,113 @@
+// The loop that makes appends durable: while one frame is being written, the next group gathers.
+//
+// Always true:
+//   1. Groups become durable in the order in which they were begun; a group is applied (high watermarks, listeners,
+//      answers) in one go, before the next one is written.
+//   2. A group that has reached `groupBytesSoft` takes no more in; the next one begins.
+//   3. After a failure everything waiting and everything that comes is rejected; nothing is answered with success.
+
+import { DwellError } from '../base/errors.ts'
+import { CommitGroup, type EncodedGroup } from './commit-group.ts'
+import type { Journal, JournalPosition } from './journal.ts'
+
+const MIB = 1024 * 1024
+const GROUP_BYTES_SOFT = 8 * MIB
+
+export interface GroupCommitOptions {
+  journal: Journal
+  /** Called when a group is durable, before its appends are answered. */
+  apply: (group: CommitGroup, encoded: EncodedGroup) => void
+  /** Resolves when there is room in memory for what the next group brings. */
+  room: () => Promise<void> | undefined
+  onFailure: (error: DwellError) => void
+}
+
+export class GroupCommit {
+  readonly #options: GroupCommitOptions
+  /** The last one is still open; the others wait, full. */
+  #waiting: CommitGroup[] = []
+  #running: Promise<void> | undefined
+  #refusal: DwellError | undefined
+  #waitingBytes = 0
+  #applied: JournalPosition
+
+  constructor(options: GroupCommitOptions) {
+    this.#options = options
+    this.#applied = options.journal.end
+  }
+
+  /** Behind the last frame that is durable and applied. */
+  get applied(): JournalPosition {
+    return this.#applied
+  }
+
+  /** Bytes that were appended and are not durable yet. */
+  get waitingBytes(): number {
+    return this.#waitingBytes
+  }
+
+  /** Why appends are refused; undefined while they are not. */
+  get refusal(): DwellError | undefined {
+    return this.#refusal
+  }
+
+  /** The group to which an append of this size belongs. It is written as soon as the disk is free. */
+  group(bytes: number): CommitGroup {
+    this.#waitingBytes += bytes
+    const last = this.#waiting.at(-1)
+    if (last !== undefined && last.bytes + bytes <= GROUP_BYTES_SOFT) return last
+    if (last !== undefined) for (const part of last.parts) part.partition.openPart = undefined
+    const group = new CommitGroup()
+    this.#waiting.push(group)
+    this.#running ??= this.#run()
+    return group
+  }
+
+  /** Rejects everything that waits and all that comes with `error`. */
+  refuse(error: DwellError): void {
+    this.#refusal = error
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const group of waiting) group.reject(error)
+  }
+
+  /** Takes nothing more in, and resolves when all that was taken in is durable or rejected. */
+  async stop(): Promise<void> {
+    this.#refusal ??= new DwellError('ENGINE_CLOSED', 'The log is closed.')
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    // Everything that arrives in the same turn of the event loop joins the first group.
+    await new Promise((resolve) => setImmediate(resolve))
+    for (let group = this.#waiting.shift(); group !== undefined; group = this.#waiting.shift()) {
+      try {
+        await this.#options.room()
+        await this.#commit(group)
+      } catch (error) {
+        this.#fail(group, error)
+      }
+    }
+    this.#running = undefined
+  }
+
+  async #commit(group: CommitGroup): Promise<void> {
+    const { journal, apply } = this.#options
+    const gatheredBytes = group.bytes
+    if (group.parts.length > 0) {
+      const encoded = group.encode()
+      await journal.write(encoded.frame, encoded.size, group.parts.length)
+      this.#applied = journal.end
+      apply(group, encoded)
+    }
+    this.#waitingBytes -= gatheredBytes
+    group.resolve()
+  }
+
+  #fail(group: CommitGroup, error: unknown): void {
+    const failure = error instanceof DwellError ? error : new DwellError('JOURNAL_FAILED', String(error), {}, error)
+    group.reject(failure)
+    this.refuse(failure)
+    this.#options.onFailure(failure)
+  }
+}

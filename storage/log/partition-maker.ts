@@ -1,0 +1,50 @@
+// Makes partitions, from nothing or from what a checkpoint says of them. Touches no file: a partition opens its own when
+// they are needed.
+
+import { join } from 'node:path'
+import type { Disk } from '../base/disk.ts'
+import type { CheckpointEntry } from './checkpoint.ts'
+import type { OpenFiles } from './open-files.ts'
+import { Partition } from './partition.ts'
+import { Segments } from './segments.ts'
+import type { TailWriter } from './tail-writer.ts'
+
+export interface PartitionMakerOptions {
+  disk: Disk
+  files: OpenFiles
+  tails: TailWriter
+  /** Where the folders of partitions are. */
+  directory: string
+  segmentBytes: number
+}
+
+export class PartitionMaker {
+  readonly #options: PartitionMakerOptions
+
+  constructor(options: PartitionMakerOptions) {
+    this.#options = options
+  }
+
+  /** A partition as `entry` says, or an empty one; `indexesTrusted` as in SegmentsOptions. */
+  make(
+    topic: { id: number; name: string },
+    index: number,
+    entry?: CheckpointEntry | undefined,
+    indexesTrusted = true,
+  ): Partition {
+    const { disk, files, tails, directory, segmentBytes } = this.#options
+    const logStartOffset = entry?.logStartOffset ?? 0
+    const folder = join(directory, folderName(topic.name, index))
+    const segments = new Segments(
+      { disk, files, directory: folder, topicId: topic.id, segmentBytes, indexesTrusted, logStartOffset },
+      entry?.safe,
+    )
+    const start = { topicId: topic.id, topic: topic.name, index, logStartOffset }
+    return new Partition(start, segments, (partition, delta) => tails.changed(partition, delta))
+  }
+}
+
+/** The name of a partition's folder. */
+export function folderName(topic: string, partition: number): string {
+  return `${topic}-${partition}`
+}
