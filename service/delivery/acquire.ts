@@ -1,0 +1,256 @@
+// Acquiring: calls wait in line, first come first served, until there are records for the first of them.
+//
+// Always true:
+//   1. At most one pump runs per group; it alone reads ahead and acquires, so each record goes to one call.
+//   2. Nobody polls. The pump runs when a call comes, when a high watermark moved, when the head of a lane is due and when
+//      room came back below maxInFlight; while records of a lane wait, one timer looks at the time again each second at
+//      the latest, because the hand may be moved.
+//   3. A call is answered when its acquisition is durable. Who went away before that holds its records until the lock ends.
+//
+// After a crash: waiting calls are gone, what was acquired stands in `__groups`.
+
+import { type Clock, DwellError, type Log, type LogEngine, type Random, type Timer } from '../../storage/index.ts'
+import { deliver } from './deliver.ts'
+import type { Delivery } from './delivery.ts'
+import type { Group } from './group.ts'
+import { DeltaWriter } from './group-log.ts'
+import { ReceiptWriter } from './receipt.ts'
+import { TOKEN_SIZE } from './run.ts'
+import { isGone, type Source } from './source.ts'
+
+export interface AcquireOptions {
+  /** At most so many records, at least 1. */
+  max: number
+  /** How long to wait when there is nothing; 0 not at all. */
+  waitMs: number
+  /** Instead of the group's lockMs. */
+  lockMs?: number
+  /** When it aborts, a waiting call answers [] at once and takes nothing. */
+  signal?: AbortSignal
+}
+
+export interface AcquireParts {
+  engine: LogEngine
+  clock: Clock
+  hand: { nowMs(): number }
+  random: Random
+  log: Log
+  /** Arms the group's lock timer. */
+  locked(deadlineMs: number): void
+  counters: { acquired: number; skipped: number }
+}
+
+interface Waiter {
+  max: number
+  lockMs: number | undefined
+  answer(deliveries: Delivery[] | Promise<Delivery[]>): void
+  fail(error: unknown): void
+  answered: boolean
+}
+
+/** An answer is bounded in bytes too; a single record may be larger. */
+const ANSWER_BYTES_MAX = 16 * 1024 * 1024
+const LOOK_AGAIN_MS = 1_000
+
+export class Acquirer {
+  readonly #group: Group
+  readonly #parts: AcquireParts
+  readonly #waiters = new Set<Waiter>()
+  #pumping = false
+  #again = false
+  #turn = 0
+  #timer: Timer | undefined
+
+  constructor(group: Group, parts: AcquireParts) {
+    this.#group = group
+    this.#parts = parts
+  }
+
+  get waiting(): number {
+    return this.#waiters.size
+  }
+
+  acquire({ max, waitMs, lockMs, signal }: AcquireOptions): Promise<Delivery[]> {
+    if (this.#group.end) return Promise.reject(this.#group.end)
+    if (signal?.aborted) return Promise.resolve([])
+    return new Promise((resolve, reject) => {
+      let timer: Timer | undefined
+      const leave = () => {
+        waiter.answered = true
+        timer?.cancel()
+        signal?.removeEventListener('abort', goAway)
+        this.#waiters.delete(waiter)
+      }
+      const waiter: Waiter = {
+        max,
+        lockMs,
+        answered: false,
+        answer: (deliveries) => {
+          leave()
+          resolve(deliveries)
+        },
+        fail: (error) => {
+          leave()
+          reject(error)
+        },
+      }
+      const goAway = () => waiter.answer([])
+      signal?.addEventListener('abort', goAway)
+      this.#waiters.add(waiter)
+      // Without a wait it still gets its turn: the pump answers it with nothing when nothing is there.
+      if (waitMs > 0) timer = this.#parts.clock.setTimer(goAway, waitMs)
+      this.#pump().then(() => {
+        if (waitMs <= 0 && !waiter.answered) waiter.answer([])
+      })
+    })
+  }
+
+  /** Something may have become available. Quick when nobody waits. */
+  wake(): void {
+    if (this.#waiters.size > 0) void this.#pump()
+  }
+
+  /** Answers all that wait: with nothing, or with an error. */
+  close(error?: DwellError): void {
+    this.#timer?.cancel()
+    for (const waiter of this.#waiters) {
+      if (error) waiter.fail(error)
+      else waiter.answer([])
+    }
+  }
+
+  #pumped: Promise<void> = Promise.resolve()
+
+  /** Serves as many waiters as there are records for; resolves when what is there now was looked at. */
+  #pump(): Promise<void> {
+    this.#again = true
+    if (!this.#pumping) {
+      this.#pumping = true
+      this.#pumped = this.#serveAll()
+    }
+    return this.#pumped
+  }
+
+  async #serveAll(): Promise<void> {
+    // A turn later: what became durable together is seen together.
+    await undefined
+    while (this.#again) {
+      this.#again = false
+      for (const waiter of this.#waiters) {
+        try {
+          if (!(await this.#serve(waiter))) break
+        } catch (error) {
+          waiter.fail(error)
+        }
+      }
+    }
+    this.#pumping = false
+    this.#armLanes()
+  }
+
+  /** Whether the waiter is answered, or needs no answer any more. */
+  async #serve(waiter: Waiter): Promise<boolean> {
+    const { hand } = this.#parts
+    this.#group.takeTopicIn()
+    const sources = [...this.#group.sources]
+    let ready = 0
+    for (let i = 0; i < sources.length && ready < waiter.max; i++) {
+      const source = sources[(this.#turn + i) % sources.length]
+      const room = this.#room(source)
+      while (room > 0 && source.hungry(hand.nowMs(), Math.min(room, waiter.max))) {
+        if (!(await this.#fill(source))) break
+      }
+      ready += source.ready(hand.nowMs(), Math.min(room, waiter.max))
+    }
+    if (waiter.answered || this.#group.end) return true
+    const deliveries = this.#take(waiter)
+    if (deliveries === undefined) return false
+    waiter.answer(deliveries)
+    return true
+  }
+
+  #room(source: Source): number {
+    return this.#group.settings.maxInFlight - source.inFlight
+  }
+
+  /** Reads on; false when there is no use in going on with this source now. */
+  async #fill(source: Source): Promise<boolean> {
+    const { engine, log, counters } = this.#parts
+    const { topic, partition } = source.place
+    try {
+      await source.fill(engine)
+      return true
+    } catch (error) {
+      if (isGone(error)) {
+        if (source.place.kind === 'topic') throw error
+        log.warn({ topic, partition, group: this.#group.name }, 'A retry topic was deleted with what waited in it.')
+        this.#group.remove(source)
+        return false
+      }
+      // What was read before is good: serve it first, the error comes again.
+      if (source.readCount > 0) return false
+      if (!(error instanceof DwellError) || typeof error.fields.lastOffset !== 'number') throw error
+      const from = source.next
+      source.skipTo(error.fields.lastOffset + 1)
+      counters.skipped += source.next - from
+      log.error({ topic, partition, from, to: source.next, code: error.code }, 'Damaged records are passed over.')
+      return source.next > from
+    }
+  }
+
+  /** Acquires what was read, in one turn; undefined when nothing is ready. */
+  #take(waiter: Waiter): Promise<Delivery[]> | undefined {
+    const { clock, hand, random } = this.#parts
+    const group = this.#group
+    const nowMs = hand.nowMs()
+    const lockMs = waiter.lockMs ?? group.settings.lockMs
+    const lock = { lockMs, deadlineMs: clock.monotonicMs() + lockMs }
+    const lockedUntilMs = clock.wallMs() + lockMs
+    const deliveries: Delivery[] = []
+    let token: Buffer | undefined
+    let receipts: ReceiptWriter | undefined
+    let delta: DeltaWriter | undefined
+    let bytes = 0
+    const { sources } = group
+    const turn = this.#turn
+    for (let i = 0; i < sources.length && deliveries.length < waiter.max && bytes < ANSWER_BYTES_MAX; i++) {
+      const source = sources[(turn + i) % sources.length]
+      const count = source.ready(nowMs, Math.min(this.#room(source), waiter.max - deliveries.length))
+      if (count <= 0) continue
+      if (token === undefined) {
+        token = random.bytes(TOKEN_SIZE)
+        receipts = new ReceiptWriter(token)
+        delta = new DeltaWriter()
+      }
+      let taken = 0
+      while (taken < count && bytes < ANSWER_BYTES_MAX) {
+        const record = source.peek(taken++)
+        bytes += record.body.length
+        deliveries.push(
+          deliver(source, record, (receipts as ReceiptWriter).write(source.place.index, record.offset), lockedUntilMs),
+        )
+      }
+      for (const run of source.acquire(taken, token, lock)) delta?.acquired(source.place.index, run)
+      this.#turn = turn + i + 1
+    }
+    if (delta === undefined) return undefined
+    this.#parts.locked(lock.deadlineMs)
+    this.#parts.counters.acquired += deliveries.length
+    return group.append(delta).then(() => deliveries)
+  }
+
+  /** Looks again when the first lane that is not due yet will be. */
+  #armLanes(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
+    if (this.#waiters.size === 0) return
+    const nowMs = this.#parts.hand.nowMs()
+    let waitMs = Number.POSITIVE_INFINITY
+    for (const source of this.#group.sources) {
+      const dueMs = source.headDueMs
+      if (dueMs !== undefined && dueMs > nowMs) waitMs = Math.min(waitMs, dueMs - nowMs)
+    }
+    if (waitMs === Number.POSITIVE_INFINITY) return
+    this.#timer = this.#parts.clock.setTimer(() => this.wake(), Math.min(waitMs, LOOK_AGAIN_MS))
+  }
+}

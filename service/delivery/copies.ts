@@ -1,0 +1,130 @@
+// The copies that failed records leave behind: which place comes next, its topic, and the appends that go there.
+//
+// After its n-th delivery a record goes to the n-th tier; after the last tier, or when it was rejected, to the dead letters.
+// A delay of its own takes the place of the tier's duration, not of the try.
+
+import type { Append, LogEngine, LogRecord, StoredRecord } from '../../storage/index.ts'
+import { DwellError } from '../../storage/index.ts'
+import type { AcknowledgeResult } from './acknowledgement.ts'
+import { historyOf } from './deliver.ts'
+import type { Failure } from './departure.ts'
+import { type DeathCause, deadBody, type RecordHistory, retriedBody } from './failed-record.ts'
+import type { Group } from './group.ts'
+import { deadLetterTopic, type LaneKind, laneTier } from './lane.ts'
+
+/** What copies need of the wheel: records with a due time become an append to its topic. */
+export interface DelayedAppends {
+  append(
+    records: readonly { topic: string; partition: number; dueAtMs: number; body: Buffer; fillId: boolean }[],
+  ): Append
+}
+
+type NextPlace =
+  | { kind: LaneKind; tierMs: number; delayMs: number; topic: string }
+  | { kind: 'dead'; cause: DeathCause; topic: string }
+
+export type CopyResult = Extract<AcknowledgeResult, { state: 'retrying' }> | { state: 'dead'; cause: DeathCause }
+
+const PREPARE_ATTEMPTS_MAX = 3
+
+export class Copies {
+  readonly #group: Group
+  readonly #engine: LogEngine
+  readonly #wheel: DelayedAppends
+  readonly #nowMs: () => number
+  readonly #next = new Map<Failure, { place: NextPlace; history: RecordHistory }>()
+  readonly #appends = new Map<string, { topic: string; partition: number; records: LogRecord[] }>()
+  readonly #delayed: { topic: string; partition: number; dueAtMs: number; body: Buffer; fillId: boolean }[] = []
+  #stampMs = 0
+
+  constructor(group: Group, parts: { engine: LogEngine; wheel: DelayedAppends; hand: { nowMs(): number } }) {
+    this.#group = group
+    this.#engine = parts.engine
+    this.#wheel = parts.wheel
+    this.#nowMs = () => parts.hand.nowMs()
+  }
+
+  /** Decides where the record goes. */
+  plan(failure: Failure, record: StoredRecord): void {
+    const history = historyOf(failure.source, record)
+    const deliveryCount = history.deliveryCount + 1
+    this.#next.set(failure, { place: this.#placeAfter(failure, deliveryCount), history: { ...history, deliveryCount } })
+  }
+
+  #placeAfter({ cause, delayMs }: Failure, deliveryCount: number): NextPlace {
+    const { topic, name, settings } = this.#group
+    const tierMs = settings.retry[deliveryCount - 1]
+    if (cause === 'CLIENT_REJECT') return { kind: 'dead', cause, topic: deadLetterTopic(topic, name) }
+    if (tierMs === undefined) {
+      return { kind: 'dead', cause: 'DELIVERY_COUNT_EXCEEDED', topic: deadLetterTopic(topic, name) }
+    }
+    if (delayMs === undefined)
+      return { kind: 'tier', tierMs, delayMs: tierMs, topic: this.#group.topicOf('tier', tierMs) }
+    return { kind: 'delayed', tierMs: 0, delayMs, topic: this.#group.topicOf('delayed', 0) }
+  }
+
+  /** Makes sure that the topics are there, with the partitions of the source. */
+  async prepareTopics(): Promise<void> {
+    const topics = new Set([...this.#next.values()].map(({ place }) => place.topic))
+    const partitions = this.#engine.topic(this.#group.topic)?.partitions ?? 0
+    const missing = () => [...topics].filter((topic) => (this.#engine.topic(topic)?.partitions ?? 0) < partitions)
+    for (let attempt = 0; missing().length > 0; attempt++) {
+      if (attempt === PREPARE_ATTEMPTS_MAX)
+        throw new DwellError('TOPIC_NOT_FOUND', `There is no topic ${missing()[0]}.`)
+      for (const topic of missing()) await this.#makeTopic(topic, partitions)
+    }
+  }
+
+  async #makeTopic(topic: string, partitions: number): Promise<void> {
+    const description = this.#engine.topic(topic)
+    try {
+      if (description === undefined) await this.#engine.createTopic(topic, { partitions, cleanup: 'delete' })
+      else await this.#engine.alterTopic(topic, { ...description, partitions })
+    } catch (error) {
+      // Another call was faster, or somebody deleted it: prepareTopics looks again.
+      const codes = ['TOPIC_EXISTS', 'TOPIC_NOT_FOUND', 'PARTITIONS_CANNOT_SHRINK']
+      if (!(error instanceof DwellError) || !codes.includes(error.code)) throw error
+    }
+  }
+
+  /** The turn of the append has begun: lanes become sources, and this is the time of all copies. */
+  takeLanesIn(): void {
+    this.#stampMs = this.#nowMs()
+    for (const { place } of this.#next.values()) {
+      if (place.kind !== 'dead') this.#group.takeLaneIn(place.kind, place.tierMs)
+    }
+  }
+
+  /** Adds the copy of a planned record. */
+  add(failure: Failure, record: StoredRecord): CopyResult | undefined {
+    const next = this.#next.get(failure)
+    if (next === undefined) return undefined
+    const { place, history } = next
+    const { partition } = failure.source.place
+    const attempt = { at: this.#stampMs, cause: failure.cause, reason: failure.reason }
+    const grown = { ...history, attempts: [...history.attempts, attempt] }
+    const original = record.body as Buffer
+    if (place.kind === 'dead') {
+      this.#append(place.topic, partition, deadBody(original, grown, this.#group.name, place.cause))
+      return { state: 'dead', cause: place.cause }
+    }
+    const dueAtMs = this.#stampMs + place.delayMs
+    const body = retriedBody(original, grown)
+    if (place.kind === 'tier') this.#append(place.topic, partition, body)
+    else this.#delayed.push({ topic: place.topic, partition, dueAtMs, body, fillId: false })
+    return { state: 'retrying', dueAtMs, tier: laneTier(place.kind, place.tierMs) }
+  }
+
+  #append(topic: string, partition: number, body: Buffer): void {
+    const key = `${topic}/${partition}`
+    const append = this.#appends.get(key) ?? { topic, partition, records: [] }
+    append.records.push({ timestampMs: this.#stampMs, body })
+    this.#appends.set(key, append)
+  }
+
+  appends(): Append[] {
+    const appends: Append[] = [...this.#appends.values()]
+    if (this.#delayed.length > 0) appends.push(this.#wheel.append(this.#delayed))
+    return appends
+  }
+}

@@ -1,0 +1,54 @@
+// Makes a delivery out of a record of a source: what comes out of a lane is handed out as the original record that it is.
+
+import { decodeRecordBody, type StoredRecord } from '../../storage/index.ts'
+import type { Attempt, Delivery } from './delivery.ts'
+import { type RecordHistory, readHistory } from './failed-record.ts'
+import type { Source } from './source.ts'
+
+const NO_ATTEMPTS: readonly Attempt[] = []
+
+export function deliver(source: Source, record: StoredRecord, receipt: string, lockedUntilMs: number): Delivery {
+  const { kind, topic, partition } = source.place
+  const body = record.body as Buffer
+  if (kind === 'topic') {
+    const { offset, timestampMs } = record
+    return {
+      receipt,
+      topic,
+      partition,
+      offset,
+      timestampMs,
+      body,
+      deliveryCount: 1,
+      lockedUntilMs,
+      attempts: NO_ATTEMPTS,
+    }
+  }
+  const history = historyOf(source, record)
+  return {
+    receipt,
+    topic: history.topic,
+    partition: history.partition,
+    offset: history.offset,
+    timestampMs: history.timestampMs,
+    body,
+    deliveryCount: history.deliveryCount + 1,
+    lockedUntilMs,
+    attempts: history.attempts,
+  }
+}
+
+/** The life of a record up to the delivery under way. A record that somebody else put into a lane begins there. */
+export function historyOf(source: Source, record: StoredRecord): RecordHistory {
+  const { kind, topic, partition } = source.place
+  const history = kind === 'topic' ? undefined : readHistory(decodeRecordBody(record.body))
+  if (history !== undefined) return history
+  return {
+    topic,
+    partition,
+    offset: record.offset,
+    timestampMs: record.timestampMs,
+    deliveryCount: 0,
+    attempts: NO_ATTEMPTS,
+  }
+}

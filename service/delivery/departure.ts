@@ -1,0 +1,177 @@
+// Departures: what was decided about acquired records becomes true. Failed records leave for their next place.
+//
+// Always true:
+//   1. A copy in a lane or among the dead letters and the fact that its source is finished are one atomic append: a record
+//      is in one place, never in two, never in none.
+//   2. A copy's timestamp is taken in the turn of its append, so a lane is in due order.
+//   3. Bodies of failed records are read again from the log, at most about PIECE_BYTES at a time; a call that moves more is
+//      appended in pieces, each atomic.
+//
+// After a crash: what was not appended is acquired as before, under a lock that begins anew.
+
+import type { Log, LogEngine, StoredRecord } from '../../storage/index.ts'
+import { type AcknowledgeResult, DEAD, DELETED, INVALID } from './acknowledgement.ts'
+import { Copies, type DelayedAppends } from './copies.ts'
+import type { AttemptCause } from './delivery.ts'
+import type { DeathCause } from './failed-record.ts'
+import type { Group } from './group.ts'
+import { DeltaWriter } from './group-log.ts'
+import { RecordReader } from './record-reader.ts'
+import { MOVES } from './run.ts'
+import type { Source } from './source.ts'
+import { type SourceRange, SourceRanges } from './source-ranges.ts'
+
+/** A record whose try failed. */
+export interface Failure {
+  source: Source
+  epoch: number
+  offset: number
+  /** Whose result it is; -1 when nobody is told. */
+  index: number
+  cause: AttemptCause
+  reason: string
+  /** Its own delay instead of the tier's. */
+  delayMs: number | undefined
+}
+
+/** All that one call decided. Its records are leaving. */
+export interface Decisions {
+  accepted: SourceRanges
+  renewed: (SourceRange & { lockMs: number })[]
+  failed: Failure[]
+  /** Which answers stand and fall with which source. */
+  answers: { source: Source; epoch: number; index: number }[]
+}
+
+export type Tell = (index: number, result: AcknowledgeResult) => void
+
+export interface DepartureParts {
+  engine: LogEngine
+  hand: { nowMs(): number }
+  wheel: DelayedAppends
+  log: Log
+  counters: { deadLettered: Record<DeathCause, number>; skipped: number }
+  /** Room came back below maxInFlight. */
+  roomMade(): void
+  /** Records could not leave and are acquired as before. */
+  stayed(): void
+}
+
+const PIECE_BYTES = 8 * 1024 * 1024
+
+export function decideNothing(): Decisions {
+  return { accepted: new SourceRanges(), renewed: [], failed: [], answers: [] }
+}
+
+interface Piece {
+  failure: Failure
+  /** undefined when retention, or damage, took it. */
+  record: StoredRecord | undefined
+}
+
+export class Departures {
+  readonly #group: Group
+  readonly #parts: DepartureParts
+
+  constructor(group: Group, parts: DepartureParts) {
+    this.#group = group
+    this.#parts = parts
+  }
+
+  /** Resolves when all of it is durable. When records cannot be read, what is not appended stays acquired. */
+  async append(decisions: Decisions, tell: Tell): Promise<void> {
+    const { failed } = decisions
+    if (failed.length === 0) {
+      await this.#append([], decisions, tell).durable
+      return
+    }
+    failed.sort((a, b) => a.source.place.index - b.source.place.index || a.offset - b.offset)
+    const reader = new RecordReader(this.#parts.engine, this.#parts.log)
+    const durable: Promise<unknown>[] = []
+    let pieces: Piece[] = []
+    let bytes = 0
+    let appended = 0
+    try {
+      for (const failure of failed) {
+        const record = await reader.read(failure.source.place, failure.offset)
+        pieces.push({ failure, record })
+        bytes += record?.body.length ?? 0
+        if (bytes < PIECE_BYTES) continue
+        durable.push((await this.#appendPieces(pieces, decideNothing(), tell)).durable)
+        appended += pieces.length
+        pieces = []
+        bytes = 0
+      }
+      durable.push((await this.#appendPieces(pieces, decisions, tell)).durable)
+    } catch (error) {
+      this.#stay(failed.slice(appended), decisions.accepted)
+      this.#parts.stayed()
+      await Promise.allSettled(durable)
+      throw error
+    }
+    await Promise.all(durable)
+  }
+
+  async #appendPieces(pieces: Piece[], decisions: Decisions, tell: Tell): Promise<{ durable: Promise<unknown> }> {
+    const copies = new Copies(this.#group, this.#parts)
+    for (const { failure, record } of pieces) if (record !== undefined) copies.plan(failure, record)
+    await copies.prepareTopics()
+    // From here to the append it is one turn.
+    return this.#append(pieces, decisions, tell, copies)
+  }
+
+  #append(
+    pieces: Piece[],
+    { accepted, renewed }: Decisions,
+    tell: Tell,
+    copies?: Copies,
+  ): { durable: Promise<unknown> } {
+    if (this.#group.end) throw this.#group.end
+    const { counters, log } = this.#parts
+    const delta = new DeltaWriter()
+    const finished = new SourceRanges()
+    copies?.takeLanesIn()
+    for (const { failure, record } of pieces) {
+      const { source, epoch, offset, index } = failure
+      if (source.epoch !== epoch) {
+        tell(index, INVALID)
+        continue
+      }
+      finished.add(source, offset)
+      if (record !== undefined) {
+        const result = copies?.add(failure, record)
+        if (result?.state === 'dead') counters.deadLettered[result.cause]++
+        if (result) tell(index, result.state === 'dead' ? DEAD : result)
+        continue
+      }
+      counters.skipped++
+      const { topic, partition } = source.place
+      log.error({ topic, partition, offset, group: this.#group.name }, 'A failed record is no longer readable.')
+      tell(index, DELETED)
+    }
+    for (const { source, epoch, first, count, lockMs } of renewed) {
+      if (source.epoch === epoch) delta.renewed(source.place.index, first, count, lockMs)
+    }
+    let isEmpty = renewed.length === 0
+    for (const { source, epoch, first, count } of [...accepted.list, ...finished.list]) {
+      if (source.epoch !== epoch) continue
+      source.finish(first, count)
+      delta.finished(source.place.index, first, count)
+      isEmpty = false
+    }
+    if (isEmpty) return { durable: Promise.resolve() }
+    const durable = this.#group.append(delta, copies?.appends())
+    this.#parts.roomMade()
+    return { durable }
+  }
+
+  #stay(failed: readonly Failure[], accepted: SourceRanges): void {
+    for (const { source, epoch, offset } of failed) {
+      if (source.epoch === epoch) source.find(offset)?.move(offset, MOVES.stay)
+    }
+    for (const { source, epoch, first, count } of accepted.list) {
+      if (source.epoch !== epoch) continue
+      for (let offset = first; offset < first + count; offset++) source.find(offset)?.move(offset, MOVES.stay)
+    }
+  }
+}

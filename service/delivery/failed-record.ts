@@ -1,0 +1,103 @@
+// What a record becomes when a try of it failed: the same key, value and headers, and beside them headers that tell where
+// it comes from and what happened to it. They travel through all lanes into the dead letters.
+//
+//   __dwell.origin.topic, .partition, .offset, .timestamp   the original record, numbers as text, epoch milliseconds
+//   __dwell.delivery.count                                  how often it was delivered so far
+//   __dwell.attempts                                        JSON [{at, cause, reason}, …], oldest first
+//   __dlq.errors.topic, .partition, .offset, .group, .delivery.count, .message, .cause   on a dead letter, Kafka's names
+
+import { decodeRecordBody, encodeRecordBody, type Header, type RecordBody } from '../../storage/index.ts'
+import type { Attempt } from './delivery.ts'
+
+/** A record with its life so far. */
+export interface RecordHistory {
+  topic: string
+  partition: number
+  offset: number
+  timestampMs: number
+  /** Deliveries that ended. */
+  deliveryCount: number
+  attempts: readonly Attempt[]
+}
+
+export type DeathCause = 'CLIENT_REJECT' | 'DELIVERY_COUNT_EXCEEDED'
+
+const ORIGIN = '__dwell.origin.'
+const COUNT = '__dwell.delivery.count'
+const ATTEMPTS = '__dwell.attempts'
+const DEATH = '__dlq.errors.'
+
+/** The history that a record in a lane or among the dead letters carries; undefined when somebody else put it there. */
+export function readHistory(body: RecordBody): RecordHistory | undefined {
+  const fields = new Map<string, string>()
+  for (const [name, value] of body.headers) {
+    if (name.startsWith('__dwell.') && value !== null) fields.set(name, value.toString())
+  }
+  const history = {
+    topic: fields.get(`${ORIGIN}topic`) ?? '',
+    partition: Number(fields.get(`${ORIGIN}partition`)),
+    offset: Number(fields.get(`${ORIGIN}offset`)),
+    timestampMs: Number(fields.get(`${ORIGIN}timestamp`)),
+    deliveryCount: Number(fields.get(COUNT)),
+    attempts: readAttempts(fields.get(ATTEMPTS)),
+  }
+  const { partition, offset, timestampMs, deliveryCount } = history
+  return [partition, offset, timestampMs, deliveryCount].every(Number.isSafeInteger) ? history : undefined
+}
+
+function readAttempts(text: string | undefined): Attempt[] {
+  try {
+    const attempts: unknown = JSON.parse(text ?? '[]')
+    return Array.isArray(attempts) ? attempts : []
+  } catch {
+    return []
+  }
+}
+
+/** The cause of death that a dead letter carries. */
+export function readDeathCause(body: RecordBody): DeathCause | undefined {
+  const header = body.headers.find(([name]) => name === `${DEATH}cause`)
+  return header?.[1]?.toString() as DeathCause | undefined
+}
+
+/** The body for a lane: `history` already holds the try that failed. */
+export function retriedBody(original: Buffer, history: RecordHistory): Buffer {
+  const { key, value, headers } = decodeRecordBody(original)
+  return encodeRecordBody(key, value, [...withoutHistory(headers), ...historyHeaders(history)])
+}
+
+/** The body for the dead letters. */
+export function deadBody(original: Buffer, history: RecordHistory, group: string, cause: DeathCause): Buffer {
+  const { key, value, headers } = decodeRecordBody(original)
+  const death: Header[] = [
+    [`${DEATH}topic`, text(history.topic)],
+    [`${DEATH}partition`, text(history.partition)],
+    [`${DEATH}offset`, text(history.offset)],
+    [`${DEATH}group`, text(group)],
+    [`${DEATH}delivery.count`, text(history.deliveryCount)],
+    [`${DEATH}message`, text(history.attempts.at(-1)?.reason ?? '')],
+    [`${DEATH}cause`, text(cause)],
+  ]
+  return encodeRecordBody(key, value, [...withoutHistory(headers), ...historyHeaders(history), ...death])
+}
+
+function withoutHistory(headers: readonly Header[]): Header[] {
+  return headers.filter(
+    ([name]) => !name.startsWith(ORIGIN) && name !== COUNT && name !== ATTEMPTS && !name.startsWith(DEATH),
+  )
+}
+
+function historyHeaders(history: RecordHistory): Header[] {
+  return [
+    [`${ORIGIN}topic`, text(history.topic)],
+    [`${ORIGIN}partition`, text(history.partition)],
+    [`${ORIGIN}offset`, text(history.offset)],
+    [`${ORIGIN}timestamp`, text(history.timestampMs)],
+    [COUNT, text(history.deliveryCount)],
+    [ATTEMPTS, text(JSON.stringify(history.attempts))],
+  ]
+}
+
+function text(value: string | number): Buffer {
+  return Buffer.from(String(value))
+}

@@ -1,0 +1,194 @@
+// The records of `__groups`: one partition, key `topic NUL group`, value null when the group was forgotten, else
+//
+//   ┌──────────────┬───────────┬──────────┐
+//   │ version <1b> │ kind <1b> │ contents │            numbers below are Kafka's varints (v)
+//   └──────────────┴───────────┴──────────┘
+//
+// kind 1, snapshot: all that is known of a group; what came before it is not needed any more.
+//
+//   topicId v · lockMs v · maxInFlight v · start <1b> · tierCount v · tierMs v …  · nextSourceIndex v · sourceCount v, each:
+//   index v · kind <1b> · tierMs v · topicId v · partition v · next v · runCount v, each:
+//   first v · count v · lockMs v · token <16b> · open <⌈count/8⌉b>, a bit a record, lowest first, set while not finished
+//
+// kind 2, delta: what one append changed, operations in order until the end.
+//
+//   ACQUIRED <1> · source v · first v · count v · lockMs v · token <16b>
+//   FINISHED <2> · source v · first v · count v
+//   RENEWED  <3> · source v · first v · count v · lockMs v
+//
+// Not a compacted topic: compaction keeps the last record of a key, and here a key's deltas stand on its snapshot. Groups
+// trims the topic itself (group-store.ts).
+
+import { VarintReader, varintSize, writeVarint } from '../../storage/index.ts'
+import type { GroupSettings } from './group-settings.ts'
+import { Run, Status, TOKEN_SIZE } from './run.ts'
+import type { SourceKind, SourcePlace } from './source.ts'
+
+const VERSION = 1
+const SNAPSHOT = 1
+const DELTA = 2
+const ACQUIRED = 1
+const FINISHED = 2
+const RENEWED = 3
+const KINDS: readonly SourceKind[] = ['topic', 'tier', 'delayed']
+const STARTS = ['earliest', 'latest'] as const
+
+/** A group as it stands in a snapshot; `topic` of a place is left to the reader, who knows the group's name. */
+export interface GroupState {
+  topicId: number
+  settings: GroupSettings
+  nextSourceIndex: number
+  sources: { place: Omit<SourcePlace, 'topic'>; next: number; runs: readonly Run[] }[]
+}
+
+/** What a delta does, in order; numbers are source, first offset, count, lock in milliseconds. */
+export interface DeltaVisitor {
+  acquired(source: number, first: number, count: number, lockMs: number, token: Buffer): void
+  finished(source: number, first: number, count: number): void
+  renewed(source: number, first: number, count: number, lockMs: number): void
+}
+
+export function encodeKey(topic: string, group: string): Buffer {
+  return Buffer.from(`${topic}\0${group}`)
+}
+
+export function decodeKey(key: Buffer): [topic: string, group: string] {
+  const [topic, group] = key.toString().split('\0')
+  return [topic, group]
+}
+
+export function encodeSnapshot(state: GroupState): Buffer {
+  const { settings } = state
+  const bytes = new Bytes().byte(VERSION).byte(SNAPSHOT)
+  bytes.varint(state.topicId).varint(settings.lockMs).varint(settings.maxInFlight).byte(STARTS.indexOf(settings.start))
+  bytes.varint(settings.retry.length)
+  for (const tierMs of settings.retry) bytes.varint(tierMs)
+  bytes.varint(state.nextSourceIndex).varint(state.sources.length)
+  for (const { place, next, runs } of state.sources) {
+    bytes.varint(place.index).byte(KINDS.indexOf(place.kind)).varint(place.tierMs).varint(place.topicId)
+    bytes.varint(place.partition).varint(next).varint(runs.length)
+    for (const run of runs) {
+      bytes.varint(run.first).varint(run.statuses.length).varint(run.lockMs).raw(run.token).raw(openBits(run.statuses))
+    }
+  }
+  return bytes.done()
+}
+
+function openBits(statuses: Uint8Array): Buffer {
+  const bits = Buffer.alloc(Math.ceil(statuses.length / 8))
+  for (let i = 0; i < statuses.length; i++) if (statuses[i] !== Status.finished) bits[i >> 3] |= 1 << (i & 7)
+  return bits
+}
+
+/** Gathers the operations of one append. */
+export class DeltaWriter {
+  readonly #bytes = new Bytes().byte(VERSION).byte(DELTA)
+
+  acquired(source: number, run: Run): void {
+    this.#bytes.byte(ACQUIRED).varint(source).varint(run.first).varint(run.statuses.length).varint(run.lockMs)
+    this.#bytes.raw(run.token)
+  }
+
+  finished(source: number, first: number, count: number): void {
+    this.#bytes.byte(FINISHED).varint(source).varint(first).varint(count)
+  }
+
+  renewed(source: number, first: number, count: number, lockMs: number): void {
+    this.#bytes.byte(RENEWED).varint(source).varint(first).varint(count).varint(lockMs)
+  }
+
+  done(): Buffer {
+    return this.#bytes.done()
+  }
+}
+
+/** The state in a snapshot, with the deadlines of all locks at `deadlineMs(lockMs)`; undefined when it is a delta. */
+export function decodeSnapshot(value: Buffer, deadlineMs: (lockMs: number) => number): GroupState | undefined {
+  if (value[0] !== VERSION || value[1] !== SNAPSHOT) return undefined
+  const reader = new VarintReader(value, 2)
+  const topicId = reader.next()
+  const lockMs = reader.next()
+  const maxInFlight = reader.next()
+  const start = STARTS[value[reader.position++]]
+  const retry = Array.from({ length: reader.next() }, () => reader.next())
+  const nextSourceIndex = reader.next()
+  const sources = Array.from({ length: reader.next() }, () => readSource(reader, deadlineMs))
+  return { topicId, settings: { retry, lockMs, maxInFlight, start }, nextSourceIndex, sources }
+}
+
+function readSource(reader: VarintReader, deadlineMs: (lockMs: number) => number) {
+  const index = reader.next()
+  const kind = KINDS[reader.bytes[reader.position++]]
+  const place = { index, kind, tierMs: reader.next(), topicId: reader.next(), partition: reader.next() }
+  const next = reader.next()
+  const runs = Array.from({ length: reader.next() }, () => readRun(reader, deadlineMs))
+  return { place, next, runs }
+}
+
+function readRun(reader: VarintReader, deadlineMs: (lockMs: number) => number): Run {
+  const first = reader.next()
+  const count = reader.next()
+  const lockMs = reader.next()
+  const token = readToken(reader)
+  const bits = reader.bytes.subarray(reader.position, (reader.position += Math.ceil(count / 8)))
+  const statuses = new Uint8Array(count)
+  for (let i = 0; i < count; i++) statuses[i] = bits[i >> 3] & (1 << (i & 7)) ? Status.acquired : Status.finished
+  return new Run(first, token, statuses, { lockMs, deadlineMs: deadlineMs(lockMs) })
+}
+
+function readToken(reader: VarintReader): Buffer {
+  return Buffer.from(reader.bytes.subarray(reader.position, (reader.position += TOKEN_SIZE)))
+}
+
+/** Plays a delta back. False when it is of a version that this code does not know. */
+export function playDelta(value: Buffer, visitor: DeltaVisitor): boolean {
+  if (value[0] !== VERSION || value[1] !== DELTA) return false
+  const reader = new VarintReader(value, 2)
+  while (reader.position < value.length) {
+    const operation = value[reader.position++]
+    const source = reader.next()
+    const first = reader.next()
+    const count = reader.next()
+    if (operation === ACQUIRED) visitor.acquired(source, first, count, reader.next(), readToken(reader))
+    else if (operation === FINISHED) visitor.finished(source, first, count)
+    else if (operation === RENEWED) visitor.renewed(source, first, count, reader.next())
+    else return false
+  }
+  return !reader.failed
+}
+
+/** A buffer that grows. */
+class Bytes {
+  #bytes = Buffer.allocUnsafe(256)
+  #size = 0
+
+  byte(value: number): this {
+    this.#room(1)
+    this.#bytes[this.#size++] = value
+    return this
+  }
+
+  varint(value: number): this {
+    this.#room(varintSize(value))
+    this.#size = writeVarint(this.#bytes, this.#size, value)
+    return this
+  }
+
+  raw(value: Uint8Array): this {
+    this.#room(value.length)
+    this.#bytes.set(value, this.#size)
+    this.#size += value.length
+    return this
+  }
+
+  done(): Buffer {
+    return this.#bytes.subarray(0, this.#size)
+  }
+
+  #room(size: number): void {
+    if (this.#size + size <= this.#bytes.length) return
+    const larger = Buffer.allocUnsafe(Math.max(this.#bytes.length * 2, this.#size + size))
+    larger.set(this.#bytes.subarray(0, this.#size))
+    this.#bytes = larger
+  }
+}

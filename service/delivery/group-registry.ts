@@ -1,0 +1,215 @@
+// Which groups there are.
+//
+// Always true:
+//   1. A group is known by its topic and name; two groups whose lanes would have the same names (`b.c` of topic `a`, `c` of
+//      topic `a.b`) do not both exist.
+//   2. A group belongs to the very topic it began with. When that is deleted, the group is forgotten; a topic of the same
+//      name that comes later begins without groups.
+//
+// After a crash: load() reads `__groups`, see group-store.ts.
+
+import { DwellError } from '../../storage/index.ts'
+import { Group, type GroupParts } from './group.ts'
+import { decodeKey, decodeSnapshot } from './group-log.ts'
+import type { GroupSettings } from './group-settings.ts'
+import { GROUPS_TOPIC, type GroupStore } from './group-store.ts'
+import { laneBase } from './lane.ts'
+import { LiveGroup, type LiveParts } from './live-group.ts'
+import { ReadAheadBudget } from './read-ahead.ts'
+
+export class GroupRegistry {
+  readonly #store: GroupStore
+  readonly #defaults: GroupSettings
+  readonly #parts: LiveParts
+  readonly #groupParts: GroupParts
+  readonly #byKey = new Map<string, LiveGroup>()
+  readonly #byLaneBase = new Map<string, LiveGroup>()
+  readonly #byGroup = new Map<Group, LiveGroup>()
+  /** By lane base: groups that are being forgotten. Until their lanes are deleted nobody may use the names. */
+  readonly #leaving = new Map<string, Promise<void>>()
+  /** By name of a topic or lane: who hears of its high watermarks. */
+  readonly #watchers = new Map<string, Set<Group>>()
+  #unwatch = () => {}
+
+  constructor(store: GroupStore, defaults: GroupSettings, parts: LiveParts) {
+    this.#store = store
+    this.#defaults = defaults
+    this.#parts = parts
+    this.#groupParts = {
+      engine: parts.engine,
+      store,
+      budget: new ReadAheadBudget(),
+      watch: (topic, group) => {
+        const watching = this.#watchers.get(topic) ?? new Set()
+        this.#watchers.set(topic, watching.add(group))
+      },
+    }
+  }
+
+  async load(): Promise<void> {
+    const { engine, clock, log } = this.#parts
+    const loaded = new Map<string, { group: Group; snapshotOffset: number; changed: boolean }>()
+    const deadlineMs = (lockMs: number) => clock.monotonicMs() + lockMs
+    const records = await this.#store.load((keyBytes, value, offset) => {
+      const key = keyBytes.toString()
+      const state = value === null ? undefined : decodeSnapshot(value, deadlineMs)
+      if (value === null) loaded.delete(key)
+      else if (state !== undefined) {
+        const group = Group.restore(...decodeKey(keyBytes), state, this.#groupParts)
+        loaded.set(key, { group, snapshotOffset: offset, changed: false })
+      } else {
+        // A delta whose snapshot was trimmed away lies before a later snapshot of the same group.
+        const known = loaded.get(key)
+        if (known === undefined) return
+        if (!known.group.play(value, deadlineMs)) throw unknownRecord(offset)
+        known.changed = true
+      }
+    })
+    for (const { group, snapshotOffset, changed } of loaded.values()) {
+      this.#store.know(group, snapshotOffset, changed)
+      this.#enter(group)
+    }
+    this.#unwatch = engine.onHighWatermark((topic, partition, highWatermark) => {
+      const watching = this.#watchers.get(topic)
+      if (watching === undefined) return
+      for (const group of watching) this.#byGroup.get(group)?.highWatermarkMoved(topic, partition, highWatermark)
+    })
+    for (const live of this.all()) if (this.#isOrphan(live)) await this.forget(live, topicNotFound(live.group.topic))
+    log.info({ groups: this.#byKey.size, records }, 'Groups are restored.')
+  }
+
+  all(): LiveGroup[] {
+    return [...this.#byKey.values()]
+  }
+
+  /** @throws TOPIC_NOT_FOUND */
+  ofTopic(topic: string): LiveGroup[] {
+    if (this.#parts.engine.topic(topic) === undefined) throw topicNotFound(topic)
+    return this.all().filter((live) => live.group.topic === topic && !this.#isOrphan(live))
+  }
+
+  /** @throws TOPIC_NOT_FOUND */
+  find(topic: string, name: string): LiveGroup | undefined {
+    const live = this.#byKey.get(keyOf(topic, name))
+    if (live !== undefined && this.#isOrphan(live)) {
+      this.forget(live, topicNotFound(topic)).catch(() => {})
+      return this.find(topic, name)
+    }
+    if (this.#parts.engine.topic(topic) === undefined) throw topicNotFound(topic)
+    return live
+  }
+
+  /** @throws TOPIC_NOT_FOUND, GROUP_NOT_FOUND */
+  get(topic: string, name: string): LiveGroup {
+    const live = this.find(topic, name)
+    if (live === undefined) throw groupNotFound(topic, name)
+    return live
+  }
+
+  /**
+   * A group that was not there. It takes part at once; what it does is durable after its own first record.
+   * @throws TOPIC_NOT_FOUND, GROUP_NAME_AMBIGUOUS
+   */
+  create(
+    topic: string,
+    name: string,
+    settings: Partial<GroupSettings> = {},
+  ): { live: LiveGroup; durable: Promise<unknown> } {
+    const description = this.#parts.engine.topic(topic)
+    if (description === undefined) throw topicNotFound(topic)
+    const rival = this.#byLaneBase.get(laneBase(topic, name))
+    if (rival !== undefined) {
+      const { group } = rival
+      throw new DwellError(
+        'GROUP_NAME_AMBIGUOUS',
+        `Its retry topics would have the names of those of group ${group.name} of topic ${group.topic}.`,
+        { topic: group.topic, group: group.name },
+      )
+    }
+    const place = { topic, name, topicId: description.id }
+    const group = new Group(place, { ...this.#defaults, ...settings }, this.#groupParts)
+    group.takeTopicIn()
+    const durable = group.append(undefined)
+    durable.catch(() => {})
+    return { live: this.#enter(group), durable }
+  }
+
+  #enter(group: Group): LiveGroup {
+    group.attach()
+    const live = new LiveGroup(group, this.#parts)
+    this.#byKey.set(keyOf(group.topic, group.name), live)
+    this.#byLaneBase.set(laneBase(group.topic, group.name), live)
+    this.#byGroup.set(group, live)
+    return live
+  }
+
+  /** Whether its topic is no more. */
+  #isOrphan({ group }: LiveGroup): boolean {
+    return this.#parts.engine.topic(group.topic)?.id !== group.topicId
+  }
+
+  /** Resolves when a group of this name may be created, if that is not now; undefined when it is. */
+  whenFree(topic: string, name: string): Promise<void> | undefined {
+    return this.#leaving.get(laneBase(topic, name))?.catch(() => {})
+  }
+
+  /** Takes the group away; `end` is what its waiting calls get, [] when there is none. Lanes go, dead letters stay. */
+  forget(live: LiveGroup, end?: DwellError): Promise<void> {
+    const base = laneBase(live.group.topic, live.group.name)
+    const gone = this.#forget(live, end).finally(() => this.#leaving.delete(base))
+    this.#leaving.set(base, gone)
+    return gone
+  }
+
+  async #forget(live: LiveGroup, end?: DwellError): Promise<void> {
+    const { group } = live
+    this.#byKey.delete(keyOf(group.topic, group.name))
+    this.#byLaneBase.delete(laneBase(group.topic, group.name))
+    this.#byGroup.delete(group)
+    if (end === undefined) live.acquirer.close()
+    live.close(end ?? groupNotFound(group.topic, group.name))
+    const lanes = new Map<string, number>()
+    for (const { place } of group.sources) {
+      if (place.kind !== 'topic') lanes.set(place.topic, place.topicId)
+      const watching = this.#watchers.get(place.topic)
+      watching?.delete(group)
+      if (watching?.size === 0) this.#watchers.delete(place.topic)
+    }
+    await this.#store.forget(group)
+    const { engine, log } = this.#parts
+    for (const [topic, topicId] of lanes) {
+      if (engine.topic(topic)?.id !== topicId) continue
+      // Somebody else deleting it meanwhile is as good; what cannot be deleted is left over, and does no harm.
+      await engine.deleteTopic(topic).catch((error) => log.warn({ topic, err: error }, 'A retry topic is left over.'))
+    }
+  }
+
+  async forgetTopic(topic: string): Promise<void> {
+    const orphans = this.all().filter((live) => live.group.topic === topic && this.#isOrphan(live))
+    await Promise.all(orphans.map((live) => this.forget(live, topicNotFound(topic))))
+  }
+
+  close(): void {
+    this.#unwatch()
+    for (const live of this.all()) live.close()
+  }
+}
+
+function keyOf(topic: string, name: string): string {
+  return `${topic}\0${name}`
+}
+
+function topicNotFound(topic: string): DwellError {
+  return new DwellError('TOPIC_NOT_FOUND', `There is no topic ${topic}.`, { topic })
+}
+
+function groupNotFound(topic: string, group: string): DwellError {
+  return new DwellError('GROUP_NOT_FOUND', `The topic ${topic} has no group ${group}.`, { topic, group })
+}
+
+function unknownRecord(offset: number): DwellError {
+  return new DwellError('RECORD_DAMAGED', `The record at offset ${offset} of ${GROUPS_TOPIC} is of no known form.`, {
+    topic: GROUPS_TOPIC,
+    offset,
+  })
+}

@@ -1,0 +1,210 @@
+// The door to delivery: every group of every topic.
+//
+// What a call does is in acquire.ts, acknowledge.ts and departure.ts; which groups there are, in group-registry.ts.
+
+import type { Clock, Log, LogEngine, Random } from '../../storage/index.ts'
+import type { Acknowledgement, AcknowledgeResult } from './acknowledgement.ts'
+import type { AcquireOptions } from './acquire.ts'
+import type { DelayedAppends } from './copies.ts'
+import { DeadLetters } from './dead-letters.ts'
+import type { Delivery } from './delivery.ts'
+import { describeGroup, type GroupDescription } from './group-description.ts'
+import { GroupRegistry } from './group-registry.ts'
+import { DEFAULT_GROUP_SETTINGS, type GroupSettings } from './group-settings.ts'
+import { GroupStore } from './group-store.ts'
+import { trimLanes } from './lane-retention.ts'
+
+export type { Acknowledgement, AcknowledgeResult, AcknowledgeType } from './acknowledgement.ts'
+export type { AcquireOptions } from './acquire.ts'
+export type { DelayedAppends } from './copies.ts'
+export type { DeadLetter, DeadLetterFilter, DeadLetterPage } from './dead-letters.ts'
+export type { Attempt, AttemptCause, Delivery } from './delivery.ts'
+export type { DeathCause } from './failed-record.ts'
+export type { GroupDescription, GroupPartition } from './group-description.ts'
+export {
+  DEFAULT_GROUP_SETTINGS,
+  type GroupSettings,
+  IN_FLIGHT_MAX,
+  REASON_LENGTH_MAX,
+  RETRY_TIERS_MAX,
+} from './group-settings.ts'
+export { GROUPS_TOPIC } from './group-store.ts'
+export { deadLetterTopic } from './lane.ts'
+
+export interface GroupsOptions {
+  engine: LogEngine
+  clock: Clock
+  random: Random
+  /** Wall time as the hand tells it: what lanes are due by. */
+  hand: { nowMs(): number }
+  /** Keeps what is released with a delay of its own. */
+  wheel: DelayedAppends
+  log: Log
+  /** Settings of a group that nobody configured. */
+  defaults?: Partial<GroupSettings>
+}
+
+/** Since this process began, but for `groups` and `waitingAcquires`. */
+export interface GroupsStats {
+  groups: number
+  waitingAcquires: number
+  acquired: number
+  acknowledged: { accept: number; release: number; reject: number; renew: number }
+  invalidReceipts: number
+  lockExpiries: number
+  deadLettered: { CLIENT_REJECT: number; DELIVERY_COUNT_EXCEEDED: number }
+  /** Records that could not be delivered or retried because their bytes were damaged or deleted. */
+  skipped: number
+}
+
+/** Errors of all calls: TOPIC_NOT_FOUND, GROUP_NOT_FOUND, and those of the engine. */
+export class Groups {
+  readonly deadLetters: DeadLetters
+  readonly #options: GroupsOptions
+  readonly #store: GroupStore
+  readonly #registry: GroupRegistry
+  readonly #counters = {
+    acquired: 0,
+    acknowledged: { accept: 0, release: 0, reject: 0, renew: 0 },
+    invalidReceipts: 0,
+    lockExpiries: 0,
+    deadLettered: { CLIENT_REJECT: 0, DELIVERY_COUNT_EXCEEDED: 0 },
+    skipped: 0,
+  }
+  #stopped = false
+
+  private constructor(options: GroupsOptions) {
+    this.#options = options
+    this.#store = new GroupStore(options.engine, options.clock)
+    const defaults = { ...DEFAULT_GROUP_SETTINGS, ...options.defaults }
+    this.#registry = new GroupRegistry(this.#store, defaults, { ...options, counters: this.#counters })
+    this.deadLetters = new DeadLetters(options.engine)
+  }
+
+  /** Reads `__groups`, or creates it. Locks that were held hold anew for their full time. */
+  static async open(options: GroupsOptions): Promise<Groups> {
+    const groups = new Groups(options)
+    await groups.#registry.load()
+    return groups
+  }
+
+  /**
+   * Takes up to `max` records under a lock; waits when there are none, first come first served. Creates the group when
+   * there is none. Durable when answered.
+   * @throws GROUP_NAME_AMBIGUOUS
+   */
+  async acquire(topic: string, group: string, options: AcquireOptions): Promise<Delivery[]> {
+    if (this.#stopped) return []
+    let live = this.#registry.find(topic, group)
+    if (live === undefined) {
+      await this.#registry.whenFree(topic, group)
+      live = this.#registry.find(topic, group) ?? this.#registry.create(topic, group).live
+    }
+    return live.acquirer.acquire(options)
+  }
+
+  /** One result per acknowledgement, in order; durable when answered. */
+  async acknowledge(
+    topic: string,
+    group: string,
+    acknowledgements: readonly Acknowledgement[],
+  ): Promise<AcknowledgeResult[]> {
+    return this.#registry.get(topic, group).acknowledger.acknowledge(acknowledgements)
+  }
+
+  /**
+   * Creates the group, or changes what is given and keeps the rest. Records that wait in a tier stay there.
+   * @throws GROUP_NAME_AMBIGUOUS
+   */
+  async configure(
+    topic: string,
+    group: string,
+    settings: Partial<GroupSettings>,
+  ): Promise<{ created: boolean; settings: GroupSettings }> {
+    if (this.#registry.find(topic, group) === undefined) await this.#registry.whenFree(topic, group)
+    const known = this.#registry.find(topic, group)
+    if (known === undefined) {
+      const { live, durable } = this.#registry.create(topic, group, settings)
+      await durable
+      return { created: true, settings: live.group.settings }
+    }
+    known.group.settings = { ...known.group.settings, ...settings }
+    known.group.snapshotDue = true
+    await known.group.append(undefined)
+    known.acquirer.wake()
+    return { created: false, settings: known.group.settings }
+  }
+
+  describe(topic: string, group: string): GroupDescription {
+    return describeGroup(this.#registry.get(topic, group).group, this.#options.engine)
+  }
+
+  /** The groups of a topic, by name. */
+  list(topic: string): { group: string; settings: GroupSettings }[] {
+    const groups = this.#registry.ofTopic(topic).map(({ group }) => ({ group: group.name, settings: group.settings }))
+    return groups.sort((a, b) => (a.group < b.group ? -1 : 1))
+  }
+
+  /**
+   * Moves the group in all partitions of its topic; a number is a time in epoch milliseconds. Receipts that are out for
+   * them become invalid. What waits in retry lanes goes on waiting, but `latest` gives it up as well.
+   */
+  async reset(topic: string, group: string, to: 'earliest' | 'latest' | number): Promise<void> {
+    const { group: state, acquirer } = this.#registry.get(topic, group)
+    const { engine } = this.#options
+    state.takeTopicIn()
+    const moved = await Promise.all(
+      state.sources.map(async (source) => {
+        const { kind, partition } = source.place
+        if (kind !== 'topic') return { source, next: undefined }
+        return { source, next: typeof to === 'number' ? await engine.offsetForTime(topic, partition, to) : undefined }
+      }),
+    )
+    if (state.end) throw state.end
+    for (const { source, next } of moved) {
+      const { kind, partition } = source.place
+      if (next !== undefined) source.reset(next)
+      else if (to === 'latest') source.reset(source.highWatermark)
+      else if (kind === 'topic') source.reset(engine.offsets(topic, partition).logStartOffset)
+    }
+    state.snapshotDue = true
+    const durable = state.append(undefined)
+    acquirer.wake()
+    await durable
+  }
+
+  /** Deletes progress, settings and retry lanes; the dead-letter topic stays. Waiting acquires answer []. */
+  async forget(topic: string, group: string): Promise<void> {
+    await this.#registry.forget(this.#registry.get(topic, group))
+  }
+
+  /** To be called after a topic was deleted: its groups are forgotten, their waiting acquires get TOPIC_NOT_FOUND. */
+  async forgetTopic(topic: string): Promise<void> {
+    await this.#registry.forgetTopic(topic)
+  }
+
+  /** Bounds the work of the next start, and trims lanes. Call it before engine.checkpoint(). */
+  async checkpoint(): Promise<void> {
+    await this.#store.checkpoint()
+    const keepFromMs = this.#options.hand.nowMs()
+    for (const { group } of this.#registry.all()) await trimLanes(group, this.#options.engine, keepFromMs)
+  }
+
+  /** Answers waiting acquires with [] and later ones too; resolves when all appends under way are done. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    this.#registry.close()
+    await this.#store.settled()
+  }
+
+  stats(): GroupsStats {
+    const { acknowledged, deadLettered, ...rest } = this.#counters
+    let waitingAcquires = 0
+    let groups = 0
+    for (const { acquirer } of this.#registry.all()) {
+      groups++
+      waitingAcquires += acquirer.waiting
+    }
+    return { ...rest, groups, waitingAcquires, acknowledged: { ...acknowledged }, deadLettered: { ...deadLettered } }
+  }
+}

@@ -1,0 +1,49 @@
+// Reads single records by their offsets, in rising order, without reading a batch anew for each.
+
+import { DwellError, type Log, type LogEngine, readRecords, type StoredRecord } from '../../storage/index.ts'
+import type { SourcePlace } from './source.ts'
+
+const READ_SIZE = 1024 * 1024
+/** Errors that trying again does not mend: the record is not there, or not readable. */
+const LOST = new Set([
+  'OFFSET_OUT_OF_RANGE',
+  'TOPIC_NOT_FOUND',
+  'PARTITION_NOT_FOUND',
+  'BATCH_DAMAGED',
+  'RECORD_DAMAGED',
+])
+
+export class RecordReader {
+  readonly #engine: LogEngine
+  readonly #log: Log
+  #place: SourcePlace | undefined
+  #records: StoredRecord[] = []
+  #at = 0
+
+  constructor(engine: LogEngine, log: Log) {
+    this.#engine = engine
+    this.#log = log
+  }
+
+  /** The record at `offset`, not below that of the call before in the same place; undefined when it is lost. */
+  async read(place: SourcePlace, offset: number): Promise<StoredRecord | undefined> {
+    const last = this.#records[this.#records.length - 1]
+    if (place !== this.#place || last === undefined || offset > last.offset) await this.#fill(place, offset)
+    while (this.#at < this.#records.length && this.#records[this.#at].offset < offset) this.#at++
+    const record = this.#records[this.#at]
+    return record?.offset === offset ? record : undefined
+  }
+
+  async #fill(place: SourcePlace, offset: number): Promise<void> {
+    const { topic, partition } = place
+    this.#place = place
+    this.#records = []
+    this.#at = 0
+    try {
+      this.#records = readRecords(await this.#engine.read(topic, partition, offset, READ_SIZE), offset)
+    } catch (error) {
+      if (!(error instanceof DwellError) || !LOST.has(error.code)) throw error
+      this.#log.warn({ topic, partition, offset, code: error.code }, error.message)
+    }
+  }
+}

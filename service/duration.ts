@@ -1,0 +1,57 @@
+// Durations as people write them: milliseconds as a number, or text.
+
+import { DwellError } from '../storage/index.ts'
+
+const UNITS_MS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+const PARTS = /^(?:\d+(?:\.\d+)?(?:ms|[smhd]))+$/
+const PART = /(\d+(?:\.\d+)?)(ms|[smhd])/g
+const ISO =
+  /^P(?:(\d+(?:\.\d+)?)W)?(?:(\d+(?:\.\d+)?)D)?(?:T(?:(\d+(?:\.\d+)?)H)?(?:(\d+(?:\.\d+)?)M)?(?:(\d+(?:\.\d+)?)S)?)?$/
+const ISO_UNITS_MS = [7 * 86_400_000, 86_400_000, 3_600_000, 60_000, 1_000]
+const TEXT_LENGTH_MAX = 64
+
+export const DURATION_FORMS =
+  'a number of milliseconds, or text such as "250ms", "5s", "1h30m", "30d" or ISO 8601 "PT5M"'
+
+/**
+ * Milliseconds, a whole number: parts of a millisecond are rounded up, so that nothing is early.
+ * @throws INVALID_DURATION
+ */
+export function parseDuration(given: number | string, field: string): number {
+  const ms = typeof given === 'number' ? given : durationOf(given)
+  if (!(ms >= 0) || ms > Number.MAX_SAFE_INTEGER) {
+    const shown = typeof given === 'number' ? given : JSON.stringify(given.slice(0, TEXT_LENGTH_MAX))
+    throw new DwellError('INVALID_DURATION', `${field} is ${shown}, not a duration: give ${DURATION_FORMS}.`, { field })
+  }
+  return Math.ceil(ms)
+}
+
+function durationOf(text: string): number {
+  if (text.length > TEXT_LENGTH_MAX) return Number.NaN
+  let ms = 0
+  if (PARTS.test(text)) {
+    for (const [, count, unit] of text.matchAll(PART)) ms += Number(count) * UNITS_MS[unit]
+    return tidy(ms)
+  }
+  const iso = ISO.exec(text)
+  if (iso === null || text.endsWith('P') || text.endsWith('T')) return Number.NaN
+  for (let i = 0; i < ISO_UNITS_MS.length; i++) ms += Number(iso[i + 1] ?? 0) * ISO_UNITS_MS[i]
+  return tidy(ms)
+}
+
+/** "1.1s" is 1100 ms, not 1100.0000000000002, which would be rounded up to 1101. */
+function tidy(ms: number): number {
+  return Number(ms.toFixed(6))
+}
+
+/** The shortest text that parseDuration() reads as `ms`: "1h30m", "250ms". */
+export function formatDuration(ms: number): string {
+  if (ms === 0) return '0s'
+  let text = ''
+  for (const unit of ['d', 'h', 'm', 's', 'ms']) {
+    const count = Math.floor(ms / UNITS_MS[unit])
+    if (count > 0) text += `${count}${unit}`
+    ms -= count * UNITS_MS[unit]
+  }
+  return text
+}

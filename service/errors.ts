@@ -1,0 +1,93 @@
+// All that users, disks and networks can do wrong, in one table: what HTTP answers, and whether trying again helps.
+// test/service/errors.test.ts holds the table against the codes in the source, both ways.
+
+export interface ErrorRow {
+  /** The HTTP status. Errors that only ever stop the start have 500. */
+  status: number
+  title: string
+  /** The same request may succeed later without being changed. */
+  retryable: boolean
+}
+
+export const ERRORS = {
+  // What a request says
+  INVALID_JSON: { status: 400, title: 'The body is not valid JSON', retryable: false },
+  INVALID_UTF8: { status: 400, title: 'The text is not valid UTF-8', retryable: false },
+  INVALID_URL: { status: 400, title: 'The URL cannot be decoded', retryable: false },
+  INVALID_NAME: { status: 400, title: 'The name is not allowed', retryable: false },
+  INVALID_FIELD: { status: 400, title: 'A field has a wrong value', retryable: false },
+  UNKNOWN_FIELD: { status: 400, title: 'A field is not known', retryable: false },
+  DUPLICATE_FIELD: { status: 400, title: 'A field is given twice', retryable: false },
+  MISSING_FIELD: { status: 400, title: 'A field is missing', retryable: false },
+  CONFLICTING_FIELDS: { status: 400, title: 'Fields exclude each other', retryable: false },
+  INVALID_DURATION: { status: 400, title: 'The duration cannot be read', retryable: false },
+  INVALID_TIME: { status: 400, title: 'The time cannot be read', retryable: false },
+  DELAY_TOO_LONG: { status: 400, title: 'The delay is beyond the limit', retryable: false },
+  EMPTY_BATCH: { status: 400, title: 'The request holds no message', retryable: false },
+  TOO_MANY_MESSAGES: { status: 413, title: 'The request holds too many messages', retryable: false },
+  MESSAGE_TOO_LARGE: { status: 413, title: 'The message is too large', retryable: false },
+  REQUEST_TOO_LARGE: { status: 413, title: 'The request is too large', retryable: false },
+  APPEND_TOO_LARGE: { status: 413, title: 'The request is too large for one append', retryable: false },
+  UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'The content type is not supported here', retryable: false },
+  UNSUPPORTED_CONTENT_ENCODING: { status: 415, title: 'Compressed requests are not supported', retryable: false },
+  INVALID_REQUEST: { status: 400, title: 'The request is malformed', retryable: false },
+  HEADERS_TOO_LARGE: { status: 431, title: 'The request headers are too large', retryable: false },
+  REQUEST_TIMEOUT: { status: 408, title: 'The request took too long to arrive', retryable: true },
+
+  // What it names
+  ROUTE_NOT_FOUND: { status: 404, title: 'There is nothing at this address', retryable: false },
+  TOPIC_NOT_FOUND: { status: 404, title: 'There is no such topic', retryable: false },
+  PARTITION_NOT_FOUND: { status: 404, title: 'There is no such partition', retryable: false },
+  GROUP_NOT_FOUND: { status: 404, title: 'There is no such group', retryable: false },
+  MESSAGE_NOT_FOUND: { status: 404, title: 'There is no such delayed message', retryable: false },
+  OFFSET_OUT_OF_RANGE: { status: 416, title: 'The offset is outside of the log', retryable: false },
+
+  CURSOR_INVALID: { status: 400, title: 'The cursor is not one of ours', retryable: false },
+
+  // What stands against it
+  TOPIC_EXISTS: { status: 409, title: 'The topic exists', retryable: false },
+  PARTITIONS_CANNOT_SHRINK: { status: 409, title: 'Partitions cannot become fewer', retryable: false },
+  GROUP_NAME_AMBIGUOUS: { status: 409, title: 'The retry topics would be those of another group', retryable: false },
+  ALREADY_DISPATCHED: { status: 409, title: 'The message was dispatched already', retryable: false },
+  // These two stand in the results of an acknowledge call, which is itself answered with 200.
+  INVALID_RECORD_STATE: { status: 409, title: 'The receipt is not valid any more', retryable: false },
+  RECORD_DELETED: { status: 409, title: 'Retention has deleted the record', retryable: false },
+  OVERLOADED: { status: 503, title: 'Too much is waiting to be written', retryable: true },
+  ENGINE_CLOSED: { status: 503, title: 'The service is stopping', retryable: true },
+
+  // What disks do
+  JOURNAL_FAILED: { status: 503, title: 'The journal cannot be written', retryable: true },
+  LOG_FAILED: { status: 503, title: 'The log cannot be written', retryable: true },
+  WHEEL_FAILED: { status: 503, title: 'The timing wheel has stopped', retryable: true },
+  SLOT_WRITE_FAILED: { status: 503, title: 'A slot file cannot be written', retryable: true },
+  OVERFLOW_FAILED: { status: 503, title: 'The overflow store cannot be written', retryable: true },
+  JOURNAL_DAMAGED: { status: 500, title: 'The journal is damaged', retryable: false },
+  CHECKPOINT_DAMAGED: { status: 500, title: 'The checkpoint is damaged', retryable: false },
+  SEGMENT_DAMAGED: { status: 500, title: 'A segment is damaged', retryable: false },
+  SLOT_DAMAGED: { status: 500, title: 'A slot file is damaged', retryable: false },
+  ENTRY_DAMAGED: { status: 500, title: 'An entry of the timing wheel is damaged', retryable: false },
+  OVERFLOW_LOST: { status: 500, title: 'Delayed messages are missing in the overflow store', retryable: false },
+  CODEC_UNSUPPORTED: { status: 500, title: 'A record batch is compressed', retryable: false },
+  FILE_DAMAGED: { status: 500, title: 'A file is damaged', retryable: false },
+  BATCH_DAMAGED: { status: 500, title: 'A record batch is damaged', retryable: false },
+  RECORD_DAMAGED: { status: 500, title: 'A record is damaged', retryable: false },
+  STORE_DAMAGED: { status: 500, title: 'A LevelDB store is damaged', retryable: false },
+  ROW_DAMAGED: { status: 500, title: 'A row of a LevelDB store is damaged', retryable: false },
+
+  // What stops the start
+  INVALID_SETTING: { status: 500, title: 'A setting has a wrong value', retryable: false },
+  UNKNOWN_SETTING: { status: 500, title: 'There is no such setting', retryable: false },
+  DATA_DIRECTORY_LOCKED: { status: 500, title: 'Another process uses the data directory', retryable: true },
+  STORE_LOCKED: { status: 500, title: 'Another process uses a store', retryable: true },
+  ADDRESS_NOT_AVAILABLE: { status: 500, title: 'The address cannot be listened on', retryable: true },
+
+  // What we do wrong
+  INTERNAL: { status: 500, title: 'The service failed', retryable: true },
+} as const satisfies Record<string, ErrorRow>
+
+export type ErrorCode = keyof typeof ERRORS
+
+/** The row of `code`; that of INTERNAL for a code which is not in the table. */
+export function errorRow(code: string): ErrorRow {
+  return Object.hasOwn(ERRORS, code) ? ERRORS[code as ErrorCode] : ERRORS.INTERNAL
+}

@@ -1,0 +1,36 @@
+// What is no HTTP request at all, or never ends: answered on the bare connection, which is then closed.
+
+import type { Socket } from 'node:net'
+import { ERRORS, type ErrorCode } from '../errors.ts'
+import { PROBLEM_TYPE } from './problems.ts'
+
+const REASONS: Record<number, string> = {
+  400: 'Bad Request',
+  408: 'Request Timeout',
+  431: 'Request Header Fields Too Large',
+}
+const DETAILS: Partial<Record<ErrorCode, string>> = {
+  REQUEST_TIMEOUT: 'The request did not arrive in time.',
+  HEADERS_TOO_LARGE: 'The request line and headers are larger than 16 KiB.',
+  INVALID_REQUEST: 'What arrived is not an HTTP request.',
+}
+
+/** Node's 'clientError'. A connection that was reset gets no answer. */
+export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const code = codeOf(error.code)
+  const { status, title } = ERRORS[code]
+  const body = JSON.stringify({ type: `/docs/errors/${code}`, title, status, code, detail: DETAILS[code] })
+  socket.end(
+    `HTTP/1.1 ${status} ${REASONS[status]}\r\nContent-Type: ${PROBLEM_TYPE}\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  )
+}
+
+function codeOf(code: string | undefined): 'REQUEST_TIMEOUT' | 'HEADERS_TOO_LARGE' | 'INVALID_REQUEST' {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'REQUEST_TIMEOUT'
+  return code === 'HPE_HEADER_OVERFLOW' ? 'HEADERS_TOO_LARGE' : 'INVALID_REQUEST'
+}

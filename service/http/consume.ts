@@ -1,0 +1,218 @@
+// POST /v1/topics/{topic}/groups/{group}/acquire and /acknowledge: consuming.
+
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import { type Static, Type } from 'typebox'
+import type { Acknowledgement, AcknowledgeResult, Attempt, Delivery } from '../delivery/groups.ts'
+import { REASON_LENGTH_MAX } from '../delivery/groups.ts'
+import { invalidField } from '../delivery/message.ts'
+import { parseDuration } from '../duration.ts'
+import { checkName } from '../names.ts'
+import { formatTime } from '../time.ts'
+import { JSON_TYPE } from './messages.ts'
+import type { HttpParts } from './parts.ts'
+import { bodyMembers } from './record-json.ts'
+import { RecordMembers } from './records.ts'
+import { answers, CLOSED, Duration, GroupPath, NoQuery } from './schemas.ts'
+
+const ACQUIRE_MAX = 10_000
+const ACKNOWLEDGE_MAX = 10_000
+const WAIT_MS_MAX = 5 * 60_000
+const LOCK_MS_MAX = 24 * 3_600_000
+
+const Acquire = Type.Object(
+  {
+    max: Type.Optional(Type.Integer({ minimum: 1, maximum: ACQUIRE_MAX, default: 100 })),
+    wait: Type.Optional(Duration),
+    lock: Type.Optional(Duration),
+  },
+  CLOSED,
+)
+const Receipt = Type.String({ maxLength: 200 })
+const Reason = Type.Optional(Type.String({ maxLength: REASON_LENGTH_MAX }))
+// One object, not a union of four: its refusals name the field. What belongs to which type is checked below.
+const AcknowledgementSchema = Type.Object(
+  {
+    receipt: Receipt,
+    type: Type.Union([Type.Literal('accept'), Type.Literal('release'), Type.Literal('reject'), Type.Literal('renew')]),
+    delay: Type.Optional(Duration),
+    reason: Reason,
+    lock: Type.Optional(Duration),
+  },
+  CLOSED,
+)
+const Acknowledge = Type.Object(
+  { acknowledgements: Type.Array(AcknowledgementSchema, { minItems: 1, maxItems: ACKNOWLEDGE_MAX }) },
+  CLOSED,
+)
+export const AttemptSchema = Type.Object({
+  at: Type.String({ format: 'date-time' }),
+  cause: Type.String(),
+  reason: Type.String(),
+})
+const Acquired = Type.Object({
+  records: Type.Array(
+    Type.Object({
+      receipt: Type.String(),
+      topic: Type.String(),
+      partition: Type.Integer(),
+      offset: Type.Integer(),
+      ...RecordMembers,
+      timestamp: Type.String({ format: 'date-time' }),
+      deliveryCount: Type.Integer(),
+      lockedUntil: Type.String({ format: 'date-time' }),
+      attempts: Type.Optional(Type.Array(AttemptSchema)),
+    }),
+  ),
+})
+const Acknowledged = Type.Object({
+  results: Type.Array(
+    Type.Object({
+      state: Type.String({ description: 'acknowledged, retrying, dead, acquired or invalid' }),
+      dueAt: Type.Optional(Type.String({ format: 'date-time' })),
+      dueAtMs: Type.Optional(Type.Integer()),
+      tier: Type.Optional(Type.String()),
+      lockedUntil: Type.Optional(Type.String({ format: 'date-time' })),
+      code: Type.Optional(Type.String()),
+    }),
+  ),
+})
+
+interface OfGroup {
+  Params: { topic: string; group: string }
+}
+
+export function consumeRoutes(app: FastifyInstance, { groups, settings, stopping }: HttpParts): void {
+  const shared = { tags: ['Consume'], params: GroupPath, querystring: NoQuery }
+  const plain = { serializerCompiler: () => (text: unknown) => text as string }
+
+  app.post<OfGroup & { Body: Static<typeof Acquire> }>(
+    '/v1/topics/:topic/groups/:group/acquire',
+    {
+      ...plain,
+      preValidation: async (request) => {
+        request.body ??= {}
+      },
+      schema: { ...shared, summary: 'Take records under a lock', body: Acquire, ...answers({ 200: Acquired }) },
+    },
+    async ({ params, body }, reply) => {
+      const waitMs = atMost(body.wait === undefined ? 0 : parseDuration(body.wait, 'wait'), WAIT_MS_MAX, 'wait')
+      const lockMs = body.lock === undefined ? undefined : lockOf(body.lock)
+      const signal = waitMs > 0 ? leavingOrStopping(reply, stopping) : undefined
+      const { topic, group } = namesOf(params)
+      const deliveries = await groups.acquire(topic, group, { max: body.max ?? 100, waitMs, lockMs, signal })
+      reply.header('content-type', JSON_TYPE)
+      return deliveriesJson(deliveries)
+    },
+  )
+
+  app.post<OfGroup & { Body: Static<typeof Acknowledge> }>(
+    '/v1/topics/:topic/groups/:group/acknowledge',
+    {
+      ...plain,
+      schema: {
+        ...shared,
+        summary: 'Say what became of records',
+        body: Acknowledge,
+        ...answers({ 200: Acknowledged }),
+      },
+    },
+    async ({ params, body }, reply) => {
+      const acknowledgements = body.acknowledgements.map((given, i) => acknowledgementOf(given, i, settings.DELAY_MAX))
+      const { topic, group } = namesOf(params)
+      const results = await groups.acknowledge(topic, group, acknowledgements)
+      reply.header('content-type', JSON_TYPE)
+      return `{"results":[${results.map(resultJson).join(',')}]}`
+    },
+  )
+}
+
+export function namesOf({ topic, group }: { topic: string; group: string }): { topic: string; group: string } {
+  return { topic: checkName(topic, 'topic'), group: checkName(group, 'group') }
+}
+
+/** Aborts when the client leaves or the service stops. */
+function leavingOrStopping(reply: FastifyReply, stopping: AbortSignal): AbortSignal {
+  const leaving = new AbortController()
+  const leave = () => leaving.abort()
+  stopping.addEventListener('abort', leave, { once: true })
+  reply.raw.once('close', () => {
+    stopping.removeEventListener('abort', leave)
+    leave()
+  })
+  if (stopping.aborted) leave()
+  return leaving.signal
+}
+
+function lockOf(given: number | string): number {
+  const lockMs = parseDuration(given, 'lock')
+  if (lockMs < 1) throw invalidField('lock', 'at least 1 ms')
+  return atMost(lockMs, LOCK_MS_MAX, 'lock')
+}
+
+function atMost(ms: number, limitMs: number, field: string): number {
+  if (ms > limitMs) throw invalidField(field, `at most ${limitMs} ms`, { limit: limitMs })
+  return ms
+}
+
+function acknowledgementOf(
+  given: Static<typeof AcknowledgementSchema>,
+  index: number,
+  delayMaxMs: number,
+): Acknowledgement {
+  const { receipt, type, delay, reason, lock } = given
+  const at = `acknowledgements.${index}`
+  if (delay !== undefined && type !== 'release')
+    throw invalidField(`${at}.delay`, 'absent unless type is release', { index })
+  if (lock !== undefined && type !== 'renew') throw invalidField(`${at}.lock`, 'absent unless type is renew', { index })
+  if (reason !== undefined && type !== 'release' && type !== 'reject') {
+    throw invalidField(`${at}.reason`, 'absent unless type is release or reject', { index })
+  }
+  switch (type) {
+    case 'accept':
+      return { receipt, type }
+    case 'reject':
+      return { receipt, type, reason }
+    case 'renew':
+      return { receipt, type, lockMs: lock === undefined ? undefined : lockOf(lock) }
+    case 'release': {
+      const delayMs =
+        delay === undefined ? undefined : atMost(parseDuration(delay, `${at}.delay`), delayMaxMs, `${at}.delay`)
+      return { receipt, type, delayMs, reason }
+    }
+  }
+}
+
+function deliveriesJson(deliveries: readonly Delivery[]): string {
+  let text = '{"records":['
+  for (let i = 0; i < deliveries.length; i++) text += (i === 0 ? '{' : ',{') + deliveryMembers(deliveries[i])
+  return `${text}]}`
+}
+
+function deliveryMembers(delivery: Delivery): string {
+  const { receipt, topic, partition, offset, timestampMs, body, deliveryCount, lockedUntilMs, attempts } = delivery
+  const tried = attempts.length === 0 ? '' : `,"attempts":${attemptsJson(attempts)}`
+  return (
+    `"receipt":"${receipt}","topic":"${topic}","partition":${partition},"offset":${offset},${bodyMembers(body)},` +
+    `"timestamp":"${new Date(timestampMs).toISOString()}","deliveryCount":${deliveryCount},` +
+    `"lockedUntil":"${formatTime(lockedUntilMs)}"${tried}}`
+  )
+}
+
+export function attemptsJson(attempts: readonly Attempt[]): string {
+  return JSON.stringify(attempts.map(({ at, cause, reason }) => ({ at: formatTime(at), cause, reason })))
+}
+
+function resultJson(result: AcknowledgeResult): string {
+  switch (result.state) {
+    case 'acknowledged':
+      return '{"state":"acknowledged"}'
+    case 'dead':
+      return '{"state":"dead"}'
+    case 'retrying':
+      return `{"state":"retrying","dueAt":"${formatTime(result.dueAtMs)}","dueAtMs":${result.dueAtMs},"tier":"${result.tier}"}`
+    case 'acquired':
+      return `{"state":"acquired","lockedUntil":"${formatTime(result.lockedUntilMs)}"}`
+    case 'invalid':
+      return `{"state":"invalid","code":"${result.code}"}`
+  }
+}

@@ -1,0 +1,160 @@
+// /v1/topics/{topic}/groups: settings, description, reset, deletion.
+
+import type { FastifyInstance } from 'fastify'
+import { type Static, Type } from 'typebox'
+import { type GroupDescription, type GroupSettings, IN_FLIGHT_MAX } from '../delivery/groups.ts'
+import { invalidField } from '../delivery/message.ts'
+import { formatDuration, parseDuration } from '../duration.ts'
+import { checkName } from '../names.ts'
+import { parseTime } from '../time.ts'
+import { namesOf } from './consume.ts'
+import type { HttpParts } from './parts.ts'
+import { Retry, tiersOf } from './retry-forms.ts'
+import { answers, CLOSED, Duration, GroupPath, NoQuery, TopicPath } from './schemas.ts'
+
+const LOCK_MS_MAX = 24 * 3_600_000
+
+const Start = Type.Union([Type.Literal('earliest'), Type.Literal('latest')])
+const Change = Type.Object(
+  {
+    retry: Type.Optional(Retry),
+    lock: Type.Optional(Duration),
+    maxInFlight: Type.Optional(Type.Integer({ minimum: 1, maximum: IN_FLIGHT_MAX })),
+    start: Type.Optional(Start),
+  },
+  CLOSED,
+)
+const SettingsOut = {
+  group: Type.String(),
+  topic: Type.String(),
+  retry: Type.Array(Type.String()),
+  lock: Type.String(),
+  maxInFlight: Type.Integer(),
+  start: Start,
+}
+const Settings = Type.Object(SettingsOut)
+const Description = Type.Object({
+  ...SettingsOut,
+  partitions: Type.Array(
+    Type.Object({
+      partition: Type.Integer(),
+      startOffset: Type.Integer(),
+      endOffset: Type.Integer(),
+      lag: Type.Integer(),
+      inFlight: Type.Integer(),
+      waiting: Type.Record(Type.String(), Type.Integer(), { description: 'How many wait for their retry, by tier.' }),
+      dead: Type.Integer(),
+    }),
+  ),
+})
+const Reset = Type.Object(
+  { to: Type.Union([Type.String(), Type.Number()], { description: 'earliest, latest or a time' }) },
+  CLOSED,
+)
+
+interface OfGroup {
+  Params: { topic: string; group: string }
+}
+
+export function groupRoutes(app: FastifyInstance, { groups, settings }: HttpParts): void {
+  const tags = ['Consume']
+  const ofGroup = { tags, params: GroupPath, querystring: NoQuery }
+
+  app.put<OfGroup & { Body: Static<typeof Change> }>(
+    '/v1/topics/:topic/groups/:group',
+    {
+      schema: {
+        ...ofGroup,
+        summary: 'Create or change a group',
+        body: Change,
+        ...answers({ 200: Settings, 201: Settings }),
+      },
+    },
+    async ({ params, body }, reply) => {
+      const { topic, group } = namesOf(params)
+      const change: Partial<GroupSettings> = {}
+      if (body.retry !== undefined) change.retry = tiersOf(body.retry, settings.DELAY_MAX)
+      if (body.lock !== undefined) change.lockMs = lockOf(body.lock)
+      if (body.maxInFlight !== undefined) change.maxInFlight = body.maxInFlight
+      if (body.start !== undefined) change.start = body.start
+      const configured = await groups.configure(topic, group, change)
+      reply.code(configured.created ? 201 : 200)
+      return { topic, group, ...settingsJson(configured.settings) }
+    },
+  )
+
+  app.get<OfGroup>(
+    '/v1/topics/:topic/groups/:group',
+    { schema: { ...ofGroup, summary: 'Describe a group', ...answers({ 200: Description }) } },
+    async ({ params }) => {
+      const { topic, group } = namesOf(params)
+      return descriptionJson(groups.describe(topic, group))
+    },
+  )
+
+  app.get<{ Params: { topic: string } }>(
+    '/v1/topics/:topic/groups',
+    {
+      schema: {
+        tags,
+        params: TopicPath,
+        querystring: NoQuery,
+        summary: 'List the groups of a topic',
+        ...answers({ 200: Type.Object({ groups: Type.Array(Settings) }) }),
+      },
+    },
+    async ({ params }) => {
+      const topic = checkName(params.topic, 'topic')
+      return { groups: groups.list(topic).map(({ group, settings }) => ({ topic, group, ...settingsJson(settings) })) }
+    },
+  )
+
+  app.post<OfGroup & { Body: Static<typeof Reset> }>(
+    '/v1/topics/:topic/groups/:group/reset',
+    {
+      schema: {
+        ...ofGroup,
+        summary: 'Move a group to another place of the log',
+        body: Reset,
+        ...answers({ 200: Description }),
+      },
+    },
+    async ({ params, body: { to } }) => {
+      const { topic, group } = namesOf(params)
+      await groups.reset(topic, group, to === 'earliest' || to === 'latest' ? to : parseTime(to, 'to'))
+      return descriptionJson(groups.describe(topic, group))
+    },
+  )
+
+  app.delete<OfGroup>(
+    '/v1/topics/:topic/groups/:group',
+    { schema: { ...ofGroup, summary: 'Forget a group', ...answers({ 204: Type.Null() }) } },
+    async ({ params }, reply) => {
+      const { topic, group } = namesOf(params)
+      await groups.forget(topic, group)
+      return reply.code(204).send()
+    },
+  )
+}
+
+function lockOf(given: number | string): number {
+  const lockMs = parseDuration(given, 'lock')
+  if (lockMs < 1 || lockMs > LOCK_MS_MAX)
+    throw invalidField('lock', `from 1 ms to ${LOCK_MS_MAX} ms`, { limit: LOCK_MS_MAX })
+  return lockMs
+}
+
+function settingsJson({ retry, lockMs, maxInFlight, start }: GroupSettings) {
+  return { retry: retry.map(formatDuration), lock: formatDuration(lockMs), maxInFlight, start }
+}
+
+function descriptionJson({ topic, group, settings, partitions }: GroupDescription) {
+  return {
+    topic,
+    group,
+    ...settingsJson(settings),
+    partitions: partitions.map(({ waiting, ...partition }) => {
+      return { ...partition, waiting: Object.fromEntries(waiting.map(({ tier, count }) => [tier, count])) }
+    }),
+  }
+}

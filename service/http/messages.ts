@@ -1,0 +1,211 @@
+// POST /v1/topics/{topic}/messages and /raw: publishing.
+//
+// The hot path of the service. What would cost more than the publishing itself is done by hand: bodies are read in place
+// (service/json-scanner.ts) instead of being parsed and validated, the answer is put together as text. The schemas here
+// only describe; delivery/message.ts checks. Measured at 64 connections, 1 KB: see test/bench.
+
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
+import { DwellError } from '../../storage/index.ts'
+import { idOf } from '../delivery/delayed.ts'
+import { ID_LENGTH_MAX, invalidField, type Message, type MessageRules, unknownField } from '../delivery/message.ts'
+import { readLines, readOneOrMore } from '../delivery/message-batch.ts'
+import type { Published } from '../delivery/publish.ts'
+import { readRawMessage } from '../delivery/raw-message.ts'
+import { checkName } from '../names.ts'
+import { formatTime } from '../time.ts'
+import type { HttpParts } from './parts.ts'
+import { answers, CLOSED, Duration, TextMap, Time, TopicPath } from './schemas.ts'
+
+export const JSON_TYPE = 'application/json; charset=utf-8'
+
+const MessageSchema = Type.Object(
+  {
+    value: Type.Optional(
+      Type.Unknown({ description: 'Any JSON. Text is stored as its UTF-8, other JSON as its text.' }),
+    ),
+    valueBase64: Type.Optional(Type.String({ description: 'Instead of value: bytes.' })),
+    key: Type.Optional(Type.String({ description: 'Same key, same partition.' })),
+    partition: Type.Optional(Type.Integer({ minimum: 0, description: 'Chooses the partition.' })),
+    headers: Type.Optional(TextMap),
+    delay: Type.Optional(Duration),
+    deliverAt: Type.Optional(Time),
+    id: Type.Optional(
+      Type.String({ minLength: 1, maxLength: ID_LENGTH_MAX, description: 'Your own handle, unique a topic.' }),
+    ),
+  },
+  CLOSED,
+)
+const Query = Type.Object(
+  {
+    acks: Type.Optional(Type.Union([Type.Literal('0'), Type.Literal('1'), Type.Literal('all')], { default: 'all' })),
+    results: Type.Optional(Type.Literal('none', { description: 'Answer only how many.' })),
+  },
+  CLOSED,
+)
+const RawQuery = Type.Object(
+  {
+    ...Query.properties,
+    key: Type.Optional(Type.String()),
+    delay: Type.Optional(Type.String()),
+    deliverAt: Type.Optional(Type.String()),
+    id: Type.Optional(Type.String()),
+  },
+  CLOSED,
+)
+const Result = Type.Object({
+  id: Type.Optional(Type.String()),
+  topic: Type.String(),
+  partition: Type.Optional(Type.Integer()),
+  offset: Type.Optional(Type.Integer()),
+  dueAt: Type.Optional(Type.String({ format: 'date-time' })),
+  dueAtMs: Type.Optional(Type.Integer()),
+  duplicate: Type.Optional(Type.Boolean()),
+})
+const Results = Type.Union([
+  Type.Object({ results: Type.Array(Result) }),
+  Type.Object({ count: Type.Integer() }, { description: 'With results=none or acks=0.' }),
+])
+
+type PublishRequest = FastifyRequest<{
+  Params: { topic: string }
+  Querystring: Record<string, unknown>
+  Body: Buffer | undefined
+}>
+
+/** The schemas of these routes are documents; nothing is compiled from them. */
+const unchecked = { validatorCompiler: () => () => true }
+const plain = { serializerCompiler: () => (text: unknown) => text as string }
+
+export function messageRoutes(app: FastifyInstance, parts: HttpParts): void {
+  const { settings, hand, publisher } = parts
+  const rules = (): MessageRules => ({
+    messageBytesMax: settings.MESSAGE_BYTES_MAX,
+    delayMaxMs: settings.DELAY_MAX,
+    nowMs: hand.nowMs(),
+  })
+  const countMax = settings.REQUEST_MESSAGES_MAX
+
+  app.register(async (scope) => {
+    scope.removeAllContentTypeParsers()
+    scope.addContentTypeParser(['application/json', 'application/x-ndjson'], { parseAs: 'buffer' }, passBytes)
+    scope.post(
+      '/v1/topics/:topic/messages',
+      {
+        ...unchecked,
+        ...plain,
+        schema: {
+          tags: ['Publish'],
+          summary: 'Publish messages, at once or with a delay',
+          description: 'One message, {"messages": […]}, or application/x-ndjson with one a line. All or nothing.',
+          params: TopicPath,
+          querystring: Query,
+          body: Type.Union([
+            MessageSchema,
+            Type.Object({ messages: Type.Array(MessageSchema, { minItems: 1 }) }, CLOSED),
+          ]),
+          ...answers({ 201: Results }),
+        },
+      },
+      (request: PublishRequest, reply) => {
+        const { topic } = request.params
+        checkName(topic, 'topic')
+        const { body } = request
+        const mode = modeOf(request.query)
+        if (body === undefined) throw new DwellError('INVALID_JSON', 'The body is empty.')
+        const isLines = request.headers['content-type']?.startsWith('application/x-ndjson')
+        const messages = isLines ? readLines(body, rules(), countMax) : readOneOrMore(body, rules(), countMax)
+        publish(topic, messages, mode, reply)
+      },
+    )
+  })
+
+  app.register(async (scope) => {
+    scope.removeAllContentTypeParsers()
+    scope.addContentTypeParser('*', { parseAs: 'buffer' }, passBytes)
+    scope.post(
+      '/v1/topics/:topic/raw',
+      {
+        ...unchecked,
+        ...plain,
+        schema: {
+          tags: ['Publish'],
+          summary: 'Publish the body as it is',
+          description:
+            'Whatever the body is, is the value. Dwell-Key, Dwell-Delay, Dwell-Deliver-At, Dwell-Id and Dwell-Header-<name> say the rest.',
+          params: TopicPath,
+          querystring: RawQuery,
+          ...answers({ 201: Results }),
+        },
+      },
+      (request: PublishRequest, reply) => {
+        const { topic } = request.params
+        checkName(topic, 'topic')
+        const { key, delay, deliverAt, id, ...query } = request.query
+        const mode = modeOf(query)
+        const message = readRawMessage(request.body, request.headers, { key, delay, deliverAt, id }, rules())
+        publish(topic, [message], mode, reply)
+      },
+    )
+  })
+
+  function publish(topic: string, messages: readonly Message[], { acks, quiet }: Mode, reply: FastifyReply): void {
+    const published = publisher.publish(topic, messages)
+    reply.code(201).header('content-type', JSON_TYPE)
+    if (acks === '0') {
+      // Whoever does not wait is not told of a failure either; one of the disk stops the process.
+      published.catch(() => {})
+      reply.send(`{"count":${messages.length}}`)
+      return
+    }
+    published.then(
+      (results) => reply.send(quiet ? `{"count":${messages.length}}` : resultsJson(topic, messages, results)),
+      (error) => reply.send(error),
+    )
+  }
+}
+
+interface Mode {
+  acks: string
+  quiet: boolean
+}
+
+const USUAL: Mode = { acks: 'all', quiet: false }
+
+function modeOf(query: Record<string, unknown>): Mode {
+  let mode = USUAL
+  for (const name in query) {
+    const value = query[name]
+    if (name === 'acks') {
+      if (value !== '0' && value !== '1' && value !== 'all') throw invalidField('acks', '0, 1 or all')
+      mode = { ...mode, acks: value }
+    } else if (name === 'results') {
+      if (value !== 'none') throw invalidField('results', 'none')
+      mode = { ...mode, quiet: true }
+    } else throw unknownField(name, ['acks', 'results'])
+  }
+  return mode
+}
+
+function resultsJson(topic: string, messages: readonly Message[], results: readonly Published[]): string {
+  let text = '{"results":['
+  for (let i = 0; i < results.length; i++) text += (i === 0 ? '' : ',') + resultJson(topic, messages[i].id, results[i])
+  return `${text}]}`
+}
+
+function resultJson(topic: string, ownId: string, result: Published): string {
+  const duplicate = result.duplicate ? ',"duplicate":true' : ''
+  // The topic's name and an id that we made need no escapes.
+  if (result.kind === 'delayed') {
+    const id = ownId === '' ? `"${idOf(ownId, result.dueAtMs, result.delayOffset)}"` : JSON.stringify(ownId)
+    return `{"id":${id},"topic":"${topic}","dueAt":"${formatTime(result.dueAtMs)}","dueAtMs":${result.dueAtMs}${duplicate}}`
+  }
+  const id = ownId === '' ? '' : `,"id":${JSON.stringify(ownId)}`
+  return `{"topic":"${topic}","partition":${result.partition},"offset":${result.offset}${id}${duplicate}}`
+}
+
+function passBytes(request: FastifyRequest, body: Buffer, done: (error: Error | null, body?: Buffer) => void): void {
+  const encoding = request.headers['content-encoding']
+  if (encoding === undefined || encoding === 'identity') done(null, body)
+  else done(new DwellError('UNSUPPORTED_CONTENT_ENCODING', 'Send the body without Content-Encoding.'))
+}

@@ -1,0 +1,54 @@
+// The forms in which the tiers of a group can be given: a list, a growing series, or the schedule of Standard Webhooks.
+
+import { type Static, Type } from 'typebox'
+import { RETRY_TIERS_MAX } from '../delivery/groups.ts'
+import { invalidField } from '../delivery/message.ts'
+import { parseDuration } from '../duration.ts'
+import { CLOSED, Duration } from './schemas.ts'
+
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+/** github.com/standard-webhooks/standard-webhooks, "Retry schedule". */
+const STANDARD_WEBHOOKS = [
+  5_000,
+  5 * MINUTE_MS,
+  30 * MINUTE_MS,
+  2 * HOUR_MS,
+  5 * HOUR_MS,
+  10 * HOUR_MS,
+  14 * HOUR_MS,
+  20 * HOUR_MS,
+  24 * HOUR_MS,
+]
+
+export const Retry = Type.Union([
+  Type.Array(Duration, { maxItems: RETRY_TIERS_MAX }),
+  Type.Object(
+    {
+      first: Duration,
+      factor: Type.Number({ minimum: 1 }),
+      count: Type.Integer({ minimum: 1, maximum: RETRY_TIERS_MAX }),
+      max: Type.Optional(Duration),
+    },
+    CLOSED,
+  ),
+  Type.Literal('standard-webhooks'),
+])
+
+/** The tiers in milliseconds. @throws INVALID_DURATION, INVALID_FIELD */
+export function tiersOf(retry: Static<typeof Retry>, tierMaxMs: number): number[] {
+  const tiers = listOf(retry)
+  for (const ms of tiers) {
+    if (ms < 1 || ms > tierMaxMs)
+      throw invalidField('retry', `of durations from 1 ms to ${tierMaxMs} ms`, { limit: tierMaxMs })
+  }
+  return tiers
+}
+
+function listOf(retry: Static<typeof Retry>): number[] {
+  if (retry === 'standard-webhooks') return STANDARD_WEBHOOKS
+  if (Array.isArray(retry)) return retry.map((tier, i) => parseDuration(tier, `retry.${i}`))
+  const firstMs = parseDuration(retry.first, 'retry.first')
+  const maxMs = retry.max === undefined ? Number.POSITIVE_INFINITY : parseDuration(retry.max, 'retry.max')
+  return Array.from({ length: retry.count }, (_, i) => Math.ceil(Math.min(firstMs * retry.factor ** i, maxMs)))
+}

@@ -1,0 +1,36 @@
+// What several resources say in their schemas. From these comes /openapi.json.
+
+import { Type } from 'typebox'
+import { DURATION_FORMS } from '../duration.ts'
+import { NAME_LENGTH_MAX } from '../names.ts'
+import { TIME_FORMS } from '../time.ts'
+
+export const CLOSED = { additionalProperties: false } as const
+
+/** Checked by service/duration.ts, whose refusal names the accepted forms. */
+export const Duration = Type.Union([Type.Number(), Type.String()], { description: `A duration: ${DURATION_FORMS}.` })
+export const Time = Type.Union([Type.Number(), Type.String()], { description: `A time: ${TIME_FORMS}.` })
+
+// Names are checked by service/names.ts: one refusal, INVALID_NAME, wherever a name stands.
+const Topic = Type.String({ description: `1 to ${NAME_LENGTH_MAX} of a-z A-Z 0-9 . _ -` })
+export const TopicPath = Type.Object({ topic: Topic })
+export const GroupPath = Type.Object({ topic: Topic, group: Topic })
+export const NoQuery = Type.Object({}, CLOSED)
+
+export const TextMap = Type.Record(Type.String(), Type.String())
+
+export const Problem = Type.Object(
+  {
+    type: Type.String({ description: 'Where this code is explained.' }),
+    title: Type.String(),
+    status: Type.Integer(),
+    code: Type.String({ description: 'Stable; the same mistake always has the same code.' }),
+    detail: Type.String({ description: 'What is wrong and what would be right, in a sentence.' }),
+  },
+  { description: 'An error (RFC 9457). Further members help: limit, field, line, index.' },
+)
+
+/** Every route may answer with a problem document. */
+export function answers<T extends Record<string, unknown>>(documented: T): { response: T } {
+  return { response: { ...documented, '4xx': Problem, '5xx': Problem } }
+}

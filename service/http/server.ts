@@ -1,0 +1,86 @@
+// The HTTP server: fastify with what all routes share. One file per resource beside this one.
+
+import fastifySwagger from '@fastify/swagger'
+import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { DwellError } from '../../storage/index.ts'
+import { checkUtf8 } from '../json-scanner.ts'
+import { answerClientError } from './client-errors.ts'
+import { consumeRoutes } from './consume.ts'
+import { deadLetterRoutes } from './dead-letters.ts'
+import { delayedRoutes } from './delayed.ts'
+import { groupRoutes } from './groups.ts'
+import { messageRoutes } from './messages.ts'
+import { operationRoutes } from './operations.ts'
+import type { HttpParts } from './parts.ts'
+import { Problems } from './problems.ts'
+import { recordRoutes } from './records.ts'
+import { topicRoutes } from './topics.ts'
+
+const HEADERS_TIMEOUT_MS = 10_000
+const KEEP_ALIVE_TIMEOUT_MS = 72_000
+/** How often Node looks for requests that take too long; its default of 30 s would make the limits above as coarse. */
+const TIMEOUT_CHECK_MS = 2_000
+/** Longer than any name or id, so that those get their own refusals. */
+const PARAM_LENGTH_MAX = 4_096
+
+/** Builds the server; listen() is the caller's. */
+export async function buildServer(parts: HttpParts): Promise<FastifyInstance> {
+  const { settings, log, metrics } = parts
+  const problems = new Problems({
+    log,
+    requestBytesMax: settings.REQUEST_BYTES_MAX,
+    onProblem: (code) => metrics.countProblem(code),
+  })
+  const app = Fastify({
+    bodyLimit: settings.REQUEST_BYTES_MAX,
+    requestTimeout: settings.REQUEST_TIMEOUT,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: TIMEOUT_CHECK_MS },
+    routerOptions: { maxParamLength: PARAM_LENGTH_MAX },
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    clientErrorHandler: answerClientError,
+    frameworkErrors: (error, request, reply) => problems.send(error, request as FastifyRequest, reply as FastifyReply),
+  })
+  app.setValidatorCompiler(TypeBoxValidatorCompiler as never)
+  app.setErrorHandler((error, request, reply) => problems.send(error, request, reply))
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?')[0].slice(0, 200)
+    problems.send(new DwellError('ROUTE_NOT_FOUND', `There is no ${request.method} ${path}.`), request, reply)
+  })
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, parseJson)
+  await app.register(fastifySwagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Dwell', description: 'A delay, retry and dead-letter queue service.', version: '1' },
+    },
+  })
+  await app.register(async (scope) => {
+    messageRoutes(scope, parts)
+    delayedRoutes(scope, parts)
+    topicRoutes(scope, parts)
+    recordRoutes(scope, parts)
+    consumeRoutes(scope, parts)
+    groupRoutes(scope, parts)
+    deadLetterRoutes(scope, parts)
+    operationRoutes(scope, parts)
+  })
+  await app.ready()
+  return app
+}
+
+function parseJson(request: FastifyRequest, body: Buffer, done: (error: Error | null, body?: unknown) => void): void {
+  try {
+    const encoding = request.headers['content-encoding']
+    if (encoding !== undefined && encoding !== 'identity') {
+      throw new DwellError('UNSUPPORTED_CONTENT_ENCODING', 'Send the body without Content-Encoding.')
+    }
+    checkUtf8(body)
+    done(null, JSON.parse(body.toString()))
+  } catch (error) {
+    if (error instanceof DwellError) done(error)
+    else done(new DwellError('INVALID_JSON', body.length === 0 ? 'The body is empty.' : `${(error as Error).message}.`))
+  }
+}

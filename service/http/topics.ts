@@ -1,0 +1,126 @@
+// /v1/topics: created, changed, described, listed, deleted.
+
+import type { FastifyInstance } from 'fastify'
+import { type Static, Type } from 'typebox'
+import type { TopicDescription } from '../../storage/index.ts'
+import { formatDuration, parseDuration } from '../duration.ts'
+import { checkName, checkNewName } from '../names.ts'
+import type { HttpParts } from './parts.ts'
+import { answers, CLOSED, Duration, NoQuery, TopicPath } from './schemas.ts'
+
+const PARTITIONS_MAX = 1_000
+
+const Change = Type.Object(
+  {
+    partitions: Type.Optional(Type.Integer({ minimum: 1, maximum: PARTITIONS_MAX })),
+    retention: Type.Optional(
+      Type.Union([Duration, Type.Null()], { description: 'How long records are kept; null for ever.' }),
+    ),
+    retentionBytes: Type.Optional(
+      Type.Union([Type.Integer({ minimum: 1 }), Type.Null()], {
+        description: 'Bytes that a partition keeps; null all.',
+      }),
+    ),
+    cleanup: Type.Optional(Type.Union([Type.Literal('delete'), Type.Literal('compact')])),
+  },
+  CLOSED,
+)
+const Kept = {
+  retention: Type.Union([Type.String(), Type.Null()]),
+  retentionBytes: Type.Union([Type.Integer(), Type.Null()]),
+  cleanup: Type.String(),
+}
+const Summary = Type.Object({ topic: Type.String(), partitions: Type.Integer(), ...Kept })
+const Description = Type.Object({
+  topic: Type.String(),
+  ...Kept,
+  partitions: Type.Array(
+    Type.Object({
+      partition: Type.Integer(),
+      logStartOffset: Type.Integer(),
+      highWatermark: Type.Integer(),
+      logEndOffset: Type.Integer(),
+      sizeBytes: Type.Integer(),
+    }),
+  ),
+})
+
+interface OfTopic {
+  Params: { topic: string }
+}
+
+export function topicRoutes(app: FastifyInstance, { topics, engine, groups }: HttpParts): void {
+  const tags = ['Topics']
+  const ofTopic = { tags, params: TopicPath, querystring: NoQuery }
+
+  app.put<OfTopic & { Body: Static<typeof Change> }>(
+    '/v1/topics/:topic',
+    {
+      schema: {
+        ...ofTopic,
+        summary: 'Create or change a topic',
+        body: Change,
+        ...answers({ 200: Description, 201: Description }),
+      },
+    },
+    async ({ params, body }, reply) => {
+      const { retention } = body
+      const { created, topic } = await topics.put(checkNewName(params.topic, 'topic'), {
+        partitions: body.partitions,
+        retentionMs: retention === undefined || retention === null ? retention : parseDuration(retention, 'retention'),
+        retentionBytes: body.retentionBytes,
+        cleanup: body.cleanup,
+      })
+      reply.code(created ? 201 : 200)
+      return describe(topic)
+    },
+  )
+
+  app.get<OfTopic>(
+    '/v1/topics/:topic',
+    { schema: { ...ofTopic, summary: 'Describe a topic', ...answers({ 200: Description }) } },
+    async ({ params }) => describe(topics.describe(checkName(params.topic, 'topic'))),
+  )
+
+  app.get(
+    '/v1/topics',
+    {
+      schema: {
+        tags,
+        querystring: NoQuery,
+        summary: 'List the topics',
+        ...answers({ 200: Type.Object({ topics: Type.Array(Summary) }) }),
+      },
+    },
+    async () => ({ topics: topics.list().map((topic) => ({ partitions: topic.partitions, ...keptOf(topic) })) }),
+  )
+
+  app.delete<OfTopic>(
+    '/v1/topics/:topic',
+    {
+      schema: {
+        ...ofTopic,
+        summary: 'Delete a topic with all of its records and groups',
+        ...answers({ 204: Type.Null() }),
+      },
+    },
+    async ({ params }, reply) => {
+      const topic = checkName(params.topic, 'topic')
+      await topics.delete(topic)
+      await groups.forgetTopic(topic)
+      return reply.code(204).send()
+    },
+  )
+
+  function describe(topic: TopicDescription) {
+    const partitions = Array.from({ length: topic.partitions }, (_, partition) => {
+      return { partition, ...engine.offsets(topic.name, partition) }
+    })
+    return { ...keptOf(topic), partitions }
+  }
+}
+
+function keptOf({ name, retentionMs, retentionBytes, cleanup }: TopicDescription) {
+  const retention = retentionMs === undefined ? null : formatDuration(retentionMs)
+  return { topic: name, retention, retentionBytes: retentionBytes ?? null, cleanup }
+}

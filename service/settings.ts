@@ -1,0 +1,205 @@
+// Every setting is a row: from the rows come the parsing of the environment and of the flags, the range checks, --help,
+// the table in the README and the chart's schema. See config.ts.
+
+const KIB = 1024
+const MIB = 1024 * KIB
+const GIB = 1024 * MIB
+const SECOND_MS = 1_000
+const MINUTE_MS = 60 * SECOND_MS
+const DAY_MS = 86_400 * SECOND_MS
+
+export interface NumberRow {
+  kind: 'count' | 'bytes' | 'duration'
+  /** Bytes, milliseconds, or a count. */
+  default: number
+  min: number
+  max: number
+  sentence: string
+}
+export interface TextRow {
+  kind: 'text'
+  default: string
+  /** What is allowed; anything when absent. */
+  choices?: readonly string[]
+  sentence: string
+}
+interface BooleanRow {
+  kind: 'boolean'
+  default: boolean
+  sentence: string
+}
+interface DurationsRow {
+  kind: 'durations'
+  default: readonly number[]
+  countMax: number
+  max: number
+  sentence: string
+}
+export type SettingRow = NumberRow | TextRow | BooleanRow | DurationsRow
+
+/** By the name of the environment variable without DWELL_; the flag is the same name with dashes. */
+export const SETTINGS = {
+  HOST: {
+    kind: 'text',
+    default: '127.0.0.1',
+    sentence: 'Address to listen on. 0.0.0.0 listens on all, without any access control.',
+  },
+  PORT: { kind: 'count', default: 7200, min: 0, max: 65_535, sentence: 'Port to listen on; 0 takes a free one.' },
+  DATA_DIR: { kind: 'text', default: './data', sentence: 'Folder of all data. One process at a time.' },
+  LOG_LEVEL: {
+    kind: 'text',
+    default: 'info',
+    choices: ['debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+    sentence: 'The least important log lines that are written.',
+  },
+  AUTO_CREATE_TOPICS: {
+    kind: 'boolean',
+    default: true,
+    sentence: 'Whether publishing to a topic that does not exist creates it.',
+  },
+  DEFAULT_PARTITIONS: {
+    kind: 'count',
+    default: 4,
+    min: 1,
+    max: 1_000,
+    sentence: 'Partitions of a topic when nothing else is said.',
+  },
+  WHEEL_SLOTS: {
+    kind: 'count',
+    default: 7_200,
+    min: 2,
+    max: 604_800,
+    sentence: 'Reach of the timing wheel in seconds; what is due later waits in overflow.',
+  },
+  WHEEL_MEMORY_BYTES: {
+    kind: 'bytes',
+    default: 64 * MIB,
+    min: 64 * KIB,
+    max: 16 * GIB,
+    sentence: 'Entries kept in memory before slots are written to their files.',
+  },
+  WHEEL_WINDOW: {
+    kind: 'duration',
+    default: 16 * SECOND_MS,
+    min: SECOND_MS,
+    max: 600 * SECOND_MS,
+    sentence: 'How far ahead of the hand slot files are held open.',
+  },
+  CLOCK_SETTLE: {
+    kind: 'duration',
+    default: 30 * SECOND_MS,
+    min: 0,
+    max: DAY_MS,
+    sentence: 'How long a forward step of the wall clock must last before it is followed.',
+  },
+  DELAY_MAX: {
+    kind: 'duration',
+    default: 366 * DAY_MS,
+    min: SECOND_MS,
+    max: 36_600 * DAY_MS,
+    sentence: 'The longest delay that is accepted.',
+  },
+  DEDUPLICATION_WINDOW: {
+    kind: 'duration',
+    default: 10 * MINUTE_MS,
+    min: 0,
+    max: 30 * DAY_MS,
+    sentence: 'How long a message id is remembered after its message was published, dispatched or cancelled.',
+  },
+  CHECKPOINT_INTERVAL: {
+    kind: 'duration',
+    default: 30 * SECOND_MS,
+    min: 100,
+    max: 3_600 * SECOND_MS,
+    sentence: 'How often a checkpoint is written; bounds the time of a start.',
+  },
+  CHECKPOINT_BYTES: {
+    kind: 'bytes',
+    default: 256 * MIB,
+    min: MIB,
+    max: 64 * GIB,
+    sentence: 'Journal written since the last checkpoint that makes for another.',
+  },
+  SEGMENT_BYTES: {
+    kind: 'bytes',
+    default: 128 * MIB,
+    min: 16 * KIB,
+    max: 2 * GIB - 1,
+    sentence: 'Size at which a partition begins its next segment.',
+  },
+  JOURNAL_FILE_BYTES: { kind: 'bytes', default: 64 * MIB, min: MIB, max: GIB, sentence: 'Size of a journal file.' },
+  MESSAGE_BYTES_MAX: {
+    kind: 'bytes',
+    default: MIB,
+    min: 1,
+    max: 16 * MIB,
+    sentence: 'The largest message: key, value and headers.',
+  },
+  REQUEST_BYTES_MAX: {
+    kind: 'bytes',
+    default: 16 * MIB,
+    min: KIB,
+    max: 28 * MIB,
+    sentence: 'The largest request body.',
+  },
+  REQUEST_MESSAGES_MAX: {
+    kind: 'count',
+    default: 10_000,
+    min: 1,
+    max: 100_000,
+    sentence: 'The most messages in a request.',
+  },
+  REQUEST_TIMEOUT: {
+    kind: 'duration',
+    default: 60 * SECOND_MS,
+    min: SECOND_MS,
+    max: 3_600 * SECOND_MS,
+    sentence: 'How long a request may take to arrive.',
+  },
+  WAITING_BYTES_MAX: {
+    kind: 'bytes',
+    default: 128 * MIB,
+    min: MIB,
+    max: 16 * GIB,
+    sentence: 'Published bytes waiting to be durable, beyond which publishing answers 503.',
+  },
+  STOP_TIMEOUT: {
+    kind: 'duration',
+    default: 8 * SECOND_MS,
+    min: 0,
+    max: 600 * SECOND_MS,
+    sentence: 'How long a stop waits for requests under way before it cuts them off.',
+  },
+  GROUP_RETRY: {
+    kind: 'durations',
+    default: [5_000, 10_000, 15_000],
+    countMax: 20,
+    max: 366 * DAY_MS,
+    sentence: 'Tiers of a group when its settings do not say: how long a released record waits, each time.',
+  },
+  GROUP_LOCK: {
+    kind: 'duration',
+    default: 30 * SECOND_MS,
+    min: 100,
+    max: DAY_MS,
+    sentence: 'How long an acquired record is locked when nothing else is said.',
+  },
+  GROUP_IN_FLIGHT_MAX: {
+    kind: 'count',
+    default: 2_000,
+    min: 1,
+    max: 100_000,
+    sentence: 'Acquired records a partition of a group when its settings do not say.',
+  },
+} as const satisfies Record<string, SettingRow>
+
+export type SettingName = keyof typeof SETTINGS
+type ValueOf<Row> = Row extends { kind: 'text' }
+  ? string
+  : Row extends { kind: 'boolean' }
+    ? boolean
+    : Row extends { kind: 'durations' }
+      ? readonly number[]
+      : number
+/** The values by name: bytes and milliseconds as numbers. */
+export type Settings = { readonly [Name in SettingName]: ValueOf<(typeof SETTINGS)[Name]> }

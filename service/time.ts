@@ -1,0 +1,49 @@
+// Points in time as people write them: RFC 3339, or epoch milliseconds.
+
+import { DwellError } from '../storage/index.ts'
+
+// A zone is required: a time without one would depend on where the process runs.
+const RFC_3339 =
+  /^\d{4}-(\d\d)-(\d\d)[Tt ]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/
+const DIGITS = /^\d{1,15}$/
+/** The last millisecond that RFC 3339 can write. */
+const TIME_MS_MAX = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
+
+export const TIME_FORMS = 'RFC 3339 such as "2026-11-20T10:00:00Z", or epoch milliseconds'
+
+/**
+ * Epoch milliseconds, a whole number: parts of a millisecond are rounded up, so that nothing is early.
+ * @throws INVALID_TIME
+ */
+export function parseTime(given: number | string, field: string): number {
+  const ms = typeof given === 'number' ? Math.ceil(given) : timeOf(given)
+  if (!(ms >= 0 && ms <= TIME_MS_MAX)) {
+    const shown = typeof given === 'number' ? given : JSON.stringify(given.slice(0, 64))
+    throw new DwellError('INVALID_TIME', `${field} is ${shown}, not a time: give ${TIME_FORMS}.`, { field })
+  }
+  return ms
+}
+
+function timeOf(text: string): number {
+  if (DIGITS.test(text)) return Number(text)
+  const match = RFC_3339.exec(text)
+  if (match === null) return Number.NaN
+  const [date, rest] = [text.slice(0, 10), text.slice(11)]
+  // Date.parse takes the 31st of February for the 3rd of March.
+  const midnight = new Date(`${date}T00:00:00Z`)
+  if (Number.isNaN(midnight.getTime()) || midnight.toISOString().slice(0, 10) !== date) return Number.NaN
+  const ms = Date.parse(`${date}T${rest.toUpperCase()}`)
+  return /\.\d{3}\d*[1-9]/.test(rest) ? ms + 1 : ms
+}
+
+let lastMs = Number.NaN
+let lastText = ''
+
+/** RFC 3339 in UTC with milliseconds. The last one is remembered: records of a batch mostly share their time. */
+export function formatTime(ms: number): string {
+  if (ms !== lastMs) {
+    lastText = new Date(ms).toISOString()
+    lastMs = ms
+  }
+  return lastText
+}

@@ -1,0 +1,121 @@
+// The topics as users see them: none of our own, with default settings where nothing is said, created when published to.
+
+import {
+  type Cleanup,
+  DwellError,
+  type LogEngine,
+  type TopicDescription,
+  type TopicSettings,
+} from '../storage/index.ts'
+import { checkNewName, isInternal } from './names.ts'
+
+export interface TopicsOptions {
+  engine: LogEngine
+  defaultPartitions: number
+  autoCreate: boolean
+}
+
+/** What a user says about a topic; null takes a limit away. */
+export interface TopicChange {
+  partitions?: number
+  retentionMs?: number | null
+  retentionBytes?: number | null
+  cleanup?: Cleanup
+}
+
+export class Topics {
+  readonly #engine: LogEngine
+  readonly #defaultPartitions: number
+  readonly #autoCreate: boolean
+
+  constructor({ engine, defaultPartitions, autoCreate }: TopicsOptions) {
+    this.#engine = engine
+    this.#defaultPartitions = defaultPartitions
+    this.#autoCreate = autoCreate
+  }
+
+  /** @throws TOPIC_NOT_FOUND */
+  describe(name: string): TopicDescription {
+    const topic = this.find(name)
+    if (topic === undefined) throw notFound(name)
+    return topic
+  }
+
+  find(name: string): TopicDescription | undefined {
+    return isInternal(name) ? undefined : this.#engine.topic(name)
+  }
+
+  /** By name. */
+  list(): TopicDescription[] {
+    return [...this.#engine.topics()].filter(({ name }) => !isInternal(name)).sort((a, b) => (a.name < b.name ? -1 : 1))
+  }
+
+  /**
+   * How many partitions a topic has, or would have if it were created now.
+   * @throws TOPIC_NOT_FOUND when it would not be, INVALID_NAME when it could not be
+   */
+  partitionsOf(name: string): number {
+    const topic = this.find(name)
+    if (topic !== undefined) return topic.partitions
+    if (!this.#autoCreate) throw notFound(name)
+    checkNewName(name, 'topic')
+    return this.#defaultPartitions
+  }
+
+  /** Creates a topic that is published to and does not exist. @throws TOPIC_NOT_FOUND */
+  async ensure(name: string): Promise<TopicDescription> {
+    const topic = this.find(name)
+    if (topic !== undefined) return topic
+    return this.#create(checkNewName(name, 'topic'), { partitions: this.partitionsOf(name), cleanup: 'delete' })
+  }
+
+  /**
+   * Creates a topic, or changes what is said of it.
+   * @throws PARTITIONS_CANNOT_SHRINK, INVALID_NAME
+   */
+  async put(name: string, change: TopicChange): Promise<{ created: boolean; topic: TopicDescription }> {
+    const before = this.find(name)
+    const settings: TopicSettings = {
+      partitions: change.partitions ?? before?.partitions ?? this.#defaultPartitions,
+      retentionMs: changed(change.retentionMs, before?.retentionMs),
+      retentionBytes: changed(change.retentionBytes, before?.retentionBytes),
+      cleanup: change.cleanup ?? before?.cleanup ?? 'delete',
+    }
+    if (before === undefined) {
+      return { created: true, topic: await this.#create(checkNewName(name, 'topic'), settings) }
+    }
+    if (settings.partitions < before.partitions) {
+      throw new DwellError(
+        'PARTITIONS_CANNOT_SHRINK',
+        `The topic ${name} has ${before.partitions} partitions; they can become more, not fewer.`,
+        { field: 'partitions', limit: before.partitions },
+      )
+    }
+    return { created: false, topic: await this.#engine.alterTopic(name, settings) }
+  }
+
+  /** @throws TOPIC_NOT_FOUND */
+  async delete(name: string): Promise<void> {
+    this.describe(name)
+    await this.#engine.deleteTopic(name)
+  }
+
+  async #create(name: string, settings: TopicSettings): Promise<TopicDescription> {
+    try {
+      return await this.#engine.createTopic(name, settings)
+    } catch (error) {
+      // Two requests at once may both find it missing.
+      const topic = this.find(name)
+      if (topic !== undefined && error instanceof DwellError && error.code === 'TOPIC_EXISTS') return topic
+      throw error
+    }
+  }
+}
+
+function changed(given: number | null | undefined, before: number | undefined): number | undefined {
+  return given === undefined ? before : (given ?? undefined)
+}
+
+function notFound(name: string): DwellError {
+  return new DwellError('TOPIC_NOT_FOUND', `There is no topic ${name}.`, { topic: name })
+}

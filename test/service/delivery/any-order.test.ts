@@ -1,0 +1,254 @@
+// Whatever happens in whatever order, the promises of a group hold. The model keeps, per record, what consumers were told;
+// calls that a crash cut off may or may not have happened.
+
+import fc from 'fast-check'
+import t from 'tap'
+import type { Acknowledgement, AcknowledgeResult, Delivery } from '../../../service/delivery/groups.ts'
+import { settle } from '../../support/manual-clock.ts'
+import { GroupRig, textOf } from './group-rig.ts'
+
+const TIERS_MS = [5_000, 10_000]
+const LOCK_MS = 8_000
+const PARTITIONS = 2
+
+type Step =
+  | { type: 'publish'; count: number; partition: number }
+  | { type: 'acquire'; max: number; cut: boolean }
+  | { type: 'acknowledge'; choices: number[]; cut: boolean; both: boolean }
+  | { type: 'advance'; ms: number }
+  | { type: 'wait'; max: number }
+  | { type: 'checkpoint' }
+  | { type: 'crash' }
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      type: fc.constant('publish' as const),
+      count: fc.integer({ min: 1, max: 6 }),
+      partition: fc.nat(PARTITIONS - 1),
+    }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      type: fc.constant('acquire' as const),
+      max: fc.integer({ min: 1, max: 8 }),
+      cut: fc.integer({ max: 9, min: 0 }).map((n) => n === 0),
+    }),
+  },
+  {
+    weight: 7,
+    arbitrary: fc.record({
+      type: fc.constant('acknowledge' as const),
+      choices: fc.array(fc.nat(1_000), { minLength: 1, maxLength: 10 }),
+      cut: fc.integer({ max: 9, min: 0 }).map((n) => n === 0),
+      both: fc.boolean(),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({ type: fc.constant('advance' as const), ms: fc.integer({ min: 1, max: 12_000 }) }),
+  },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('wait' as const), max: fc.integer({ min: 1, max: 8 }) }) },
+  { weight: 1, arbitrary: fc.constant({ type: 'checkpoint' as const }) },
+  { weight: 1, arbitrary: fc.constant({ type: 'crash' as const }) },
+)
+
+interface Life {
+  deliveries: number
+  /** Answers that were lost: so many deliveries may have happened that nobody saw. */
+  unseen: boolean
+  lockedUntilMs: number
+  notBeforeMs: number
+  end: 'accepted' | 'dead' | undefined
+  /** A call that may have ended it was cut off. */
+  mayHaveEnded: boolean
+}
+
+class Model {
+  readonly rig: GroupRig
+  readonly lives = new Map<string, Life>()
+  held: Delivery[] = []
+  #published = 0
+
+  constructor(rig: GroupRig) {
+    this.rig = rig
+  }
+
+  async publish(count: number, partition: number): Promise<void> {
+    const values = Array.from({ length: count }, () => `value-${this.#published++}`)
+    const life = { deliveries: 0, unseen: false, lockedUntilMs: 0, notBeforeMs: 0, end: undefined, mayHaveEnded: false }
+    for (const value of values) this.lives.set(value, { ...life })
+    await this.rig.publish('orders', values, partition, 'key')
+  }
+
+  received(deliveries: readonly Delivery[]): void {
+    const nowMs = this.rig.clock.wallMs()
+    for (const delivery of deliveries) {
+      const value = textOf(delivery)
+      const life = this.lives.get(value)
+      check(life !== undefined, `phantom: ${value}`)
+      check(life.end === undefined, `${value} was ${life.end} and is delivered again`)
+      check(life.lockedUntilMs <= nowMs, `two holders of ${value}`)
+      check(life.notBeforeMs <= nowMs, `${value} came before its tier was over`)
+      const { deliveryCount, attempts } = delivery
+      if (life.unseen) check(deliveryCount > life.deliveries, `count of ${value} is ${deliveryCount}`)
+      else
+        check(deliveryCount === life.deliveries + 1, `count of ${value} is ${deliveryCount} after ${life.deliveries}`)
+      check(attempts.length === deliveryCount - 1, `${value} has ${attempts.length} attempts at ${deliveryCount}`)
+      check(delivery.topic === 'orders', `${value} is of ${delivery.topic}`)
+      life.deliveries = deliveryCount
+      life.unseen = false
+      life.mayHaveEnded = false
+      life.lockedUntilMs = delivery.lockedUntilMs
+      this.held.push(delivery)
+    }
+  }
+
+  /** Which acknowledgement a number stands for: also used-up receipts are tried again. */
+  acknowledgementOf(choice: number): Acknowledgement | undefined {
+    if (this.held.length === 0) return undefined
+    const { receipt } = this.held[choice % this.held.length]
+    const kind = Math.floor(choice / 7) % 8
+    if (kind < 3) return { receipt, type: 'accept' }
+    if (kind < 5) return { receipt, type: 'release', reason: `r${choice}` }
+    if (kind === 5) return { receipt, type: 'release', delayMs: (choice % 9) * 1_000 }
+    return kind === 6 ? { receipt, type: 'reject' } : { receipt, type: 'renew', lockMs: 20_000 }
+  }
+
+  answered(acknowledgements: readonly Acknowledgement[], results: readonly AcknowledgeResult[]): void {
+    const nowMs = this.rig.clock.wallMs()
+    check(results.length === acknowledgements.length, 'a result for each')
+    for (const [i, result] of results.entries()) {
+      const delivery = this.held.find(({ receipt }) => receipt === acknowledgements[i].receipt) as Delivery
+      const life = this.lives.get(textOf(delivery)) as Life
+      const isLast = life.deliveries === delivery.deliveryCount
+      if (result.state === 'invalid') continue
+      check(isLast && life.end === undefined, `an old receipt of ${textOf(delivery)} was good`)
+      if (result.state === 'acquired') {
+        life.lockedUntilMs = result.lockedUntilMs
+        continue
+      }
+      life.lockedUntilMs = nowMs
+      if (result.state === 'acknowledged') life.end = 'accepted'
+      else if (result.state === 'dead') life.end = 'dead'
+      else life.notBeforeMs = nowMs + waitMsOf(acknowledgements[i], delivery.deliveryCount)
+    }
+  }
+
+  /** A call was cut off by a crash. */
+  lost(acknowledgements: readonly Acknowledgement[]): void {
+    for (const { receipt, type } of acknowledgements) {
+      const life = this.lives.get(textOf(this.held.find((held) => held.receipt === receipt) as Delivery)) as Life
+      if (type !== 'renew') {
+        life.mayHaveEnded = true
+        life.lockedUntilMs = 0
+      }
+    }
+  }
+}
+
+function waitMsOf(acknowledgement: Acknowledgement, deliveryCount: number): number {
+  if (acknowledgement.type === 'release' && acknowledgement.delayMs !== undefined) return acknowledgement.delayMs
+  return TIERS_MS[deliveryCount - 1]
+}
+
+function check(holds: unknown, sentence: string): asserts holds {
+  if (!holds) throw new Error(sentence)
+}
+
+async function play(model: Model, step: Step): Promise<void> {
+  const { rig } = model
+  const crash = async () => {
+    rig.engine.held = false
+    await rig.crash()
+  }
+  if (step.type === 'publish') return model.publish(step.count, step.partition)
+  if (step.type === 'checkpoint') return rig.groups.checkpoint()
+  if (step.type === 'crash') return crash()
+  if (step.type === 'advance') {
+    await rig.clock.advance(step.ms)
+    return rig.turnWheel()
+  }
+  if (step.type === 'wait') {
+    const waiting = [rig.acquire(step.max, 15_000), rig.acquire(step.max, 15_000)]
+    await settle()
+    await rig.clock.advance(15_000)
+    for (const deliveries of await Promise.all(waiting)) {
+      // They came some time ago; what is told of their locks is still true.
+      for (const delivery of deliveries) check(delivery.lockedUntilMs > 0, 'a lock')
+      model.received(deliveries)
+    }
+    return
+  }
+  if (step.type === 'acquire') {
+    if (!step.cut) return model.received(await rig.acquire(step.max))
+    rig.engine.held = true
+    void rig.acquire(step.max)
+    await settle()
+    if (step.max % 2 === 0) rig.engine.release()
+    for (const life of model.lives.values()) life.unseen = true
+    return crash()
+  }
+  const acknowledgements = step.choices.flatMap((choice) => model.acknowledgementOf(choice) ?? [])
+  if (acknowledgements.length === 0) return
+  if (step.cut) {
+    rig.engine.held = true
+    void rig.groups.acknowledge('orders', 'billing', acknowledgements).catch(() => {})
+    await settle()
+    if (acknowledgements.length % 2 === 0) rig.engine.release()
+    model.lost(acknowledgements)
+    return crash()
+  }
+  if (!step.both)
+    return model.answered(acknowledgements, await rig.groups.acknowledge('orders', 'billing', acknowledgements))
+  const acquired = rig.acquire(3)
+  const results = await rig.groups.acknowledge('orders', 'billing', acknowledgements)
+  model.answered(acknowledgements, results)
+  model.received(await acquired)
+}
+
+t.test('promises hold in any order of publish, acquire, acknowledge, expiry, checkpoint and crash', async (t) => {
+  let delivered = 0
+  const property = fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), async (steps) => {
+    const rig = await GroupRig.start({ orders: PARTITIONS }, { retry: TIERS_MS, lockMs: LOCK_MS, maxInFlight: 10 })
+    const model = new Model(rig)
+    for (const step of steps) await play(model, step)
+
+    // Heal, and accept what still comes.
+    for (let quiet = 0; quiet < 3; ) {
+      await rig.clock.advance(40_000)
+      await rig.turnWheel()
+      const deliveries = await rig.acquire(1_000)
+      quiet = deliveries.length === 0 ? quiet + 1 : 0
+      model.received(deliveries)
+      const acknowledgements = deliveries.map(({ receipt }) => ({ receipt, type: 'accept' }) as const)
+      if (deliveries.length === 0) continue
+      model.answered(acknowledgements, await rig.groups.acknowledge('orders', 'billing', acknowledgements))
+    }
+    await rig.crash()
+    t.same(await rig.acquire(), [], 'nothing is left')
+    const { records } = await rig.groups.deadLetters.list('orders', 'billing', { limit: 10_000 })
+    const dead = records.map(textOf)
+    check(new Set(dead).size === dead.length, 'a record is dead once')
+    for (const [value, life] of model.lives) {
+      delivered += life.deliveries
+      const isDead = dead.includes(value)
+      if (life.end === 'accepted') check(!isDead, `${value} was accepted and is dead`)
+      else if (life.end === 'dead') check(isDead, `${value} is dead, yet not among the dead letters`)
+      // Its last tier may have ended with a lock that ran out.
+      else check(isDead || life.mayHaveEnded, `${value} is lost after ${life.deliveries} deliveries`)
+    }
+    for (const partition of rig.groups.describe('orders', 'billing').partitions) {
+      check(partition.lag === 0 && partition.inFlight === 0, `lag ${partition.lag}, in flight ${partition.inFlight}`)
+      check(
+        partition.waiting.every(({ count }) => count === 0),
+        'nothing waits',
+      )
+      check(partition.startOffset === partition.endOffset, 'the start offset moved over all of it')
+    }
+  })
+  await fc.assert(property, { numRuns: Number(process.env.RUNS ?? 60) })
+  t.ok(delivered > 0, `${delivered} deliveries`)
+})

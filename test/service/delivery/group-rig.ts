@@ -1,0 +1,142 @@
+// Groups on an engine in memory, with a clock that the test moves and a wheel that a test can turn by hand.
+
+import { type GroupSettings, Groups } from '../../../service/delivery/groups.ts'
+import {
+  decodeRecordBody,
+  encodeRecordBody,
+  type Header,
+  type LogEngine,
+  readRecords,
+  SILENT,
+} from '../../../storage/index.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
+import { MemoryEngine } from '../../support/memory-engine.ts'
+
+interface Delayed {
+  offset: number
+  topic: string
+  partition: number
+  dueAtMs: number
+  body: Buffer
+}
+
+export class GroupRig {
+  readonly engine = new MemoryEngine()
+  readonly clock = new ManualClock()
+  readonly defaults: Partial<GroupSettings>
+  groups!: Groups
+  /** Offsets in `__delay` that the wheel dispatched. */
+  readonly #dispatched = new Set<number>()
+  #random = 1
+  #process = { dead: false }
+
+  private constructor(defaults: Partial<GroupSettings>) {
+    this.defaults = defaults
+  }
+
+  static async start(topics: Record<string, number> = { orders: 1 }, defaults: Partial<GroupSettings> = {}) {
+    const rig = new GroupRig(defaults)
+    await rig.engine.createTopic('__delay', { partitions: 1, cleanup: 'delete' })
+    for (const [name, partitions] of Object.entries(topics)) {
+      await rig.engine.createTopic(name, { partitions, cleanup: 'delete' })
+    }
+    await rig.open()
+    return rig
+  }
+
+  async open(): Promise<void> {
+    const { clock, defaults } = this
+    const engine = mortal(this.engine, this.#process)
+    this.groups = await Groups.open({
+      engine,
+      clock,
+      log: SILENT,
+      defaults,
+      hand: { nowMs: () => clock.wallMs() },
+      random: { bytes: (size) => Buffer.alloc(size, `${this.#random++}.`) },
+      wheel: {
+        append: (records) => {
+          const timestampMs = clock.wallMs()
+          const entries = records.map(({ topic, partition, dueAtMs, body, fillId }) => {
+            const key = Buffer.from(JSON.stringify({ topic, partition, dueAtMs, fillId }))
+            return { timestampMs, body: encodeRecordBody(key, body, []) }
+          })
+          return { topic: '__delay', partition: 0, records: entries }
+        },
+      },
+    })
+  }
+
+  /** As after kill -9: what was not durable is gone, and so is all memory. */
+  async crash(): Promise<void> {
+    this.#process.dead = true
+    this.#process = { dead: false }
+    this.engine.crash()
+    this.clock.reboot()
+    await this.open()
+  }
+
+  async publish(topic: string, values: string[], partition = 0, key: string | null = null, headers: Header[] = []) {
+    const timestampMs = this.clock.wallMs()
+    const records = values.map((value) => {
+      const keyBytes = key === null ? null : Buffer.from(key)
+      return { timestampMs, body: encodeRecordBody(keyBytes, Buffer.from(value), headers) }
+    })
+    const [offset] = await this.engine.append([{ topic, partition, records }])
+    return offset
+  }
+
+  acquire(max = 100, waitMs = 0, topic = 'orders', group = 'billing') {
+    return this.groups.acquire(topic, group, { max, waitMs })
+  }
+
+  /** Acquires one, or fails. */
+  async one(topic = 'orders', group = 'billing') {
+    const [delivery] = await this.acquire(1, 0, topic, group)
+    if (delivery === undefined) throw new Error('nothing to acquire')
+    return delivery
+  }
+
+  /** What the wheel holds. */
+  async delayed(): Promise<Delayed[]> {
+    const entries = (await this.log('__delay')).filter(({ offset }) => !this.#dispatched.has(offset))
+    return entries.map(({ offset, key, value }) => ({ offset, ...JSON.parse(String(key)), body: value }))
+  }
+
+  /** Dispatches what is due. */
+  async turnWheel(): Promise<void> {
+    const timestampMs = this.clock.wallMs()
+    for (const { offset, topic, partition, dueAtMs, body } of await this.delayed()) {
+      if (dueAtMs > timestampMs) continue
+      this.#dispatched.add(offset)
+      await this.engine.append([{ topic, partition, records: [{ timestampMs, body }] }])
+    }
+  }
+
+  /** Everything in a partition, as it lies. */
+  async log(topic: string, partition = 0) {
+    const { logStartOffset } = this.engine.offsets(topic, partition)
+    const bytes = await this.engine.read(topic, partition, logStartOffset, Number.MAX_SAFE_INTEGER)
+    return readRecords(bytes, logStartOffset).map(({ offset, timestampMs, body }) => {
+      return { offset, timestampMs, ...decodeRecordBody(body) }
+    })
+  }
+}
+
+/** The engine as a process sees it: once the process is dead, nothing that it still calls happens or answers. */
+function mortal(engine: MemoryEngine, process: { dead: boolean }): LogEngine {
+  return new Proxy(engine, {
+    get(target, name) {
+      const member = Reflect.get(target, name, target)
+      if (typeof member !== 'function') return member
+      return (...given: unknown[]) => {
+        if (!process.dead || name === 'topic' || name === 'offsets') return member.apply(target, given)
+        return new Promise(() => {})
+      }
+    },
+  })
+}
+
+export function textOf(record: { body: Buffer }): string {
+  return decodeRecordBody(record.body).value?.toString() ?? ''
+}
