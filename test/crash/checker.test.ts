@@ -1,0 +1,212 @@
+// The checker is worth what it finds: a good history passes, and each anomaly is found in a history made for it.
+
+import t from 'tap'
+import { type Checked, check } from './checker.ts'
+import type { AcknowledgeResult, AcknowledgeType, Event, FinalState, PublishedMessage } from './history.ts'
+
+const DUE = 2_000
+
+/** A history in the making: the shorthand of each call writes its invoke and its outcome. */
+class Story {
+  readonly events: Event[] = []
+  readonly final: FinalState = {
+    topics: { alpha: [], 'alpha.one.retry.1s': [], 'alpha.one.retry.delayed': [], 'alpha.one.dlq': [] },
+    groups: [{ topic: 'alpha', group: 'one', lag: 0, inFlight: 0, dead: [] }],
+    delayed: [],
+  }
+  #op = 0
+  #nowMs = 1_000
+
+  at(ms: number): this {
+    this.#nowMs = ms
+    return this
+  }
+
+  publish(message: Partial<PublishedMessage> & { n: number }, result?: object | 'info' | 'fail', batch?: number): this {
+    const messages = [{ notBeforeMs: DUE, delayed: true, ...message }]
+    return this.#call(
+      'publish',
+      { topic: 'alpha', messages, batch },
+      typeof result === 'object' ? { results: [result] } : result,
+    )
+  }
+
+  cancel(n: number, state?: 'cancelled' | 'dispatched' | 'unknown'): this {
+    return this.#call('cancel', { topic: 'alpha', id: `id-${n}`, n }, state && { state })
+  }
+
+  acquire(n: number, deliveryCount: number, receipt = `r${n}-${deliveryCount}`, offset = n): this {
+    const record = { n, receipt, deliveryCount, lockedUntilMs: this.#nowMs + 500, partition: 0, offset }
+    return this.#call('acquire', { topic: 'alpha', group: 'one' }, { records: [record] })
+  }
+
+  acknowledge(n: number, count: number, type: AcknowledgeType, result?: AcknowledgeResult, delayMs?: number): this {
+    const acknowledgements = [{ n, receipt: `r${n}-${count}`, deliveryCount: count, type, delayMs }]
+    return this.#call(
+      'acknowledge',
+      { topic: 'alpha', group: 'one', acknowledgements },
+      result && { results: [result] },
+    )
+  }
+
+  stands(topic: string, n: number, offset = n, timestampMs = DUE): this {
+    this.final.topics[topic].push({ partition: 0, offset, timestampMs, n })
+    return this
+  }
+
+  dead(n: number, cause: string, attempts: number): this {
+    this.final.groups[0].dead.push({ n, cause, attempts, partition: 0, offset: n })
+    return this
+  }
+
+  ends(lag: number, inFlight = 0): this {
+    Object.assign(this.final.groups[0], { lag, inFlight })
+    return this
+  }
+
+  state(n: number, state: string, offset?: number): this {
+    this.final.delayed.push({ topic: 'alpha', id: `id-${n}`, n, state, partition: 0, offset })
+    return this
+  }
+
+  check(): Checked {
+    return check(this.events, this.final, { tiers: 3 })
+  }
+
+  #call(call: string, invoked: object, outcome: object | 'info' | 'fail' | undefined): this {
+    const op = ++this.#op
+    const add = (event: object) => this.events.push({ op, call, atMs: this.#nowMs++, ...event } as Event)
+    add({ kind: 'invoke', value: invoked })
+    if (outcome === undefined) return this
+    add(typeof outcome === 'string' ? { kind: outcome, value: 'why' } : { kind: 'ok', value: outcome })
+    return this
+  }
+}
+
+const accepted: AcknowledgeResult = { state: 'acknowledged' }
+
+/** Message 7, published, delivered once and accepted: nothing wrong with it. */
+function good(): Story {
+  const story = new Story().publish({ n: 7 }, { id: 'id-7', dueAtMs: DUE }).stands('alpha', 7)
+  return story.at(2_100).acquire(7, 1).acknowledge(7, 1, 'accept', accepted)
+}
+
+t.test('a good history has no anomaly', async (t) => {
+  t.same(good().check().violations, [])
+  const retried = new Story()
+    .publish({ n: 1 }, { id: 'id-1', dueAtMs: DUE })
+    .stands('alpha', 1)
+    .at(2_100)
+    .acquire(1, 1)
+    .acknowledge(1, 1, 'release', { state: 'retrying', tier: '1s', dueAtMs: 3_100 })
+    .stands('alpha.one.retry.1s', 1, 0)
+    .at(3_100)
+    .acquire(1, 2)
+    .acknowledge(1, 2, 'reject', { state: 'dead' })
+    .stands('alpha.one.dlq', 1, 0)
+    .dead(1, 'CLIENT_REJECT', 2)
+    .state(1, 'dispatched', 1)
+  t.same(retried.check().violations, [])
+  const unsure = new Story()
+    .publish({ n: 1 }, 'info')
+    .publish({ n: 2 }, 'fail')
+    .publish({ n: 3 }, { id: 'id-3' })
+    .cancel(3)
+  t.same(unsure.check().violations, [], 'what was not answered may or may not have happened')
+})
+
+t.test('it counts what it saw', async (t) => {
+  const { counts } = good().check()
+  t.match(counts, { 'publish ok': 1, 'messages published': 1, deliveries: 1, 'acknowledge: acknowledged': 1 })
+})
+
+t.throws(() => check([{ op: 1, call: 'publish', kind: 'fail', atMs: 0, value: '' }], new Story().final, { tiers: 3 }))
+
+const BAD: [anomaly: string, what: string, story: Story][] = [
+  ['lost', 'answered and nowhere', new Story().publish({ n: 1 }, { id: 'id-1', dueAtMs: DUE })],
+  ['duplicate', 'there twice', good().stands('alpha', 7, 9)],
+  ['early', 'timestamp before its due', new Story().publish({ n: 1 }, { dueAtMs: DUE }).stands('alpha', 1, 1, DUE - 1)],
+  [
+    'early',
+    'delivered before its due',
+    new Story().publish({ n: 1 }, { dueAtMs: DUE }).stands('alpha', 1).at(1_500).acquire(1, 1),
+  ],
+  ['early', 'promised before what was asked', new Story().publish({ n: 1 }, { dueAtMs: DUE - 1 }).stands('alpha', 1)],
+  ['phantom', 'never published', new Story().publish({ n: 1 }, 'info').stands('alpha', 99)],
+  ['phantom', 'refused, and there', new Story().publish({ n: 1 }, 'fail').stands('alpha', 1)],
+  [
+    'wrong place',
+    'another lies where it was answered',
+    good().publish({ n: 8, delayed: false }, { partition: 0, offset: 7 }).stands('alpha', 8),
+  ],
+  ['wrong place', 'look-up names another place', good().state(7, 'dispatched', 6)],
+  ['offsets out of order', 'one offset twice', good().stands('alpha', 8, 7)],
+  ['torn batch', 'one of two', good().publish({ n: 1 }, 'info', 5).publish({ n: 2 }, 'info', 5).stands('alpha', 1, 20)],
+  ['cancelled but there', '', good().cancel(7, 'cancelled')],
+  ['not cancelled and not there', '', new Story().publish({ n: 1 }, 'info').cancel(1, 'dispatched')],
+  ['answers disagree', 'cancelled and dispatched', good().cancel(7, 'cancelled').cancel(7, 'dispatched')],
+  ['answers disagree', 'unknown to cancel', good().cancel(7, 'unknown')],
+  ['answers disagree', 'pending for ever', good().state(7, 'pending')],
+  ['answers disagree', 'forgotten', good().state(7, 'unknown')],
+  ['delivered after it was settled', 'accepted', good().acquire(7, 2)],
+  [
+    'delivered after it was settled',
+    'rejected',
+    new Story().at(2_100).acquire(1, 1).acknowledge(1, 1, 'reject', { state: 'dead' }).acquire(1, 2),
+  ],
+  ['settled twice', '', good().acquire(7, 2).acknowledge(7, 2, 'accept', accepted)],
+  ['two holders', '', new Story().at(2_100).acquire(1, 1).at(2_300).acquire(1, 2)],
+  ['wrong count', 'the same again', new Story().at(2_100).acquire(1, 1).at(2_700).acquire(1, 1, 'other')],
+  ['wrong count', 'one left out', new Story().at(2_100).acquire(1, 2)],
+  ['wrong count', 'beyond the tiers', new Story().at(2_100).acquire(1, 5)],
+  ['different place', '', good().at(2_800).acquire(7, 2, 'other', 8)],
+  ['receipt refused', '', new Story().at(2_100).acquire(1, 1).acknowledge(1, 1, 'accept', { state: 'invalid' })],
+  [
+    'tier too short',
+    '',
+    new Story()
+      .at(2_100)
+      .acquire(1, 1)
+      .acknowledge(1, 1, 'release', { state: 'retrying', tier: '1s', dueAtMs: 3_100 })
+      .at(3_000)
+      .acquire(1, 2),
+  ],
+  [
+    'lane record missing',
+    '',
+    new Story().at(2_100).acquire(1, 1).acknowledge(1, 1, 'release', { state: 'retrying', tier: '1s', dueAtMs: 3_100 }),
+  ],
+  [
+    'lane record missing',
+    'own delay',
+    new Story().at(2_100).acquire(1, 1).acknowledge(1, 1, 'release', { state: 'retrying', dueAtMs: 3_100 }, 900),
+  ],
+  ['lane records not as counted', 'doubled', good().stands('alpha.one.retry.1s', 7, 0)],
+  ['lane records not as counted', 'dead', good().dead(7, 'CLIENT_REJECT', 3).stands('alpha.one.dlq', 7, 0)],
+  [
+    'dead letter wrong',
+    'twice',
+    good().dead(7, 'CLIENT_REJECT', 1).dead(7, 'CLIENT_REJECT', 1).stands('alpha.one.dlq', 7, 0),
+  ],
+  ['dead letter wrong', 'accepted and dead', good().dead(7, 'CLIENT_REJECT', 1).stands('alpha.one.dlq', 7, 0)],
+  [
+    'dead letter wrong',
+    'too few attempts',
+    new Story().stands('alpha', 1).dead(1, 'DELIVERY_COUNT_EXCEEDED', 2).stands('alpha.one.dlq', 1, 0),
+  ],
+  [
+    'dead letter wrong',
+    'said, not listed',
+    new Story().at(2_100).acquire(1, 1).acknowledge(1, 1, 'reject', { state: 'dead' }),
+  ],
+  ['unresolved', 'never delivered', good().publish({ n: 8 }, { dueAtMs: DUE }).stands('alpha', 8)],
+  ['unresolved', 'lag at the end', good().ends(1)],
+  ['unresolved', 'in flight at the end', good().ends(0, 1)],
+]
+
+for (const [anomaly, what, story] of BAD) {
+  t.test(`finds: ${anomaly}${what && `, ${what}`}`, async (t) => {
+    const found = story.check().violations.map((violation) => violation.anomaly)
+    t.ok(found.includes(anomaly), `found ${found.join(', ') || 'nothing'}`)
+  })
+}

@@ -1,0 +1,47 @@
+// The README tells the truth: its settings are those of the program, and its tour works as it stands.
+
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import t from 'tap'
+import { settingsTable } from '../service/config.ts'
+import { DwellProcess } from './support/dwell-process.ts'
+
+const ROOT = join(import.meta.dirname, '..')
+const README = readFileSync(join(ROOT, 'README.md'), 'utf8')
+
+t.test('the table of settings is the one that the program prints', async (t) => {
+  const table = /<!-- settings:.*-->\n([\s\S]*?)<!-- \/settings -->/.exec(README)?.[1]
+  t.equal(table?.trim(), settingsTable().trim(), 'to renew it: node test/support/renew-readme.ts')
+})
+
+t.test('the tour works as typed', { timeout: 90_000 }, async (t) => {
+  const directory = t.testdir()
+  const server = await DwellProcess.start({ dataDirectory: join(directory, 'data'), logPath: join(directory, 'log') })
+  t.teardown(() => server.kill())
+  const tour = README.slice(README.indexOf('## A tour'), README.indexOf('## What it offers'))
+  const scripts = [...tour.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, script]) => script)
+  const said: string[] = []
+  for (const script of scripts) {
+    const typed = script.replaceAll('127.0.0.1:7200', `127.0.0.1:${server.port}`)
+    const { stdout, stderr } = await promisify(execFile)('sh', ['-eu', '-c', typed])
+    t.equal(stderr, '', 'no complaint')
+    said.push(stdout)
+  }
+  const [first, second] = said
+  t.match(first, /"partition":\d+,"offset":0/, 'the first is published')
+  t.match(first, /"id":"order-19","topic":"orders","dueAt":"/, 'the third is delayed')
+  t.match(first, /"state":"pending"/)
+  t.match(first, /\{"state":"cancelled"\}/)
+  t.match(first, /"value":\{"order":17\}/, 'the first is acquired')
+  t.match(first, /\{"results":\[\{"state":"acknowledged"\}\]\}/, 'the second is accepted')
+  t.equal(second.match(/"state":"retrying"/g)?.length, 3, 'three retries')
+  t.match(second, /\{"state":"dead"\}/, 'then it is dead')
+  t.match(second, /"cause":"DELIVERY_COUNT_EXCEEDED"/)
+  t.equal(
+    second.match(/"reason":"bank offline"/g)?.length,
+    5,
+    'four attempts with their reasons, and the last one above',
+  )
+})

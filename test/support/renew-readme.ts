@@ -1,0 +1,12 @@
+// Writes the table of settings into the README: node test/support/renew-readme.ts
+
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { settingsTable } from '../../service/config.ts'
+
+const path = join(import.meta.dirname, '..', '..', 'README.md')
+const before = readFileSync(path, 'utf8')
+writeFileSync(
+  path,
+  before.replace(/(<!-- settings:.*-->\n)[\s\S]*?(<!-- \/settings -->)/, `$1\n${settingsTable()}\n$2`),
+)

@@ -1,0 +1,244 @@
+// The house rules that a machine can check. Each rule reads the source; where a rule has exceptions they are listed
+// here with their reason, so that adding one is a visible decision.
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize, relative } from 'node:path'
+import t from 'tap'
+
+const ROOT = join(import.meta.dirname, '..')
+const ROOMS = ['storage', 'timewheel', 'service']
+
+/** What each room may import of the others, always by their index.ts. */
+const DOORS: Record<string, string[]> = {
+  storage: [],
+  timewheel: ['storage/index.ts'],
+  service: ['storage/index.ts', 'timewheel/index.ts'],
+}
+
+/** Upward imports inside a room that are right, each with its reason. */
+const UPWARDS_ALLOWED: Record<string, string> = {
+  'storage/base/directory-lock.ts imports storage/keyed/key-value-store.ts':
+    'LevelDB holds the only lock of the operating system that dies with its holder and that Node can reach',
+}
+
+/** Inside a room: files in the folder on the left import nothing from what is listed on its right. */
+const NOT_UPWARDS: Record<string, string[]> = {
+  'storage/base': ['storage/engine.ts', 'storage/index.ts', 'storage/keyed', 'storage/log'],
+  'storage/keyed': ['storage/engine.ts', 'storage/index.ts', 'storage/log'],
+  'storage/log': ['storage/index.ts'],
+  'service/delivery': ['service/http', 'service/broker.ts', 'service/cli.ts', 'service/main.ts'],
+  'service/http': ['service/cli.ts', 'service/main.ts'],
+}
+
+/** Packages that only one place may know. */
+const PACKAGE_OF: Record<string, RegExp> = {
+  'classic-level': /^storage\/keyed\//,
+  'abstract-level': /^storage\/keyed\//,
+  '@node-rs/crc32': /^storage\/base\/crc\.ts$/,
+  'prom-client': /^service\/metrics/,
+}
+
+interface Seam {
+  of: string
+  pattern: RegExp
+  allowed: Record<string, string>
+}
+
+/** Disk, clock and chance are each reached through one file. */
+const SEAMS: Seam[] = [
+  {
+    of: 'disk',
+    pattern: /['"](node:)?fs(\/promises)?['"]/,
+    allowed: {
+      'storage/base/disk.ts': 'the seam itself',
+      'storage/base/clock.ts': "reads the machine's boot id, which names a boot and is no data of ours",
+    },
+  },
+  {
+    of: 'clock',
+    pattern:
+      /\bDate\.now\b|\bnew Date\(\s*\)|\bperformance\.|\bset(Timeout|Interval)\b|\bprocess\.(hrtime|uptime)\b|\buptime\(\)|(?<!\{ setImmediate( as \w+)? \} from )['"](node:)?timers(\/promises)?['"]|\bAbortSignal\.timeout\b/,
+    allowed: { 'storage/base/clock.ts': 'the seam itself' },
+  },
+  {
+    of: 'chance',
+    pattern: /\bMath\.random\b|\brandomBytes\b|\brandomUUID\b|\bgetRandomValues\b|\brandomInt\b|\brandomFill/,
+    allowed: { 'storage/base/random.ts': 'the seam itself' },
+  },
+]
+
+const FORBIDDEN_NAMES = ['utils', 'util', 'helpers', 'helper', 'types', 'common', 'misc', 'shared', 'lib']
+
+const LINES_WARN = 300
+const LINES_MAX = 400
+/** Files above the ceiling, each with its reason and a ceiling of its own. */
+const LONG_FILES: Record<string, { max: number; why: string }> = {}
+
+interface Source {
+  path: string
+  text: string
+  /** Without comments; strings kept. */
+  code: string
+}
+
+function filesIn(folder: string): Source[] {
+  return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => `${folder}/${name}`)
+    .sort()
+    .map((path) => {
+      const text = readFileSync(join(ROOT, path), 'utf8')
+      return { path, text, code: withoutComments(text) }
+    })
+}
+
+/** Replaces comments by blanks. Good enough for formatted source: strings that hold `//` are kept by looking behind. */
+function withoutComments(text: string): string {
+  return text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|[\s;{}()])\/\/.*$/gm, '$1')
+}
+
+const IMPORT =
+  /^\s*(?:import|export)\b[^'"]*?\bfrom\s*['"]([^'"]+)['"]|^\s*import\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm
+
+function importsOf({ path, code }: Source): string[] {
+  return [...code.matchAll(IMPORT)]
+    .map((found) => found[1] ?? found[2] ?? found[3])
+    .map((to) => (to.startsWith('.') ? normalize(join(dirname(path), to)) : to))
+}
+
+const product = ROOMS.flatMap(filesIn)
+const all = [...product, ...filesIn('test')]
+
+t.test('rooms are entered by their one door, and imports go down', async (t) => {
+  for (const source of product) {
+    const room = source.path.split('/')[0]
+    for (const to of importsOf(source)) {
+      const toRoom = to.split('/')[0]
+      if (!ROOMS.includes(toRoom) || toRoom === room) continue
+      t.ok(DOORS[room].includes(to), `${source.path} imports ${to}`)
+    }
+  }
+})
+
+t.test('inside a room, imports go down', async (t) => {
+  for (const source of product) {
+    for (const [folder, above] of Object.entries(NOT_UPWARDS)) {
+      if (!source.path.startsWith(`${folder}/`)) continue
+      const upward = importsOf(source)
+        .filter((to) => above.some((a) => to === a || to.startsWith(`${a}/`)))
+        .filter((to) => !(`${source.path} imports ${to}` in UPWARDS_ALLOWED))
+      t.same(upward, [], `${source.path} imports nothing above it`)
+    }
+  }
+})
+
+t.test('a relative import names an existing file of the repository, with its .ts', async (t) => {
+  const known = new Set(all.map(({ path }) => path))
+  for (const source of product) {
+    for (const to of importsOf(source)) {
+      if (!ROOMS.includes(to.split('/')[0])) continue
+      t.ok(known.has(to), `${source.path} imports ${to}`)
+    }
+  }
+})
+
+t.test('product code imports nothing of the tests', async (t) => {
+  for (const source of product) {
+    t.same(
+      importsOf(source).filter((to) => to.startsWith('test/') || to === 'tap'),
+      [],
+      source.path,
+    )
+  }
+})
+
+for (const { of, pattern, allowed } of SEAMS) {
+  t.test(`the ${of} is reached through one file`, async (t) => {
+    for (const { path, code } of product) {
+      if (path in allowed) continue
+      const lines = code.split('\n').filter((line) => pattern.test(line))
+      t.same(lines, [], path)
+    }
+  })
+}
+
+t.test('a package that stands behind a seam is imported only there', async (t) => {
+  for (const source of product) {
+    for (const to of importsOf(source)) {
+      const where = PACKAGE_OF[to]
+      if (where) t.match(source.path, where, `${source.path} imports ${to}`)
+    }
+  }
+})
+
+t.test('every imported package is a dependency', async (t) => {
+  const { dependencies, devDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+  // This file holds made-up imports as examples.
+  for (const source of all.filter(({ path }) => path !== 'test/tidy.test.ts')) {
+    const known = source.path.startsWith('test/') ? { ...dependencies, ...devDependencies } : dependencies
+    for (const to of importsOf(source)) {
+      if (to.startsWith('node:') || [...ROOMS, 'test', 'package.json'].includes(to.split('/')[0])) continue
+      const name = to.startsWith('@') ? to.split('/').slice(0, 2).join('/') : to.split('/')[0]
+      t.ok(name in known, `${source.path} imports ${name}`)
+    }
+  }
+})
+
+t.test('a file is named after what it holds', async (t) => {
+  for (const { path } of all) {
+    const parts = path.replace(/(\.test)?\.ts$/, '').split('/')
+    t.notOk(
+      parts.some((part) => FORBIDDEN_NAMES.includes(part)),
+      path,
+    )
+    t.match(parts.at(-1), /^[a-z0-9]+(-[a-z0-9]+)*$/, `${path} is lower case with dashes`)
+  }
+})
+
+t.test(`a file stays below ${LINES_MAX} lines`, async (t) => {
+  for (const { path, text } of all) {
+    const lines = text.split('\n').length
+    const max = LONG_FILES[path]?.max ?? LINES_MAX
+    t.ok(lines <= max, `${path} has ${lines} of ${max}`)
+    if (lines > LINES_WARN) t.comment(`${path} has ${lines} lines: is it still one concept?`)
+  }
+})
+
+t.test('syntax is erasable, and nothing is left for later', async (t) => {
+  for (const { path, text, code } of product) {
+    t.notMatch(code, /^\s*(export\s+)?(declare\s+)?(const\s+)?enum\s/m, `${path} has no enum`)
+    t.notMatch(code, /^\s*(export\s+)?(declare\s+)?(namespace|module)\s+\w/m, `${path} has no namespace`)
+    t.notMatch(code, /\b(private|protected)\s+(?!constructor\b)/, `${path} uses #private`)
+    t.notMatch(text, /\b(TODO|FIXME|XXX|HACK)\b/, `${path} has nothing left for later`)
+    t.notMatch(code, /\bconsole\.(log|error|warn|info|debug)\b/, `${path} speaks through its log`)
+  }
+})
+
+t.test('no inheritance but errors', async (t) => {
+  for (const { path, code } of product) {
+    for (const [, parent] of code.matchAll(/\bclass\s+\w+\s+extends\s+([\w.]+)/g)) {
+      t.match(parent, /Error$/, `${path} extends ${parent}`)
+    }
+  }
+})
+
+t.test('every file of the product opens by saying what it is', async (t) => {
+  for (const { path, text } of product) {
+    t.match(text.split('\n').find((line) => !line.startsWith('#!')) ?? '', /^\/\/ \S/, relative(ROOT, join(ROOT, path)))
+  }
+})
+
+t.test('the rules see what they forbid', async (t) => {
+  const bad = (code: string): Source => ({ path: 'storage/log/x.ts', text: code, code: withoutComments(code) })
+  t.same(importsOf(bad(`import { a } from '../../timewheel/index.ts'`)), ['timewheel/index.ts'])
+  t.same(importsOf(bad(`export * from './y.ts'\nconst z = await import('../base/z.ts')`)), [
+    'storage/log/y.ts',
+    'storage/base/z.ts',
+  ])
+  t.same(importsOf(bad(`// import { a } from './y.ts'`)), [])
+  t.match(`import fs from 'node:fs/promises'`, SEAMS[0].pattern)
+  t.match('const now = Date.now()', SEAMS[1].pattern)
+  t.match('new Date()', SEAMS[1].pattern)
+  t.notMatch('new Date(ms)', SEAMS[1].pattern)
+  t.match('Math.random()', SEAMS[2].pattern)
+})
