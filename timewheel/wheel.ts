@@ -23,7 +23,7 @@ import {
   readRecords,
   type Timer,
 } from '../storage/index.ts'
-import { type Checkpoint, writeCheckpoint } from './checkpoint.ts'
+import { Checkpointer } from './checkpointer.ts'
 import { Dispatcher, type DispatcherOptions } from './dispatcher.ts'
 import {
   CANCEL,
@@ -43,16 +43,13 @@ import { covers, lastMark, MARK_TOPIC, type Mark } from './mark.ts'
 import { Overflow } from './overflow.ts'
 import { Pending } from './pending.ts'
 import { messageId, type Place } from './place.ts'
+import { moveOverflow } from './reach.ts'
 import { recover } from './recovery.ts'
-import type { Slot } from './slot.ts'
 import type { ReadyEntry } from './slot-reader.ts'
 import { Slots } from './slots.ts'
 
 const CONSUME_BYTES = 1024 * 1024
-const MOVE_ROWS = 1_000
 const HEARTBEAT_MS = 250
-/** `__mark` is kept this much longer than look-ups need it, since it is trimmed only at checkpoints. */
-const MARK_SPARE_MS = 10 * 60_000
 
 export interface WheelOptions extends Pick<DispatcherOptions, 'onDispatch'> {
   engine: LogEngine
@@ -84,6 +81,7 @@ export class Wheel {
   readonly #pending: Pending
   readonly #horizon: Horizon
   readonly #dispatcher: Dispatcher
+  readonly #checkpointer: Checkpointer
   readonly #lookUp: LookUp
   /** Offset in `__delay` of the next entry to consume. */
   #consumed: number
@@ -92,8 +90,6 @@ export class Wheel {
   /** The last durable mark. */
   #mark: Mark
   readonly #consumedWaiters: { offset: number; resolve: () => void }[] = []
-  readonly #checkpointWanted: { resolve: () => void; reject: (error: unknown) => void }[] = []
-  #checkpointing: Promise<void> | undefined
   #lastTickMs: number
   #wake: (() => void) | undefined
   #woken = false
@@ -151,6 +147,7 @@ export class Wheel {
       onMoved: () => this.#wakeUp(),
       onFailure: (error) => this.#fail(error),
     })
+    this.#checkpointer = new Checkpointer({ ...options, pending, onFailure: (error) => this.#fail(error) })
     this.#dispatcher = new Dispatcher(options)
     this.#lookUp = new LookUp(engine, pending.overflow)
     this.#mark = mark
@@ -175,7 +172,7 @@ export class Wheel {
     this.#stopping = true
     this.#wakeUp()
     await this.#loop
-    await this.#checkpointing
+    await this.#checkpointer.finished()
     this.#unsubscribe?.()
     await this.#horizon.close()
     await this.#pending.slots.written()
@@ -214,10 +211,8 @@ export class Wheel {
   /** Writes down where the wheel is, and lets go of what it needs no more. Resolves when that is durable. */
   checkpoint(): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
-    const wanted = Promise.withResolvers<void>()
-    this.#checkpointWanted.push(wanted)
     this.#wakeUp()
-    return wanted.promise
+    return this.#checkpointer.want()
   }
 
   /** Figures for metrics and for the log. */
@@ -242,18 +237,18 @@ export class Wheel {
   }
 
   async #run(): Promise<void> {
-    const { hand, clock } = this.#options
+    const { hand, clock, slots } = this.#options
     while (!this.#stopping) {
       this.#lastTickMs = clock.monotonicMs()
       let busy = await this.#consume()
       if (this.#caughtUp) {
         busy = this.#horizon.extend(hand.nowMs()) || busy
         busy = (await this.#dispatch()) || busy
-        busy = (await this.#moveOverflow()) || busy
+        busy = (await moveOverflow(this.#pending, hand.nowMs(), slots)) || busy
         await this.#horizon.slide()
       }
       this.#pending.slots.relieve()
-      this.#beginCheckpoint()
+      if (!this.#horizon.reading) this.#checkpointer.begin(this.#consumed)
       // Reads from memory resolve without letting input and output have their turn.
       if (busy) await nextTurn()
       else await this.#sleep()
@@ -284,7 +279,7 @@ export class Wheel {
     this.#failure = error
     this.#stopping = true
     this.#ready.reject(error)
-    for (const { reject } of this.#checkpointWanted.splice(0)) reject(error)
+    this.#checkpointer.reject(error)
     for (const { resolve } of this.#consumedWaiters.splice(0)) resolve()
     this.#wakeUp()
     this.#options.onFailure(error)
@@ -363,64 +358,5 @@ export class Wheel {
       onLateness(nowMs - entries[i].dueAtMs, count)
       count = 0
     }
-  }
-
-  /** Copies overflow rows that the reach has come up to into slots, a bounded piece at a time. */
-  async #moveOverflow(): Promise<boolean> {
-    const pending = this.#pending
-    const { hand, slots } = this.#options
-    if (pending.slots.crowded) return false
-    if (pending.moved.dueAtMs >= pending.reachMs) {
-      const fromMs = Math.min(hand.nowMs(), pending.horizon.dueAtMs)
-      const reachMs = (Math.floor(fromMs / 1000) + slots) * 1000
-      if (reachMs - pending.reachMs < Math.max(1, Math.floor(slots / 120)) * 1000) return false
-      pending.reachMs = reachMs
-      await pending.overflow.flush()
-    }
-    const rows = await pending.overflow.rows(pending.moved, pending.reachMs, MOVE_ROWS)
-    for (const row of rows) {
-      pending.slots.add(row.dueAtMs, row.offset, row.envelope).count++
-      pending.overflow.count--
-    }
-    const last = rows.at(MOVE_ROWS - 1)
-    pending.moved = last ? { dueAtMs: last.dueAtMs, offset: last.offset } : { dueAtMs: pending.reachMs, offset: -1 }
-    return true
-  }
-
-  #beginCheckpoint(): void {
-    if (this.#checkpointWanted.length === 0 || this.#checkpointing !== undefined || this.#horizon.reading) return
-    const wanted = this.#checkpointWanted.splice(0)
-    const { clock, hand } = this.#options
-    const { checkpoint, unwritten, doneMs } = this.#pending.settle(clock.bootId(), this.#consumed, hand.nowMs())
-    this.#checkpointing = this.#finishCheckpoint(unwritten, checkpoint, doneMs)
-      .then(() => {
-        for (const { resolve } of wanted) resolve()
-      })
-      .catch((error) => {
-        for (const { reject } of wanted) reject(error)
-        this.#fail(error)
-      })
-      .finally(() => {
-        this.#checkpointing = undefined
-        this.#wakeUp()
-      })
-  }
-
-  async #finishCheckpoint(unwritten: Slot[], checkpoint: Checkpoint, doneMs: number): Promise<void> {
-    const { engine, disk, directory, hand, rememberMs } = this.#options
-    const { slots, overflow, retention } = this.#pending
-    await slots.write(unwritten, false)
-    await slots.written()
-    await overflow.flush()
-    await writeCheckpoint(disk, join(directory, 'checkpoint'), checkpoint)
-    await slots.deleteBefore(Math.floor(doneMs / 1000))
-    await overflow.trim(doneMs, doneMs - rememberMs)
-    const neededFrom = Math.min(retention.neededFrom(doneMs, checkpoint.consumed), checkpoint.consumed)
-    retention.forgetBefore(neededFrom)
-    await engine.deleteRecords(DELAY_TOPIC, 0, neededFrom)
-    const { logStartOffset, highWatermark } = engine.offsets(MARK_TOPIC, 0)
-    const forgottenMs = hand.nowMs() - rememberMs - MARK_SPARE_MS
-    const firstNeeded = Math.min(await engine.offsetForTime(MARK_TOPIC, 0, forgottenMs), highWatermark - 1)
-    if (firstNeeded > logStartOffset) await engine.deleteRecords(MARK_TOPIC, 0, firstNeeded)
   }
 }
