@@ -41,9 +41,14 @@ export class Checkpointer {
     return wanted.promise
   }
 
+  /** True while one is wanted and has not begun: then no new slot should be read, since it must not begin beside that. */
+  get isWanted(): boolean {
+    return this.#wanted.length > 0 && this.#underWay === undefined
+  }
+
   /** Begins a checkpoint if one is wanted and none is under way. Only between two steps of the wheel. */
   begin(consumed: number): void {
-    if (this.#wanted.length === 0 || this.#underWay !== undefined) return
+    if (!this.isWanted) return
     const wanted = this.#wanted.splice(0)
     const { pending, clock, hand, onFailure } = this.#options
     const { checkpoint, unwritten, doneMs } = pending.settle(clock.bootId(), consumed, hand.nowMs())

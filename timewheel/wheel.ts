@@ -242,7 +242,7 @@ export class Wheel {
       this.#lastTickMs = clock.monotonicMs()
       let busy = await this.#consume()
       if (this.#caughtUp) {
-        busy = this.#horizon.extend(hand.nowMs()) || busy
+        busy = (!this.#checkpointer.isWanted && this.#horizon.extend(hand.nowMs())) || busy
         busy = (await this.#dispatch()) || busy
         busy = (await moveOverflow(this.#pending, hand.nowMs(), slots)) || busy
         await this.#horizon.slide()

@@ -12,7 +12,7 @@ import { DwellError } from '../../storage/index.ts'
 import { Group, type GroupParts } from './group.ts'
 import { decodeKey, decodeSnapshot } from './group-log.ts'
 import type { GroupSettings } from './group-settings.ts'
-import { GROUPS_TOPIC, type GroupStore } from './group-store.ts'
+import { GROUPS_TOPIC, GroupStore } from './group-store.ts'
 import { laneBase } from './lane.ts'
 import { LiveGroup, type LiveParts } from './live-group.ts'
 import { ReadAheadBudget } from './read-ahead.ts'
@@ -31,7 +31,8 @@ export class GroupRegistry {
   readonly #watchers = new Map<string, Set<Group>>()
   #unwatch = () => {}
 
-  constructor(store: GroupStore, defaults: GroupSettings, parts: LiveParts) {
+  constructor(defaults: GroupSettings, parts: LiveParts) {
+    const store = new GroupStore(parts.engine, parts.clock, (group, error) => this.#reload(group, error))
     this.#store = store
     this.#defaults = defaults
     this.#parts = parts
@@ -47,11 +48,25 @@ export class GroupRegistry {
   }
 
   async load(): Promise<void> {
-    const { engine, clock, log } = this.#parts
+    const { engine, log } = this.#parts
+    const records = await this.#read()
+    this.#unwatch = engine.onHighWatermark((topic, partition, highWatermark) => {
+      const watching = this.#watchers.get(topic)
+      if (watching === undefined) return
+      for (const group of watching) this.#byGroup.get(group)?.highWatermarkMoved(topic, partition, highWatermark)
+    })
+    for (const live of this.all()) if (this.#isOrphan(live)) await this.forget(live, topicNotFound(live.group.topic))
+    log.info({ groups: this.#byKey.size, records }, 'Groups are restored.')
+  }
+
+  /** Restores all groups, or the one with the key `only`, and lets them work; answers how many records were read. */
+  async #read(only?: string): Promise<number> {
+    const { clock } = this.#parts
     const loaded = new Map<string, { group: Group; snapshotOffset: number; changed: boolean }>()
     const deadlineMs = (lockMs: number) => clock.monotonicMs() + lockMs
     const records = await this.#store.load((keyBytes, value, offset) => {
       const key = keyBytes.toString()
+      if (only !== undefined && key !== only) return
       const state = value === null ? undefined : decodeSnapshot(value, deadlineMs)
       if (value === null) loaded.delete(key)
       else if (state !== undefined) {
@@ -69,13 +84,26 @@ export class GroupRegistry {
       this.#store.know(group, snapshotOffset, changed)
       this.#enter(group)
     }
-    this.#unwatch = engine.onHighWatermark((topic, partition, highWatermark) => {
-      const watching = this.#watchers.get(topic)
-      if (watching === undefined) return
-      for (const group of watching) this.#byGroup.get(group)?.highWatermarkMoved(topic, partition, highWatermark)
-    })
-    for (const live of this.all()) if (this.#isOrphan(live)) await this.forget(live, topicNotFound(live.group.topic))
-    log.info({ groups: this.#byKey.size, records }, 'Groups are restored.')
+    return records
+  }
+
+  /**
+   * An append was refused, so memory is ahead of the log: what waits gets the error, and the group is read again. Until
+   * then its name is not free; should that fail, it stays so, for a new group would begin from the start.
+   */
+  #reload(group: Group, error: unknown): void {
+    const live = this.#byGroup.get(group)
+    if (live === undefined) return
+    const { topic, name } = group
+    this.#parts.log.error({ topic, group: name, err: error }, 'An append was refused; the group is read again.')
+    const end = error instanceof DwellError ? error : new DwellError('INTERNAL', String(error), {}, error)
+    this.#takeOut(live, end)
+    const base = laneBase(topic, name)
+    const back = this.#store
+      .letGo(group)
+      .then(() => this.#read(keyOf(topic, name)))
+      .then(() => void this.#leaving.delete(base))
+    this.#leaving.set(base, back)
   }
 
   all(): LiveGroup[] {
@@ -148,33 +176,26 @@ export class GroupRegistry {
     return this.#parts.engine.topic(group.topic)?.id !== group.topicId
   }
 
-  /** Resolves when a group of this name may be created, if that is not now; undefined when it is. */
-  whenFree(topic: string, name: string): Promise<void> | undefined {
-    return this.#leaving.get(laneBase(topic, name))?.catch(() => {})
+  /** When it is settled whether there is a group of this name; undefined when it is. */
+  whenSettled(topic: string, name: string): Promise<void> | undefined {
+    return this.#leaving.get(laneBase(topic, name))
   }
 
   /** Takes the group away; `end` is what its waiting calls get, [] when there is none. Lanes go, dead letters stay. */
   forget(live: LiveGroup, end?: DwellError): Promise<void> {
     const base = laneBase(live.group.topic, live.group.name)
-    const gone = this.#forget(live, end).finally(() => this.#leaving.delete(base))
-    this.#leaving.set(base, gone)
+    const gone = this.#forget(live, end)
+    const settled = () => void this.#leaving.delete(base)
+    this.#leaving.set(base, gone.then(settled, settled))
     return gone
   }
 
   async #forget(live: LiveGroup, end?: DwellError): Promise<void> {
     const { group } = live
-    this.#byKey.delete(keyOf(group.topic, group.name))
-    this.#byLaneBase.delete(laneBase(group.topic, group.name))
-    this.#byGroup.delete(group)
     if (end === undefined) live.acquirer.close()
-    live.close(end ?? groupNotFound(group.topic, group.name))
+    this.#takeOut(live, end ?? groupNotFound(group.topic, group.name))
     const lanes = new Map<string, number>()
-    for (const { place } of group.sources) {
-      if (place.kind !== 'topic') lanes.set(place.topic, place.topicId)
-      const watching = this.#watchers.get(place.topic)
-      watching?.delete(group)
-      if (watching?.size === 0) this.#watchers.delete(place.topic)
-    }
+    for (const { place } of group.sources) if (place.kind !== 'topic') lanes.set(place.topic, place.topicId)
     await this.#store.forget(group)
     const { engine, log } = this.#parts
     for (const [topic, topicId] of lanes) {
@@ -184,14 +205,33 @@ export class GroupRegistry {
     }
   }
 
+  #takeOut(live: LiveGroup, end: DwellError): void {
+    const { group } = live
+    this.#byKey.delete(keyOf(group.topic, group.name))
+    this.#byLaneBase.delete(laneBase(group.topic, group.name))
+    this.#byGroup.delete(group)
+    live.close(end)
+    for (const { place } of group.sources) {
+      const watching = this.#watchers.get(place.topic)
+      watching?.delete(group)
+      if (watching?.size === 0) this.#watchers.delete(place.topic)
+    }
+  }
+
   async forgetTopic(topic: string): Promise<void> {
     const orphans = this.all().filter((live) => live.group.topic === topic && this.#isOrphan(live))
     await Promise.all(orphans.map((live) => this.forget(live, topicNotFound(topic))))
   }
 
-  close(): void {
+  checkpoint(): Promise<void> {
+    return this.#store.checkpoint()
+  }
+
+  /** Lets all groups rest; resolves when no append is under way. */
+  async close(): Promise<void> {
     this.#unwatch()
     for (const live of this.all()) live.close()
+    await this.#store.settled()
   }
 }
 

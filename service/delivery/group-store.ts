@@ -34,10 +34,17 @@ export class GroupStore {
   readonly #clock: { wallMs(): number }
   readonly #written = new Map<Group, Written>()
   readonly #underWay = new Set<Promise<unknown>>()
+  readonly #onRefused: (group: Group, error: unknown) => void
 
-  constructor(engine: LogEngine, clock: { wallMs(): number }) {
+  /** `onRefused` is called when an append of a group failed: what is in memory of it is ahead of the log. */
+  constructor(
+    engine: LogEngine,
+    clock: { wallMs(): number },
+    onRefused: (group: Group, error: unknown) => void = () => {},
+  ) {
     this.#engine = engine
     this.#clock = clock
+    this.#onRefused = onRefused
   }
 
   /** Creates the topic when it is missing, and reads it. `value` is null for a forgotten group. */
@@ -70,7 +77,7 @@ export class GroupStore {
     if (delta === undefined || group.snapshotDue) return this.#snapshot(group, others)
     const written = this.#written.get(group)
     if (written !== undefined) written.changed = true
-    return this.#append([this.#record(group, delta.done()), ...others])
+    return this.#append(group, [this.#record(group, delta.done()), ...others])
   }
 
   async #snapshot(group: Group, others: readonly Append[]): Promise<number[]> {
@@ -78,14 +85,14 @@ export class GroupStore {
     this.#written.set(group, written)
     group.snapshotDue = false
     written.changed = false
-    const offsets = await this.#append([this.#record(group, encodeSnapshot(group.state)), ...others])
+    const offsets = await this.#append(group, [this.#record(group, encodeSnapshot(group.state)), ...others])
     written.snapshotOffset = Math.max(written.snapshotOffset ?? 0, offsets[0])
     return offsets
   }
 
   /** Writes that the group is no more. */
   async forget(group: Group): Promise<void> {
-    const appended = this.#append([this.#record(group, null)])
+    const appended = this.#append(group, [this.#record(group, null)])
     this.#written.delete(group)
     await appended
   }
@@ -96,12 +103,23 @@ export class GroupStore {
     return { topic: GROUPS_TOPIC, partition: 0, records }
   }
 
-  #append(appends: readonly Append[]): Promise<number[]> {
+  #append(group: Group, appends: readonly Append[]): Promise<number[]> {
     const appended = this.#engine.append(appends)
     this.#underWay.add(appended)
-    const settle = () => this.#underWay.delete(appended)
-    appended.then(settle, settle)
+    appended.then(
+      () => this.#underWay.delete(appended),
+      (error) => {
+        this.#underWay.delete(appended)
+        this.#onRefused(group, error)
+      },
+    )
     return appended
+  }
+
+  /** The group is not written any more; resolves when all that was under way is durable or refused. */
+  async letGo(group: Group): Promise<void> {
+    this.#written.delete(group)
+    await Promise.allSettled(this.#underWay)
   }
 
   /** Writes due snapshots and deletes what is before the oldest that is needed. */

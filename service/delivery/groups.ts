@@ -11,7 +11,6 @@ import type { Delivery } from './delivery.ts'
 import { describeGroup, type GroupDescription } from './group-description.ts'
 import { GroupRegistry } from './group-registry.ts'
 import { DEFAULT_GROUP_SETTINGS, type GroupSettings } from './group-settings.ts'
-import { GroupStore } from './group-store.ts'
 import { trimLanes } from './lane-retention.ts'
 
 export type { Acknowledgement, AcknowledgeResult, AcknowledgeType } from './acknowledgement.ts'
@@ -61,7 +60,6 @@ export interface GroupsStats {
 export class Groups {
   readonly deadLetters: DeadLetters
   readonly #options: GroupsOptions
-  readonly #store: GroupStore
   readonly #registry: GroupRegistry
   readonly #counters = {
     acquired: 0,
@@ -75,9 +73,8 @@ export class Groups {
 
   private constructor(options: GroupsOptions) {
     this.#options = options
-    this.#store = new GroupStore(options.engine, options.clock)
     const defaults = { ...DEFAULT_GROUP_SETTINGS, ...options.defaults }
-    this.#registry = new GroupRegistry(this.#store, defaults, { ...options, counters: this.#counters })
+    this.#registry = new GroupRegistry(defaults, { ...options, counters: this.#counters })
     this.deadLetters = new DeadLetters(options.engine)
   }
 
@@ -97,7 +94,7 @@ export class Groups {
     if (this.#stopped) return []
     let live = this.#registry.find(topic, group)
     if (live === undefined) {
-      await this.#registry.whenFree(topic, group)
+      await this.#registry.whenSettled(topic, group)
       live = this.#registry.find(topic, group) ?? this.#registry.create(topic, group).live
     }
     return live.acquirer.acquire(options)
@@ -109,6 +106,7 @@ export class Groups {
     group: string,
     acknowledgements: readonly Acknowledgement[],
   ): Promise<AcknowledgeResult[]> {
+    if (this.#registry.find(topic, group) === undefined) await this.#registry.whenSettled(topic, group)
     return this.#registry.get(topic, group).acknowledger.acknowledge(acknowledgements)
   }
 
@@ -121,7 +119,7 @@ export class Groups {
     group: string,
     settings: Partial<GroupSettings>,
   ): Promise<{ created: boolean; settings: GroupSettings }> {
-    if (this.#registry.find(topic, group) === undefined) await this.#registry.whenFree(topic, group)
+    if (this.#registry.find(topic, group) === undefined) await this.#registry.whenSettled(topic, group)
     const known = this.#registry.find(topic, group)
     if (known === undefined) {
       const { live, durable } = this.#registry.create(topic, group, settings)
@@ -185,7 +183,7 @@ export class Groups {
 
   /** Bounds the work of the next start, and trims lanes. Call it before engine.checkpoint(). */
   async checkpoint(): Promise<void> {
-    await this.#store.checkpoint()
+    await this.#registry.checkpoint()
     const keepFromMs = this.#options.hand.nowMs()
     for (const { group } of this.#registry.all()) await trimLanes(group, this.#options.engine, keepFromMs)
   }
@@ -193,8 +191,7 @@ export class Groups {
   /** Answers waiting acquires with [] and later ones too; resolves when all appends under way are done. */
   async stop(): Promise<void> {
     this.#stopped = true
-    this.#registry.close()
-    await this.#store.settled()
+    await this.#registry.close()
   }
 
   stats(): GroupsStats {

@@ -3,20 +3,26 @@
 // Always true:
 //   1. Changes to one name happen one after the other; those to different names at the same time.
 //   2. A deleted topic's folders are gone before the same name can be created again.
+//   3. `__topics` stays in proportion to the topics there are: shorten() writes them all anew and deletes what is older.
 
 import type { Clock } from '../base/clock.ts'
 import { DwellError } from '../base/errors.ts'
 import type { Append, LogRecord, TopicDescription, TopicSettings } from '../engine.ts'
 import type { Partition } from './partition.ts'
 import type { PartitionMaker } from './partition-maker.ts'
-import { encodeTopic, encodeTopicDeletion, TOPICS } from './topic-record.ts'
+import { encodeTopic, encodeTopicDeletion, TOPICS, TOPICS_ID } from './topic-record.ts'
 import type { Topic, Topics } from './topics.ts'
+
+/** So many records of the past are kept in any case. */
+const RECORDS_MIN = 1000
 
 export interface CatalogueOptions {
   topics: Topics
   /** Of `__topics`. */
   partition: Partition
   append: (appends: readonly Append[]) => Promise<number[]>
+  /** Deletes records of `__topics`. */
+  deleteRecords: (beforeOffset: number) => Promise<void>
   maker: PartitionMaker
   clock: Clock
 }
@@ -71,6 +77,18 @@ export class Catalogue {
       this.#options.topics.delete(topic)
       for (const partition of topic.partitions) await partition.drop()
     })
+  }
+
+  /** Writes all topics anew, in one append, when most of the records in `__topics` are of the past. */
+  async shorten(): Promise<void> {
+    const { topics, partition, append, deleteRecords } = this.#options
+    const alive = [...topics.all()].filter(({ description }) => description.id !== TOPICS_ID)
+    const count = partition.logEndOffset - partition.logStartOffset
+    // A change that is under way has its record already, and is not seen yet.
+    if (count < RECORDS_MIN + 2 * alive.length || this.#changing.size > 0) return
+    const records = alive.map(({ description }) => encodeTopic(description, this.#nowMs()))
+    const [baseOffset] = await append([{ topic: TOPICS, partition: 0, records }])
+    await deleteRecords(baseOffset)
   }
 
   #topic(name: string): Topic {

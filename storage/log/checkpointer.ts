@@ -103,7 +103,8 @@ function limitsOf({ description }: Topic, nowMs: number): { earliestMs?: number;
 }
 
 function entryOf({ topicId, index, logStartOffset, segments }: Partition): CheckpointEntry[] {
-  return segments.safe === undefined ? [] : [{ topicId, partition: index, logStartOffset, safe: segments.safe }]
+  const safe = segments.safeFrom(logStartOffset)
+  return safe === undefined ? [] : [{ topicId, partition: index, logStartOffset, safe }]
 }
 
 async function eachOf<T>(items: readonly T[], workersMax: number, task: (item: T) => Promise<void>): Promise<void> {

@@ -35,6 +35,7 @@ import type { Partition } from './partition.ts'
 import { PartitionMaker } from './partition-maker.ts'
 import { partitionsDirectory, type Recovered, recover } from './recovery.ts'
 import { TailWriter } from './tail-writer.ts'
+import { TOPICS } from './topic-record.ts'
 import type { Topics } from './topics.ts'
 
 const MIB = 1024 * 1024
@@ -98,7 +99,8 @@ export class EmbeddedEngine implements LogEngine {
     })
     this.#checkpointer = new Checkpointer({ disk, clock, directory, journal, commits: this.#commits, topics })
     const append = (appends: readonly Append[]) => this.append(appends)
-    this.#catalogue = new Catalogue({ topics, partition: catalogue, append, maker, clock })
+    const deleteRecords = (before: number) => this.deleteRecords(TOPICS, 0, before)
+    this.#catalogue = new Catalogue({ topics, partition: catalogue, append, deleteRecords, maker, clock })
   }
 
   /**
@@ -133,7 +135,8 @@ export class EmbeddedEngine implements LogEngine {
     const engine = new EmbeddedEngine(options, { ...recovered, files, tails, maker })
     fail = (error) => engine.#fail(error)
     if (recovered.frames > 0) log.info({ frames: recovered.frames }, 'Replayed the journal.')
-    await engine.checkpoint()
+    if (!recovered.checkpointed) await engine.checkpoint()
+    else if (recovered.frames > 0) engine.#checkpointSoon()
     engine.#schedule()
     return engine
   }
@@ -196,7 +199,12 @@ export class EmbeddedEngine implements LogEngine {
       const sentence = `Offset ${fromOffset} of ${topic}-${partition} is not in ${logStartOffset} to ${highWatermark}.`
       throw new DwellError('OFFSET_OUT_OF_RANGE', sentence, { logStartOffset, highWatermark })
     }
-    return found.read(fromOffset, maxBytes)
+    try {
+      return await found.read(fromOffset, maxBytes)
+    } catch (error) {
+      // Its files went away while it was read.
+      throw found.dropped ? topicNotFound(topic) : error
+    }
   }
 
   offsets(topic: string, partition: number): PartitionOffsets {
@@ -230,6 +238,7 @@ export class EmbeddedEngine implements LogEngine {
 
   async checkpoint(): Promise<void> {
     try {
+      await this.#catalogue.shorten()
       await this.#checkpointer.run()
     } catch (error) {
       const failure = asFailure(error)
@@ -283,7 +292,7 @@ export class EmbeddedEngine implements LogEngine {
 
   #partition(topic: string, partition: number): Partition {
     const found = this.#topics.get(topic)
-    if (found === undefined) throw new DwellError('TOPIC_NOT_FOUND', `There is no topic ${topic}.`, { topic })
+    if (found === undefined) throw topicNotFound(topic)
     const there = found.partitions[partition]
     if (there !== undefined) return there
     const sentence = `The topic ${topic} has ${found.partitions.length} partitions, none with number ${partition}.`
@@ -321,6 +330,10 @@ export class EmbeddedEngine implements LogEngine {
     this.#commits.refuse(error)
     this.#options.onFailure(error)
   }
+}
+
+function topicNotFound(topic: string): DwellError {
+  return new DwellError('TOPIC_NOT_FOUND', `There is no topic ${topic}.`, { topic })
 }
 
 function asFailure(error: unknown): DwellError {

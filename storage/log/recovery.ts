@@ -69,6 +69,8 @@ export interface Recovered {
   topics: Topics
   catalogue: Partition
   journal: Journal
+  /** Whether there is a good checkpoint; without one, the next start would have to survey again. */
+  checkpointed: boolean
   /** Frames that were replayed; when there are any, a checkpoint soon spares the next start the same work. */
   frames: number
 }
@@ -99,14 +101,15 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
   if (start === 'begin') {
     const catalogue = makeCatalogue(options, undefined, false)
     const journal = await Journal.create(journalFiles, 1, 1)
-    return { topics: topicsWith(catalogue), catalogue, journal, frames: 0 }
+    return { topics: topicsWith(catalogue), catalogue, journal, checkpointed: false, frames: 0 }
   }
   if (good !== undefined) return replay(options, good, sequences, needed)
   log.warn({ path: checkpointPath(directory) }, `The checkpoint is ${found.checkpoint}: reading all segments instead.`)
   const survey = await surveySegments({ disk, directory: partitionsDirectory(directory), log })
   const { source, from } = await beginningOf(sourceOf(options, sequences))
   await checkReach(survey, source, from)
-  return replay(options, { bootId: '', journal: from, entries: survey.entries }, sequences, source.sequences)
+  const checkpoint = { bootId: '', journal: from, entries: survey.entries }
+  return { ...(await replay(options, checkpoint, sequences, source.sequences)), checkpointed: false }
 }
 
 async function replay(
@@ -143,7 +146,8 @@ async function replay(
     log.warn({ path: source.path(sequence), position, tornBytes }, 'Cut a frame that was torn by a crash.')
   }
   journalFiles.release(sequences.filter((sequence) => sequence < checkpoint.journal.sequence))
-  return { topics, catalogue, journal: await resume(journalFiles, needed, end), frames: end.frames }
+  const journal = await resume(journalFiles, needed, end)
+  return { topics, catalogue, journal, checkpointed: true, frames: end.frames }
 }
 
 /** Goes on in the last file, unless a file that was prepared ahead lies behind it: then that one is the next. */

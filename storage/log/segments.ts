@@ -79,6 +79,13 @@ export class Segments {
     return this.#safe
   }
 
+  /** What a checkpoint says that lets removeBefore(`offset`) do its work: without what that will remove. */
+  safeFrom(offset: number): SafeEnd | undefined {
+    if (this.#safe === undefined) return undefined
+    const removed = this.#removable(offset).reduce((sum, { size }) => sum + size, 0)
+    return { ...this.#safe, sizeBytes: this.#safe.sizeBytes - removed }
+  }
+
   /** Whether there is anything that sync() would make durable. */
   get dirty(): boolean {
     return this.#dirty.size > 0
@@ -172,11 +179,11 @@ export class Segments {
     if (offset <= this.#cleanedTo) return
     await this.#load()
     this.#cleanedTo = offset
-    const keptFrom = Math.min(offset, this.#safe?.baseOffset ?? 0)
-    while (this.#segments.length > 1 && this.#segments[1].baseOffset <= keptFrom) {
-      const segment = this.#segments.shift() as Segment
+    for (const segment of this.#removable(offset)) {
+      this.#segments.shift()
       this.#dirty.delete(segment)
       this.#sizeBytes -= segment.size
+      if (this.#safe !== undefined) this.#safe = { ...this.#safe, sizeBytes: this.#safe.sizeBytes - segment.size }
       await segment.remove()
     }
   }
@@ -189,6 +196,13 @@ export class Segments {
   async remove(): Promise<void> {
     await this.close()
     await this.#options.disk.removeTree(this.#options.directory)
+  }
+
+  /** The segments in front that lie wholly before `offset` and that the checkpoint does not name. */
+  #removable(offset: number): Segment[] {
+    const keptFrom = Math.min(offset, this.#safe?.baseOffset ?? 0)
+    const firstKept = this.#segments.findIndex((_, i) => (this.#segments[i + 1]?.baseOffset ?? Infinity) > keptFrom)
+    return this.#segments.slice(0, Math.max(0, firstKept))
   }
 
   #load(): Promise<void> {

@@ -9,10 +9,16 @@ import type { SeededRandom } from '../support/seeded-random.ts'
 /** Points that every run of full length must have passed: one that was never passed fails the run. */
 export const REQUIRED_POINTS = [
   'write journal',
+  'rename journal',
   'sync segment',
-  'sync slot',
+  'remove segment',
+  'sync offset-index',
   'remove slot',
+  'sync checkpoint',
   'rename checkpoint',
+  'sync wheel-checkpoint',
+  'rename wheel-checkpoint',
+  'syncDirectory partition',
 ].flatMap((point) => [`before ${point}`, `after ${point}`])
 
 /** In the server: notes each point, and kills the process at the `hit`-th time it passes the `fatal` one. */
@@ -59,14 +65,14 @@ export class Points {
       .sort((a, b) => (a.point < b.point ? -1 : 1))
   }
 
-  /** A point for the next server to die at: one where few died so far, at a time that it should reach. */
-  choose(random: SeededRandom): Fate | undefined {
+  /** A point for the next server to die at: one where few died so far, at a time that it should reach soon. */
+  choose(random: SeededRandom, starts: number): Fate | undefined {
     const counts = this.counts()
     if (counts.length === 0) return undefined
     const fewest = Math.min(...counts.map(({ point }) => this.#deaths.get(point) ?? 0))
     const { point, passed } = random.pick(counts.filter((one) => (this.#deaths.get(one.point) ?? 0) === fewest))
     this.#deaths.set(point, fewest + 1)
     // A start passes some points as well, so low numbers are deaths during recovery.
-    return { point, hit: random.between(1, Math.max(1, Math.min(400, Math.ceil(passed / 6)))) }
+    return { point, hit: random.between(1, Math.max(1, Math.floor(passed / starts / 2))) }
   }
 }

@@ -7,7 +7,7 @@
 //   --disk mixed        system, write-back (a kill is a power cut) or mixed: each round one of them
 //   --slow MS           how slow the disk is; otherwise a third of the servers has one of 2 ms
 //   --root DIR          the tree to run in place of this one
-//   --keep              keeps the working folder of a run without violations too
+//   --keep              keeps the working folder also when there is no violation; --discard never keeps it
 
 import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -30,6 +30,7 @@ const { values: flags } = parseArgs({
     slow: { type: 'string' },
     root: { type: 'string' },
     keep: { type: 'boolean', default: false },
+    discard: { type: 'boolean', default: false },
   },
 })
 const rounds = Number(flags.rounds)
@@ -101,7 +102,7 @@ process.exit()
 /** Stops publishing and waits until nothing comes; a server that ends meanwhile is a violation, and started again. */
 async function comeToRest(): Promise<void> {
   const drained = workload.drain().then(() => undefined)
-  for (;;) {
+  for (let ends = 0; ends < 5; ends++) {
     const exit = await Promise.race([drained, server.exited])
     if (exit === undefined) return
     workload.pause()
@@ -109,6 +110,7 @@ async function comeToRest(): Promise<void> {
     server = await start(undefined)
     workload.resume(server.client)
   }
+  throw new Error('the server ends again and again')
 }
 
 /** Lets the server live until it dies where it was told to, or its time is over; then starts the next one. */
@@ -121,7 +123,7 @@ async function playRound(round: number): Promise<void> {
   else complain('ended by itself', `code ${died.code}, signal ${died.signal}`)
   await server.kill()
   if (round % 8 === 4) forgetDerived()
-  fate = round % 3 === 0 || round === rounds ? undefined : points.choose(random)
+  fate = round % 3 === 0 || round === rounds ? undefined : points.choose(random, readyMs.length)
   server = await startOrDie(fate)
   workload.resume(server.client)
 }
@@ -221,7 +223,8 @@ function report(): void {
     .split('\n')
     .filter((line) => /"level":"(error|fatal)"/.test(line))
   for (const line of errors.slice(0, 5)) console.log(`  server: ${line}`)
-  console.log(`\n${violations.length} violations; everything is kept in ${work}`)
+  if (flags.discard) rmSync(work, { recursive: true, force: true })
+  console.log(`\n${violations.length} violations${flags.discard ? '' : `; everything is kept in ${work}`}`)
   process.exitCode = 1
 }
 

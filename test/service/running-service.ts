@@ -60,8 +60,11 @@ export function send(
   body?: unknown,
   headers: Record<string, string> = {},
 ): Promise<Answer> {
+  // Node would send headers in UTF-8, not latin1, together with a body that is a text.
   const bytes =
-    body === undefined || typeof body === 'string' || Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body))
+    body === undefined || Buffer.isBuffer(body)
+      ? body
+      : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))
   const type: Record<string, string> = body === undefined ? {} : { 'content-type': 'application/json' }
   return new Promise((resolve, reject) => {
     const sent = request({ port, method, path, headers: { ...type, ...headers }, agent: false }, (answer) => {

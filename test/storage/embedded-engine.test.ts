@@ -209,9 +209,8 @@ t.test('deleted records give their segments back, and stay deleted after a crash
   const left = disk.afterKill()
   const again = await openLog(left)
   t.equal(again.offsets('orders', 0).logStartOffset, 45)
-  const before = logsOf(left, 'orders-0').length
   await again.checkpoint()
-  t.ok(logsOf(left, 'orders-0').length <= before)
+  t.ok(logsOf(left, 'orders-0').length <= 3, 'of six segments, those before the log start are gone')
   t.match(await readAll(again, 'orders', 0), [{ offset: 45 }])
   await t.rejects(again.deleteRecords('orders', 0, 61), { code: 'OFFSET_OUT_OF_RANGE' })
   await t.rejects(again.deleteRecords('orders', 0, Number.NaN), { code: 'OFFSET_OUT_OF_RANGE' })
@@ -309,4 +308,23 @@ t.test('a topic of the same name is created only when the old one is gone', asyn
   t.equal(created.status, 'fulfilled')
   t.match(refused, { status: 'rejected', reason: { code: 'TOPIC_EXISTS' } })
   t.match(engine.offsets('orders', 0), { highWatermark: 0 })
+})
+
+t.test('the catalogue stays short, however often topics come and go', async (t) => {
+  const disk = new SimulatedDisk()
+  const engine = await openLog(disk)
+  const stays = await engine.createTopic('stays', { ...SETTINGS, retentionMs: 5 })
+  for (let i = 0; i < 600; i++) {
+    await engine.createTopic('comes', ONE)
+    await engine.deleteTopic('comes')
+  }
+  await engine.checkpoint()
+  const { logStartOffset, highWatermark } = engine.offsets('__topics', 0)
+  t.ok(highWatermark - logStartOffset < 10, `${highWatermark - logStartOffset} records`)
+  disk.die()
+  const again = await openLog(disk.afterKill())
+  t.same(again.topic('stays'), stays)
+  t.equal(again.topic('comes'), undefined)
+  const { id } = await again.createTopic('comes', ONE)
+  t.ok(id > highWatermark, 'an id is never given again')
 })

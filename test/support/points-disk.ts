@@ -20,7 +20,7 @@ export interface PointsOptions {
 }
 
 const KIND_BY_ENDING: [ending: RegExp, kind: string][] = [
-  [/\.journal$/, 'journal'],
+  [/\.(journal|preparing)$/, 'journal'],
   [/\.log$/, 'segment'],
   [/\.index$/, 'offset-index'],
   [/\.timeindex$/, 'time-index'],

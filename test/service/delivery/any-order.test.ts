@@ -13,12 +13,15 @@ const PARTITIONS = 2
 
 type Step =
   | { type: 'publish'; count: number; partition: number }
-  | { type: 'acquire'; max: number; cut: boolean }
-  | { type: 'acknowledge'; choices: number[]; cut: boolean; both: boolean }
+  | { type: 'acquire'; max: number; cut: number | undefined }
+  | { type: 'acknowledge'; choices: number[]; cut: number | undefined; both: boolean }
   | { type: 'advance'; ms: number }
   | { type: 'wait'; max: number }
   | { type: 'checkpoint' }
   | { type: 'crash' }
+
+/** After how many appends the process dies in the middle of the call; undefined when it does not. */
+const cut = fc.nat(20).map((n) => (n < 3 ? n : undefined))
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
@@ -34,7 +37,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       type: fc.constant('acquire' as const),
       max: fc.integer({ min: 1, max: 8 }),
-      cut: fc.integer({ max: 9, min: 0 }).map((n) => n === 0),
+      cut,
     }),
   },
   {
@@ -42,7 +45,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       type: fc.constant('acknowledge' as const),
       choices: fc.array(fc.nat(1_000), { minLength: 1, maxLength: 10 }),
-      cut: fc.integer({ max: 9, min: 0 }).map((n) => n === 0),
+      cut,
       both: fc.boolean(),
     }),
   },
@@ -123,17 +126,23 @@ class Model {
     for (const [i, result] of results.entries()) {
       const delivery = this.held.find(({ receipt }) => receipt === acknowledgements[i].receipt) as Delivery
       const life = this.lives.get(textOf(delivery)) as Life
-      const isLast = life.deliveries === delivery.deliveryCount
+      const isNewest = life.deliveries === delivery.deliveryCount
       if (result.state === 'invalid') continue
-      check(isLast && life.end === undefined, `an old receipt of ${textOf(delivery)} was good`)
+      check(isNewest && life.end === undefined, `an old receipt of ${textOf(delivery)} was good`)
       if (result.state === 'acquired') {
         life.lockedUntilMs = result.lockedUntilMs
         continue
       }
       life.lockedUntilMs = nowMs
       if (result.state === 'acknowledged') life.end = 'accepted'
-      else if (result.state === 'dead') life.end = 'dead'
-      else life.notBeforeMs = nowMs + waitMsOf(acknowledgements[i], delivery.deliveryCount)
+      else if (result.state === 'dead') {
+        life.end = 'dead'
+        const isLast = delivery.deliveryCount > TIERS_MS.length
+        check(isLast || acknowledgements[i].type === 'reject', `dead after ${delivery.deliveryCount} deliveries`)
+      } else {
+        life.notBeforeMs = nowMs + waitMsOf(acknowledgements[i], delivery.deliveryCount)
+        check(result.dueAtMs === life.notBeforeMs, `due at ${result.dueAtMs}, not ${life.notBeforeMs}`)
+      }
     }
   }
 
@@ -160,13 +169,9 @@ function check(holds: unknown, sentence: string): asserts holds {
 
 async function play(model: Model, step: Step): Promise<void> {
   const { rig } = model
-  const crash = async () => {
-    rig.engine.held = false
-    await rig.crash()
-  }
   if (step.type === 'publish') return model.publish(step.count, step.partition)
   if (step.type === 'checkpoint') return rig.groups.checkpoint()
-  if (step.type === 'crash') return crash()
+  if (step.type === 'crash') return rig.crash()
   if (step.type === 'advance') {
     await rig.clock.advance(step.ms)
     return rig.turnWheel()
@@ -183,23 +188,25 @@ async function play(model: Model, step: Step): Promise<void> {
     return
   }
   if (step.type === 'acquire') {
-    if (!step.cut) return model.received(await rig.acquire(step.max))
-    rig.engine.held = true
-    void rig.acquire(step.max)
-    await settle()
-    if (step.max % 2 === 0) rig.engine.release()
+    if (step.cut === undefined) return model.received(await rig.acquire(step.max))
+    rig.cutAfter(step.cut)
     for (const life of model.lives.values()) life.unseen = true
-    return crash()
+    void rig.acquire(step.max).then((deliveries) => model.received(deliveries))
+    await settle()
+    return rig.crash()
   }
   const acknowledgements = step.choices.flatMap((choice) => model.acknowledgementOf(choice) ?? [])
   if (acknowledgements.length === 0) return
-  if (step.cut) {
-    rig.engine.held = true
-    void rig.groups.acknowledge('orders', 'billing', acknowledgements).catch(() => {})
+  if (step.cut !== undefined) {
+    rig.cutAfter(step.cut)
+    let results: AcknowledgeResult[] | undefined
+    void rig.groups.acknowledge('orders', 'billing', acknowledgements).then((answered) => {
+      results = answered
+    })
     await settle()
-    if (acknowledgements.length % 2 === 0) rig.engine.release()
-    model.lost(acknowledgements)
-    return crash()
+    if (results) model.answered(acknowledgements, results)
+    else model.lost(acknowledgements)
+    return rig.crash()
   }
   if (!step.both)
     return model.answered(acknowledgements, await rig.groups.acknowledge('orders', 'billing', acknowledgements))

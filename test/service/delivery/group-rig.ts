@@ -20,6 +20,11 @@ interface Delayed {
   body: Buffer
 }
 
+interface Process {
+  dead: boolean
+  appendsLeft: number
+}
+
 export class GroupRig {
   readonly engine = new MemoryEngine()
   readonly clock = new ManualClock()
@@ -28,7 +33,7 @@ export class GroupRig {
   /** Offsets in `__delay` that the wheel dispatched. */
   readonly #dispatched = new Set<number>()
   #random = 1
-  #process = { dead: false }
+  #process: Process = { dead: false, appendsLeft: Number.POSITIVE_INFINITY }
 
   private constructor(defaults: Partial<GroupSettings>) {
     this.defaults = defaults
@@ -70,10 +75,15 @@ export class GroupRig {
   /** As after kill -9: what was not durable is gone, and so is all memory. */
   async crash(): Promise<void> {
     this.#process.dead = true
-    this.#process = { dead: false }
+    this.#process = { dead: false, appendsLeft: Number.POSITIVE_INFINITY }
     this.engine.crash()
     this.clock.reboot()
     await this.open()
+  }
+
+  /** Only `count` more appends of the groups reach the disk; the next ones never answer. */
+  cutAfter(count: number): void {
+    this.#process.appendsLeft = count
   }
 
   async publish(topic: string, values: string[], partition = 0, key: string | null = null, headers: Header[] = []) {
@@ -124,12 +134,13 @@ export class GroupRig {
 }
 
 /** The engine as a process sees it: once the process is dead, nothing that it still calls happens or answers. */
-function mortal(engine: MemoryEngine, process: { dead: boolean }): LogEngine {
+function mortal(engine: MemoryEngine, process: Process): LogEngine {
   return new Proxy(engine, {
     get(target, name) {
       const member = Reflect.get(target, name, target)
       if (typeof member !== 'function') return member
       return (...given: unknown[]) => {
+        if (name === 'append' && process.appendsLeft-- <= 0) return new Promise(() => {})
         if (!process.dead || name === 'topic' || name === 'offsets') return member.apply(target, given)
         return new Promise(() => {})
       }

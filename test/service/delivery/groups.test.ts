@@ -1,5 +1,6 @@
 import t from 'tap'
 import { type Acknowledgement, type Delivery, GROUPS_TOPIC } from '../../../service/delivery/groups.ts'
+import { DwellError } from '../../../storage/index.ts'
 import { settle } from '../../support/manual-clock.ts'
 import { GroupRig, textOf } from './group-rig.ts'
 
@@ -242,4 +243,33 @@ t.test('lanes are trimmed an hour behind what is finished, and only that', async
   t.equal(rig.engine.offsets('orders.billing.retry.10s', 0).logStartOffset, 0, 'what waits is kept')
   await rig.crash()
   t.match(await rig.acquire(), [{ offset: 1, deliveryCount: 3 }])
+})
+
+t.test('an append that the log refuses changes nothing', async (t) => {
+  const rig = await GroupRig.start()
+  await rig.publish('orders', ['a', 'b', 'c'])
+  const [a, b] = await rig.acquire(2)
+  const append = rig.engine.append.bind(rig.engine)
+  const refused = new DwellError('APPEND_TOO_LARGE', 'too large')
+  rig.engine.append = () => Promise.reject(refused)
+  const waiting = rig.acquire(1, 20_000)
+  await t.rejects(waiting, refused)
+  await settle()
+  await t.rejects(rig.groups.acknowledge('orders', 'billing', [accept(a), release(b)]), refused)
+  rig.engine.append = append
+  t.match(await rig.groups.acknowledge('orders', 'billing', [accept(a)]), [{ state: 'acknowledged' }])
+  t.same((await rig.acquire()).map(textOf), ['c'])
+  t.match(rig.groups.describe('orders', 'billing').partitions, [{ startOffset: 1, inFlight: 2 }])
+  t.match(await rig.groups.acknowledge('orders', 'billing', [release(b)]), [{ tier: '5s' }])
+})
+
+t.test('a snapshot while a failed record is being read keeps it', async (t) => {
+  const rig = await GroupRig.start()
+  await rig.publish('orders', ['a'])
+  const a = await rig.one()
+  rig.cutAfter(1)
+  void rig.groups.acknowledge('orders', 'billing', [release(a)])
+  await rig.groups.checkpoint()
+  await rig.crash()
+  t.match(await rig.groups.acknowledge('orders', 'billing', [release(a)]), [{ state: 'retrying' }])
 })
