@@ -134,12 +134,13 @@ export class Horizon {
     pending.horizon = upTo ?? lastPlaceOf(slot.second * 1000 + 999)
     slot.count = upTo === undefined ? 0 : slot.count - entries.length
     // Cancels go back, for their targets may lie in the file; messages behind the horizon as well.
-    for (const chunk of chunks) {
-      forEachEntry(chunk, 0, slot.second, (dueAtMs, offset, envelope) => {
+    for (const { bytes, used } of chunks) {
+      forEachEntry(bytes.subarray(0, used), 0, slot.second, (dueAtMs, offset, envelope) => {
         const staysBehind = upTo !== undefined && comparePlaces({ dueAtMs, offset }, upTo) > 0
         if (staysBehind || kindOf(envelope) === CANCEL) pending.slots.add(dueAtMs, offset, envelope)
       })
     }
+    pending.slots.release(slot, chunks)
   }
 
   async #derive(slot: Slot, error: unknown): Promise<void> {

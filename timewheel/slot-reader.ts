@@ -10,7 +10,7 @@
 import { assert, crc32c, type DiskFile, DwellError, readUInt64 } from '../storage/index.ts'
 import { CANCEL, checkEnvelope, kindOf, targetOf } from './entry.ts'
 import { comparePlaces, type Place } from './place.ts'
-import { ENTRY_HEADER_SIZE, SLOT_HEADER_SIZE, SLOT_MAGIC, SLOT_VERSION } from './slot.ts'
+import { type Chunk, ENTRY_HEADER_SIZE, SLOT_HEADER_SIZE, SLOT_MAGIC, SLOT_VERSION } from './slot.ts'
 
 /** A message on its way to the hand. */
 export interface ReadyEntry extends Place {
@@ -55,7 +55,7 @@ export class PieceCollector {
     const place = { dueAtMs, offset }
     if (comparePlaces(place, this.#after) <= 0) return
     if (this.#upTo !== undefined && comparePlaces(place, this.#upTo) > 0) return
-    this.#entries.push({ dueAtMs, offset, envelope: copy ? copyOf(envelope) : envelope, stored })
+    this.#entries.push({ dueAtMs, offset, envelope: copy ? Buffer.from(envelope) : envelope, stored })
     this.#bytes += envelope.length + READY_ENTRY_OVERHEAD
     if (this.#bytes > 2 * this.budgetBytes) this.#forgetLater()
   }
@@ -82,12 +82,6 @@ export class PieceCollector {
     const { dueAtMs, offset } = this.#entries[kept - 1]
     this.#upTo = { dueAtMs, offset }
   }
-}
-
-function copyOf(bytes: Buffer): Buffer {
-  const copy = Buffer.allocUnsafeSlow(bytes.length)
-  copy.set(bytes)
-  return copy
 }
 
 /**
@@ -121,12 +115,12 @@ export async function readSlotFile(
 }
 
 /** Hands every entry of bytes that were never written to `collector`. */
-export function collectUnwritten(chunks: readonly Buffer[], second: number, collector: PieceCollector): void {
-  for (const chunk of chunks) {
-    const end = forEachEntry(chunk, 0, second, (dueAtMs, offset, envelope) => {
-      collector.add(dueAtMs, offset, envelope, false, false)
+export function collectUnwritten(chunks: readonly Chunk[], second: number, collector: PieceCollector): void {
+  for (const { bytes, used } of chunks) {
+    const end = forEachEntry(bytes.subarray(0, used), 0, second, (dueAtMs, offset, envelope) => {
+      collector.add(dueAtMs, offset, envelope, false, true)
     })
-    assert(end === chunk.length, 'a slot keeps whole entries in memory')
+    assert(end === used, 'a slot keeps whole entries in memory')
   }
 }
 

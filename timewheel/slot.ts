@@ -19,16 +19,22 @@
 
 import { join } from 'node:path'
 import { crc32c, type Disk, writeUInt64 } from '../storage/index.ts'
+import type { ChunkPool } from './chunk-pool.ts'
 
 export const SLOT_MAGIC = 'DWSL'
 export const SLOT_VERSION = 1
 export const SLOT_HEADER_SIZE = 6
 export const SLOT_SUFFIX = '.slot'
 export const ENTRY_HEADER_SIZE = 24
-const CHUNK_SIZE_MIN = 1024
-const CHUNK_SIZE_MAX = 64 * 1024
 
-const SLOT_HEADER = Buffer.concat([Buffer.from(SLOT_MAGIC, 'latin1'), Buffer.from([0, SLOT_VERSION])])
+const HEADER = Buffer.concat([Buffer.from(SLOT_MAGIC, 'latin1'), Buffer.from([0, SLOT_VERSION])])
+const SLOT_HEADER: Chunk = { bytes: HEADER, used: HEADER.length }
+
+/** Memory with whole entries in it, in the bytes of the file. */
+export interface Chunk {
+  bytes: Buffer
+  used: number
+}
 
 export class Slot {
   readonly second: number
@@ -36,15 +42,17 @@ export class Slot {
   count = 0
   /** The size of what is in the file, header included, once all sealed bytes are written. */
   fileSize = 0
-  #chunks: { bytes: Buffer; used: number }[] = []
+  readonly #pool: ChunkPool
+  #chunks: Chunk[] = []
   #chunkBytes = 0
-  #sealed: Buffer[] = []
-  #sealedBytes = 0
+  #sealed: Chunk[] = []
+  #sealedSize = 0
   #writing: Promise<unknown> = Promise.resolve()
   #writesUnderWay = 0
 
-  constructor(second: number) {
+  constructor(second: number, pool: ChunkPool) {
     this.second = second
+    this.#pool = pool
   }
 
   /** Adds an entry; answers by how many bytes the memory held has grown. */
@@ -53,8 +61,8 @@ export class Slot {
     let chunk = this.#chunks.at(-1)
     let grownBytes = 0
     if (chunk === undefined || chunk.used + size > chunk.bytes.length) {
-      grownBytes = Math.max(size, Math.min(CHUNK_SIZE_MAX, Math.max(CHUNK_SIZE_MIN, this.#chunkBytes)))
-      chunk = { bytes: Buffer.allocUnsafeSlow(grownBytes), used: 0 }
+      chunk = { bytes: this.#pool.take(size), used: 0 }
+      grownBytes = chunk.bytes.length
       this.#chunks.push(chunk)
       this.#chunkBytes += grownBytes
     }
@@ -78,63 +86,6 @@ export class Slot {
     return this.#chunkBytes
   }
 
-  /** Settles which bytes the next write() will write, and with them `fileSize`. */
-  seal(): void {
-    if (this.#chunks.length === 0) return
-    if (this.fileSize === 0) {
-      this.#sealed.push(SLOT_HEADER)
-      this.fileSize = SLOT_HEADER.length
-    }
-    for (const { bytes, used } of this.#chunks) {
-      this.#sealed.push(bytes.subarray(0, used))
-      this.fileSize += used
-    }
-    this.#sealedBytes += this.#chunkBytes
-    this.#chunks = []
-    this.#chunkBytes = 0
-  }
-
-  /** Writes what is sealed; answers how many bytes of memory that set free. Not synced: slots are derived. */
-  write(disk: Disk, directory: string): Promise<number> {
-    this.#writesUnderWay++
-    const writing = this.#writing
-      .then(() => this.#writeSealed(disk, directory))
-      .finally(() => {
-        this.#writesUnderWay--
-      })
-    this.#writing = writing
-    return writing
-  }
-
-  async #writeSealed(disk: Disk, directory: string): Promise<number> {
-    if (this.#sealed.length === 0) return 0
-    const bytes = this.#sealed.length === 1 ? this.#sealed[0] : Buffer.concat(this.#sealed)
-    const freedBytes = this.#sealedBytes
-    const position = this.fileSize - bytes.length
-    this.#sealed = []
-    this.#sealedBytes = 0
-    const file = await disk.open(join(directory, this.name), 'write')
-    try {
-      await file.write(bytes, position)
-    } finally {
-      await file.close()
-    }
-    return freedBytes
-  }
-
-  /** Resolves when no write of this slot is under way. */
-  async written(): Promise<void> {
-    await this.#writing
-  }
-
-  /** Hands over the entries that are not sealed, as bytes of the file; they are in this slot no longer. */
-  takeUnsealed(): Buffer[] {
-    const chunks = this.#chunks.map(({ bytes, used }) => bytes.subarray(0, used))
-    this.#chunks = []
-    this.#chunkBytes = 0
-    return chunks
-  }
-
   /** True while what counts of the file is not all written. */
   get writing(): boolean {
     return this.#writesUnderWay > 0 || this.#sealed.length > 0
@@ -142,5 +93,82 @@ export class Slot {
 
   get name(): string {
     return `${this.second}${SLOT_SUFFIX}`
+  }
+
+  /** Settles which bytes the next write() will write, and with them `fileSize`. */
+  seal(): void {
+    if (this.#chunks.length === 0) return
+    const chunks = this.inFile ? this.#chunks : [SLOT_HEADER, ...this.#chunks]
+    for (const chunk of chunks) {
+      this.#sealed.push(chunk)
+      this.#sealedSize += chunk.used
+      this.fileSize += chunk.used
+    }
+    this.#chunks = []
+    this.#chunkBytes = 0
+  }
+
+  /**
+   * Writes what is sealed, joined in `stage` to as few writes as that holds; answers how many bytes of memory that set free.
+   * Not synced: slots are derived.
+   */
+  write(disk: Disk, directory: string, stage: Buffer): Promise<number> {
+    this.#writesUnderWay++
+    const writing = this.#writing
+      .then(() => this.#writeSealed(disk, directory, stage))
+      .finally(() => {
+        this.#writesUnderWay--
+      })
+    this.#writing = writing
+    return writing
+  }
+
+  async #writeSealed(disk: Disk, directory: string, stage: Buffer): Promise<number> {
+    const chunks = this.#sealed
+    if (chunks.length === 0) return 0
+    let position = this.fileSize - this.#sealedSize
+    this.#sealed = []
+    this.#sealedSize = 0
+    const file = await disk.open(join(directory, this.name), 'write')
+    try {
+      for (let at = 0; at < chunks.length; ) {
+        let staged = 0
+        while (at < chunks.length && staged + chunks[at].used <= stage.length) {
+          const { bytes, used } = chunks[at++]
+          stage.set(bytes.subarray(0, used), staged)
+          staged += used
+        }
+        const bytes = staged > 0 ? stage.subarray(0, staged) : chunks[at++].bytes
+        await file.write(bytes, position)
+        position += bytes.length
+      }
+    } finally {
+      await file.close()
+    }
+    return this.release(chunks)
+  }
+
+  /** Resolves when no write of this slot is under way. */
+  async written(): Promise<void> {
+    await this.#writing
+  }
+
+  /** Hands over the entries that are not sealed; they are in this slot no longer. release() them when they are read. */
+  takeUnsealed(): Chunk[] {
+    const chunks = this.#chunks
+    this.#chunks = []
+    this.#chunkBytes = 0
+    return chunks
+  }
+
+  /** Gives the memory of chunks back; answers how much it was. */
+  release(chunks: readonly Chunk[]): number {
+    let freedBytes = 0
+    for (const chunk of chunks) {
+      if (chunk === SLOT_HEADER) continue
+      freedBytes += chunk.bytes.length
+      this.#pool.give(chunk.bytes)
+    }
+    return freedBytes
   }
 }

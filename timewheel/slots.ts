@@ -3,9 +3,11 @@
 
 import { join } from 'node:path'
 import { type Disk, DwellError } from '../storage/index.ts'
-import { SLOT_SUFFIX, Slot } from './slot.ts'
+import { ChunkPool } from './chunk-pool.ts'
+import { type Chunk, SLOT_SUFFIX, Slot } from './slot.ts'
 
 const WRITES_AT_ONCE = 4
+const STAGE_SIZE = 64 * 1024
 /** A relief goes on until this share of the budget is in use. */
 const RELIEVED_SHARE = 0.7
 
@@ -23,7 +25,10 @@ export class Slots {
   readonly #directory: string
   readonly #budgetBytes: number
   readonly #onRelieved: () => void
+  readonly #pool = new ChunkPool()
   readonly #slots = new Map<number, Slot>()
+  /** Where writers join the chunks of a slot; free ones. */
+  readonly #stages: Buffer[] = []
   #memoryBytes = 0
   #relief: Promise<void> | undefined
   #failure: unknown
@@ -60,14 +65,14 @@ export class Slots {
   add(dueAtMs: number, offset: number, envelope: Buffer): Slot {
     const second = Math.floor(dueAtMs / 1000)
     let slot = this.#slots.get(second)
-    if (slot === undefined) this.#slots.set(second, (slot = new Slot(second)))
+    if (slot === undefined) this.#slots.set(second, (slot = new Slot(second, this.#pool)))
     this.#memoryBytes += slot.add(dueAtMs, offset, envelope)
     return slot
   }
 
   /** A slot as a checkpoint knew it. */
   restore(second: number, count: number, fileSize: number): void {
-    const slot = new Slot(second)
+    const slot = new Slot(second, this.#pool)
     slot.count = count
     slot.fileSize = fileSize
     this.#slots.set(second, slot)
@@ -75,8 +80,8 @@ export class Slots {
 
   /** Forgets what a slot holds, in memory and in its file, but not how many messages: to be filled anew. */
   startAnew(slot: Slot): Slot {
-    this.takeUnsealed(slot)
-    const fresh = new Slot(slot.second)
+    this.release(slot, this.takeUnsealed(slot))
+    const fresh = new Slot(slot.second, this.#pool)
     fresh.count = slot.count
     this.#slots.set(slot.second, fresh)
     if (this.reading === slot) this.reading = undefined
@@ -97,9 +102,13 @@ export class Slots {
     return first
   }
 
-  takeUnsealed(slot: Slot): Buffer[] {
-    this.#memoryBytes -= slot.unsealedBytes
+  /** Hands over what a slot has not sealed, to be read and then released. */
+  takeUnsealed(slot: Slot): Chunk[] {
     return slot.takeUnsealed()
+  }
+
+  release(slot: Slot, chunks: readonly Chunk[]): void {
+    this.#memoryBytes -= slot.release(chunks)
   }
 
   /** Begins to write the largest slots when the budget is used up. */
@@ -142,11 +151,12 @@ export class Slots {
   async write(slots: readonly Slot[], seal: boolean): Promise<void> {
     let next = 0
     const writer = async () => {
+      const stage = this.#stages.pop() ?? Buffer.allocUnsafeSlow(STAGE_SIZE)
       while (next < slots.length) {
         const slot = slots[next++]
         if (seal && slot !== this.reading) slot.seal()
         try {
-          const freedBytes = await slot.write(this.#disk, this.#directory)
+          const freedBytes = await slot.write(this.#disk, this.#directory, stage)
           this.#memoryBytes -= freedBytes
         } catch (error) {
           const path = join(this.#directory, slot.name)
@@ -154,6 +164,7 @@ export class Slots {
         }
         this.flushes++
       }
+      this.#stages.push(stage)
     }
     await Promise.all(Array.from({ length: WRITES_AT_ONCE }, writer))
   }
@@ -170,7 +181,7 @@ export class Slots {
     for (const slot of [...this.#slots.values()]) {
       if (slot.second >= second) continue
       await slot.written()
-      this.takeUnsealed(slot)
+      this.release(slot, this.takeUnsealed(slot))
       this.#slots.delete(slot.second)
       if (slot.fileSize > 0) await this.#disk.remove(join(this.#directory, slot.name))
     }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { decodeRecordBody, SystemDisk } from '../../storage/index.ts'
+import { ChunkPool } from '../../timewheel/chunk-pool.ts'
 import { encodeCancel, encodeMessage } from '../../timewheel/entry.ts'
 import { BEGINNING } from '../../timewheel/place.ts'
 import { Slot } from '../../timewheel/slot.ts'
@@ -41,18 +42,18 @@ t.test(
   async (t) => {
     const directory = mkdtempSync(join(tmpdir(), 'dwell-slot-'))
     t.teardown(() => rmSync(directory, { recursive: true }))
-    const slot = new Slot(SECOND)
+    const slot = new Slot(SECOND, new ChunkPool())
     slot.add(SECOND * 1000 + 5, 10, message(5))
     slot.add(SECOND * 1000 + 3, 11, message(3))
     slot.seal()
     t.ok(slot.writing)
-    t.ok((await slot.write(disk, directory)) > 0)
+    t.ok((await slot.write(disk, directory, Buffer.alloc(8192))) > 0)
     t.notOk(slot.writing)
     slot.add(SECOND * 1000 + 3, 12, message(3))
     slot.add(SECOND * 1000 + 3, 11, message(3))
     slot.add(SECOND * 1000 + 5, 13, cancelOf(10, 5))
     slot.seal()
-    await slot.write(disk, directory)
+    await slot.write(disk, directory, Buffer.alloc(8192))
     t.equal(await disk.size(join(directory, slot.name)), slot.fileSize)
     const { entries, upTo, cancelled } = await read(slot, directory)
     t.same(
@@ -74,10 +75,10 @@ t.test(
 t.test('pieces within a budget cover the slot once, in order, whatever the order in the file', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'dwell-slot-'))
   t.teardown(() => rmSync(directory, { recursive: true }))
-  const slot = new Slot(SECOND)
+  const slot = new Slot(SECOND, new ChunkPool())
   for (let i = 0; i < 3_000; i++) slot.add(SECOND * 1000 + ((i * 7919) % 1000), i, message((i * 7919) % 1000, 1_000))
   slot.seal()
-  await slot.write(disk, directory)
+  await slot.write(disk, directory, Buffer.alloc(8192))
   const seen: number[] = []
   let after = BEGINNING
   let pieces = 0
@@ -100,10 +101,10 @@ t.test('pieces within a budget cover the slot once, in order, whatever the order
 t.test('D15: every single damaged byte of a slot file is noticed', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'dwell-slot-'))
   t.teardown(() => rmSync(directory, { recursive: true }))
-  const slot = new Slot(SECOND)
+  const slot = new Slot(SECOND, new ChunkPool())
   for (let i = 0; i < 4; i++) slot.add(SECOND * 1000 + i, i, message(i))
   slot.seal()
-  await slot.write(disk, directory)
+  await slot.write(disk, directory, Buffer.alloc(8192))
   const path = join(directory, slot.name)
   const file = await disk.open(path, 'write')
   t.teardown(() => file.close())

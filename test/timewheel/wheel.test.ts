@@ -177,13 +177,13 @@ t.test('downtime: what is overdue is dispatched at the start, oldest first', asy
 })
 
 t.test('memory stays inside its budget: entries are written to slot files, largest first', async (t) => {
-  const rig = await rigFor(t, { memoryBytes: 64 * 1024 })
+  const rig = await rigFor(t, { memoryBytes: 256 * 1024 })
   const text = 'x'.repeat(1_000)
   for (let i = 0; i < 20; i++) {
     await rig.publish(
       Array.from({ length: 20 }, (_, j) => ({ dueAtMs: rig.startMs + 10_000 + ((i * 20 + j) % 50) * 1_000, text })),
     )
-    await until(() => rig.wheel.stats().memoryBytes <= 64 * 1024)
+    await until(() => rig.wheel.stats().memoryBytes <= 256 * 1024)
   }
   t.ok(rig.wheel.stats().slotFlushes > 10)
   t.equal(rig.wheel.stats().pending, 400)
