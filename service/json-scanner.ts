@@ -5,7 +5,7 @@
 //   1. What it lets pass is valid JSON (RFC 8259) of valid UTF-8, nested at most DEPTH_MAX deep.
 //   2. Memory does not grow with what is read.
 //
-// JSON.parse would be as fast for objects and slower for long strings (1 KB: 0.6 µs here, 1.7 µs there, and a copy less).
+// Long strings, which most values are, are passed by native searches: byte by byte they took 2.3 of 3 µs a message of 1 KB.
 
 import { isUtf8 } from 'node:buffer'
 import { DwellError } from '../storage/index.ts'
@@ -29,6 +29,8 @@ const CLOSE_OBJECT = 0x7d
 /** 1 for bytes that stand for themselves in a string: not a quote, a backslash or a control character. */
 const PLAIN = new Uint8Array(256).map((_, byte) => (byte >= 0x20 && byte !== QUOTE && byte !== BACKSLASH ? 1 : 0))
 const ESCAPED = new Uint8Array(256).map((_, byte) => ('"\\/bfnrt'.includes(String.fromCharCode(byte)) ? 1 : 0))
+/** A string that is longer is passed by native searches, which cost about as much as so many bytes. */
+const SHORT_STRING = 48
 const HEX = new Uint8Array(256).map((_, byte) => (/[0-9a-fA-F]/.test(String.fromCharCode(byte)) ? 1 : 0))
 
 /** Throws INVALID_UTF8 when `bytes` are not valid UTF-8. */
@@ -42,6 +44,8 @@ export class JsonScanner {
   #end: number
   /** Whether the last string had escapes: its bytes are then not its text. */
   escaped = false
+  /** Where the next backslash is, as far as it was looked for; Infinity for nowhere. */
+  #backslash = -1
   /** Which of the open brackets are objects, outermost first. */
   readonly #objects = new Uint8Array(DEPTH_MAX)
 
@@ -53,6 +57,7 @@ export class JsonScanner {
 
   /** Starts to read `bytes` from `position` to `end`. They must be valid UTF-8: see checkUtf8(). */
   begin(bytes: Buffer, position = 0, end = bytes.length): void {
+    if (bytes !== this.bytes || position < this.position) this.#backslash = -1
     this.bytes = bytes
     this.position = position
     this.#end = end
@@ -147,8 +152,42 @@ export class JsonScanner {
     if (this.peek() !== QUOTE) this.#unexpected()
     const start = this.position
     const { bytes } = this
-    const end = this.#end
+    const shortEnd = Math.min(this.#end, start + SHORT_STRING)
     let at = start + 1
+    while (at < shortEnd && PLAIN[bytes[at]] === 1) at++
+    if (at < shortEnd && bytes[at] === QUOTE) {
+      this.escaped = false
+      this.position = at + 1
+    } else if (at < shortEnd || !this.#passLongString(start, at)) {
+      this.#passAnyString(at)
+    }
+    return start
+  }
+
+  /** Passes the rest of a string, from `at` on, if it has neither escapes nor anything wrong. */
+  #passLongString(start: number, at: number): boolean {
+    const { bytes } = this
+    const quote = bytes.indexOf(QUOTE, at)
+    if (quote < 0 || quote >= this.#end) return false
+    if (this.#backslash < at) {
+      const found = bytes.indexOf(BACKSLASH, at)
+      this.#backslash = found < 0 ? Number.POSITIVE_INFINITY : found
+    }
+    if (this.#backslash < quote) return false
+    try {
+      // Only to find control characters.
+      JSON.parse(bytes.toString('latin1', start, quote + 1))
+    } catch {
+      return false
+    }
+    this.escaped = false
+    this.position = quote + 1
+    return true
+  }
+
+  #passAnyString(at: number): void {
+    const { bytes } = this
+    const end = this.#end
     this.escaped = false
     for (;;) {
       while (at < end && PLAIN[bytes[at]] === 1) at++
@@ -161,7 +200,6 @@ export class JsonScanner {
       at = this.#escape(at + 1)
     }
     this.position = at + 1
-    return start
   }
 
   #escape(at: number): number {
@@ -210,7 +248,7 @@ export class JsonScanner {
 
   #scalar(byte: number): void {
     if (byte === QUOTE) this.string()
-    else if (byte === MINUS || (byte >= ZERO && byte <= NINE)) this.number()
+    else if (byte === MINUS || (byte >= ZERO && byte <= NINE)) this.#passNumber()
     else if (byte === 0x74) this.#literal('true')
     else if (byte === 0x66) this.#literal('false')
     else if (byte === 0x6e) this.#literal('null')
@@ -225,22 +263,28 @@ export class JsonScanner {
 
   /** Passes a number, which must come next; answers its value as far as a double can hold it. */
   number(): number {
-    const first = this.peek()
+    this.peek()
     const start = this.position
-    if (first === MINUS) this.position++
-    if (this.position < this.#end && this.bytes[this.position] === ZERO) this.position++
-    else this.#digits()
-    if (this.position < this.#end && this.bytes[this.position] === DOT) {
-      this.position++
-      this.#digits()
-    }
-    if (this.position < this.#end && (this.bytes[this.position] | 0x20) === 0x65) {
-      this.position++
-      const sign = this.bytes[this.position]
-      if (this.position < this.#end && (sign === 0x2b || sign === MINUS)) this.position++
-      this.#digits()
-    }
+    this.#passNumber()
     return Number(this.bytes.toString('latin1', start, this.position))
+  }
+
+  #passNumber(): void {
+    const { bytes } = this
+    const end = this.#end
+    if (bytes[this.position] === MINUS) this.position++
+    if (this.position < end && bytes[this.position] === ZERO) this.position++
+    else this.#digits()
+    if (this.position < end && bytes[this.position] === DOT) {
+      this.position++
+      this.#digits()
+    }
+    if (this.position < end && (bytes[this.position] | 0x20) === 0x65) {
+      this.position++
+      const sign = bytes[this.position]
+      if (this.position < end && (sign === 0x2b || sign === MINUS)) this.position++
+      this.#digits()
+    }
   }
 
   #digits(): void {

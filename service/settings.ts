@@ -73,7 +73,7 @@ export const SETTINGS = {
   },
   WHEEL_MEMORY_BYTES: {
     kind: 'bytes',
-    default: 64 * MIB,
+    default: 48 * MIB,
     min: 64 * KIB,
     max: 16 * GIB,
     sentence: 'Entries kept in memory before slots are written to their files.',

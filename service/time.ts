@@ -36,14 +36,19 @@ function timeOf(text: string): number {
   return /\.\d{3}\d*[1-9]/.test(rest) ? ms + 1 : ms
 }
 
-let lastMs = Number.NaN
+let lastSecond = Number.NaN
 let lastText = ''
 
-/** RFC 3339 in UTC with milliseconds. The last one is remembered: records of a batch mostly share their time. */
+/**
+ * RFC 3339 in UTC with milliseconds. The last second is remembered: records of a batch, and messages with one delay, mostly
+ * share theirs.
+ */
 export function formatTime(ms: number): string {
-  if (ms !== lastMs) {
-    lastText = new Date(ms).toISOString()
-    lastMs = ms
+  const second = Math.floor(ms / 1000)
+  if (second !== lastSecond) {
+    lastText = new Date(second * 1000).toISOString().slice(0, 20)
+    lastSecond = second
   }
-  return lastText
+  const rest = ms - second * 1000
+  return `${lastText}${rest < 10 ? '00' : rest < 100 ? '0' : ''}${rest}Z`
 }

@@ -34,7 +34,7 @@ t.test('the tour works as typed', { timeout: 90_000 }, async (t) => {
   t.match(first, /"id":"order-19","topic":"orders","dueAt":"/, 'the third is delayed')
   t.match(first, /"state":"pending"/)
   t.match(first, /\{"state":"cancelled"\}/)
-  t.match(first, /"value":\{"order":17\}/, 'the first is acquired')
+  t.match(first, /"value":\{"order": 17\}/, 'the first is acquired')
   t.match(first, /\{"results":\[\{"state":"acknowledged"\}\]\}/, 'the second is accepted')
   t.equal(second.match(/"state":"retrying"/g)?.length, 3, 'three retries')
   t.match(second, /\{"state":"dead"\}/, 'then it is dead')

@@ -50,13 +50,12 @@ export class Acknowledger {
     const { clock, counters } = this.#parts
     const nowMs = clock.monotonicMs()
     const decisions = decideNothing()
-    let run: Run | undefined
     for (let index = 0; index < acknowledgements.length; index++) {
       const acknowledgement = acknowledgements[index]
       const { type } = acknowledgement
       const source = this.#sourceOf(acknowledgement.receipt)
       const { offset } = this.#receipt
-      if (source !== undefined) run = this.#runOf(source, offset, run)
+      const run = source && this.#runOf(source)
       const move = type === 'renew' ? MOVES.renew : MOVES.leave
       if (source === undefined || run === undefined || run.deadlineMs <= nowMs || !run.move(offset, move)) {
         results[index] = INVALID
@@ -88,10 +87,9 @@ export class Acknowledger {
     return this.#receipt.read(receipt) ? this.#group.source(this.#receipt.sourceIndex) : undefined
   }
 
-  /** The run that the receipt read last stands for; `last` is the likely one. */
-  #runOf(source: Source, offset: number, last: Run | undefined): Run | undefined {
-    const isLast = last !== undefined && offset >= last.first && offset < last.end && this.#receipt.carries(last.token)
-    const run = isLast && source.find(offset) === last ? last : source.find(offset)
+  /** The run that the receipt read last stands for. */
+  #runOf(source: Source): Run | undefined {
+    const run = source.find(this.#receipt.offset)
     return run !== undefined && this.#receipt.carries(run.token) ? run : undefined
   }
 

@@ -10,11 +10,9 @@
 // After a crash: waiting calls are gone, what was acquired stands in `__groups`.
 
 import { type Clock, DwellError, type Log, type LogEngine, type Random, type Timer } from '../../storage/index.ts'
-import { deliver } from './deliver.ts'
+import { Acquisition } from './acquisition.ts'
 import type { Delivery } from './delivery.ts'
 import type { Group } from './group.ts'
-import { DeltaWriter } from './group-log.ts'
-import { ReceiptWriter } from './receipt.ts'
 import { TOKEN_SIZE } from './run.ts'
 import { isGone, type Source } from './source.ts'
 
@@ -48,8 +46,6 @@ interface Waiter {
   answered: boolean
 }
 
-/** An answer is bounded in bytes too; a single record may be larger. */
-const ANSWER_BYTES_MAX = 16 * 1024 * 1024
 const LOOK_AGAIN_MS = 1_000
 
 export class Acquirer {
@@ -57,6 +53,7 @@ export class Acquirer {
   readonly #parts: AcquireParts
   readonly #waiters = new Set<Waiter>()
   #pumping = false
+  #pumped: Promise<void> = Promise.resolve()
   #again = false
   #turn = 0
   #timer: Timer | undefined
@@ -118,8 +115,6 @@ export class Acquirer {
       else waiter.answer([])
     }
   }
-
-  #pumped: Promise<void> = Promise.resolve()
 
   /** Serves as many waiters as there are records for; resolves when what is there now was looked at. */
   #pump(): Promise<void> {
@@ -201,42 +196,26 @@ export class Acquirer {
   /** Acquires what was read, in one turn; undefined when nothing is ready. */
   #take(waiter: Waiter): Promise<Delivery[]> | undefined {
     const { clock, hand, random } = this.#parts
-    const group = this.#group
+    const { sources, settings } = this.#group
     const nowMs = hand.nowMs()
-    const lockMs = waiter.lockMs ?? group.settings.lockMs
-    const lock = { lockMs, deadlineMs: clock.monotonicMs() + lockMs }
-    const lockedUntilMs = clock.wallMs() + lockMs
-    const deliveries: Delivery[] = []
-    let token: Buffer | undefined
-    let receipts: ReceiptWriter | undefined
-    let delta: DeltaWriter | undefined
-    let bytes = 0
-    const { sources } = group
+    const lockMs = waiter.lockMs ?? settings.lockMs
     const turn = this.#turn
-    for (let i = 0; i < sources.length && deliveries.length < waiter.max && bytes < ANSWER_BYTES_MAX; i++) {
+    let acquisition: Acquisition | undefined
+    for (let i = 0; i < sources.length; i++) {
+      const missing = waiter.max - (acquisition?.deliveries.length ?? 0)
+      if (missing === 0 || acquisition?.isFull) break
       const source = sources[(turn + i) % sources.length]
-      const count = source.ready(nowMs, Math.min(this.#room(source), waiter.max - deliveries.length))
-      if (count <= 0) continue
-      if (token === undefined) {
-        token = random.bytes(TOKEN_SIZE)
-        receipts = new ReceiptWriter(token)
-        delta = new DeltaWriter()
-      }
-      let taken = 0
-      while (taken < count && bytes < ANSWER_BYTES_MAX) {
-        const record = source.peek(taken++)
-        bytes += record.body.length
-        deliveries.push(
-          deliver(source, record, (receipts as ReceiptWriter).write(source.place.index, record.offset), lockedUntilMs),
-        )
-      }
-      for (const run of source.acquire(taken, token, lock)) delta?.acquired(source.place.index, run)
+      const count = source.ready(nowMs, Math.min(this.#room(source), missing))
+      if (count === 0) continue
+      acquisition ??= new Acquisition(random.bytes(TOKEN_SIZE), lockMs, clock)
+      acquisition.take(source, count)
       this.#turn = turn + i + 1
     }
-    if (delta === undefined) return undefined
+    if (acquisition === undefined) return undefined
+    const { deliveries, delta, lock } = acquisition
     this.#parts.locked(lock.deadlineMs)
     this.#parts.counters.acquired += deliveries.length
-    return group.append(delta).then(() => deliveries)
+    return this.#group.append(delta).then(() => deliveries)
   }
 
   /** Looks again when the first lane that is not due yet will be. */

@@ -3,8 +3,15 @@
 // After its n-th delivery a record goes to the n-th tier; after the last tier, or when it was rejected, to the dead letters.
 // A delay of its own takes the place of the tier's duration, not of the try.
 
-import type { Append, LogEngine, LogRecord, StoredRecord } from '../../storage/index.ts'
-import { DwellError } from '../../storage/index.ts'
+import {
+  type Append,
+  DwellError,
+  decodeRecordBody,
+  type LogEngine,
+  type LogRecord,
+  type RecordBody,
+  type StoredRecord,
+} from '../../storage/index.ts'
 import type { AcknowledgeResult } from './acknowledgement.ts'
 import { historyOf } from './deliver.ts'
 import type { Failure } from './departure.ts'
@@ -32,7 +39,7 @@ export class Copies {
   readonly #engine: LogEngine
   readonly #wheel: DelayedAppends
   readonly #nowMs: () => number
-  readonly #next = new Map<Failure, { place: NextPlace; history: RecordHistory }>()
+  readonly #next = new Map<Failure, { place: NextPlace; body: RecordBody; history: RecordHistory }>()
   readonly #appends = new Map<string, { topic: string; partition: number; records: LogRecord[] }>()
   readonly #delayed: { topic: string; partition: number; dueAtMs: number; body: Buffer; fillId: boolean }[] = []
   #stampMs = 0
@@ -44,11 +51,20 @@ export class Copies {
     this.#nowMs = () => parts.hand.nowMs()
   }
 
-  /** Decides where the record goes. */
-  plan(failure: Failure, record: StoredRecord): void {
-    const history = historyOf(failure.source, record)
+  /** Decides where the record goes; false when it cannot be decoded, for then it can go nowhere. */
+  plan(failure: Failure, record: StoredRecord): boolean {
+    let body: RecordBody
+    try {
+      body = decodeRecordBody(record.body)
+    } catch (error) {
+      if (error instanceof DwellError && error.code === 'RECORD_DAMAGED') return false
+      throw error
+    }
+    const history = historyOf(failure.source, record, body)
     const deliveryCount = history.deliveryCount + 1
-    this.#next.set(failure, { place: this.#placeAfter(failure, deliveryCount), history: { ...history, deliveryCount } })
+    const place = this.#placeAfter(failure, deliveryCount)
+    this.#next.set(failure, { place, body, history: { ...history, deliveryCount } })
+    return true
   }
 
   #placeAfter({ cause, delayMs }: Failure, deliveryCount: number): NextPlace {
@@ -96,22 +112,21 @@ export class Copies {
   }
 
   /** Adds the copy of a planned record. */
-  add(failure: Failure, record: StoredRecord): CopyResult | undefined {
+  add(failure: Failure): CopyResult | undefined {
     const next = this.#next.get(failure)
     if (next === undefined) return undefined
-    const { place, history } = next
+    const { place, body, history } = next
     const { partition } = failure.source.place
     const attempt = { at: this.#stampMs, cause: failure.cause, reason: failure.reason }
     const grown = { ...history, attempts: [...history.attempts, attempt] }
-    const original = record.body as Buffer
     if (place.kind === 'dead') {
-      this.#append(place.topic, partition, deadBody(original, grown, this.#group.name, place.cause))
+      this.#append(place.topic, partition, deadBody(body, grown, this.#group.name, place.cause))
       return { state: 'dead', cause: place.cause }
     }
     const dueAtMs = this.#stampMs + place.delayMs
-    const body = retriedBody(original, grown)
-    if (place.kind === 'tier') this.#append(place.topic, partition, body)
-    else this.#delayed.push({ topic: place.topic, partition, dueAtMs, body, fillId: false })
+    const copy = retriedBody(body, grown)
+    if (place.kind === 'tier') this.#append(place.topic, partition, copy)
+    else this.#delayed.push({ topic: place.topic, partition, dueAtMs, body: copy, fillId: false })
     return { state: 'retrying', dueAtMs, tier: laneTier(place.kind, place.tierMs) }
   }
 

@@ -1,6 +1,6 @@
 // Makes a delivery out of a record of a source: what comes out of a lane is handed out as the original record that it is.
 
-import { decodeRecordBody, type StoredRecord } from '../../storage/index.ts'
+import { decodeRecordBody, type RecordBody, type StoredRecord } from '../../storage/index.ts'
 import type { Attempt, Delivery } from './delivery.ts'
 import { type RecordHistory, readHistory } from './failed-record.ts'
 import type { Source } from './source.ts'
@@ -24,7 +24,7 @@ export function deliver(source: Source, record: StoredRecord, receipt: string, l
       attempts: NO_ATTEMPTS,
     }
   }
-  const history = historyOf(source, record)
+  const history = historyOf(source, record, tryDecode(body))
   return {
     receipt,
     topic: history.topic,
@@ -39,16 +39,19 @@ export function deliver(source: Source, record: StoredRecord, receipt: string, l
 }
 
 /** The life of a record up to the delivery under way. A record that somebody else put into a lane begins there. */
-export function historyOf(source: Source, record: StoredRecord): RecordHistory {
+export function historyOf(source: Source, record: StoredRecord, body: RecordBody | undefined): RecordHistory {
   const { kind, topic, partition } = source.place
-  const history = kind === 'topic' ? undefined : readHistory(decodeRecordBody(record.body))
+  const history = kind === 'topic' || body === undefined ? undefined : readHistory(body)
   if (history !== undefined) return history
-  return {
-    topic,
-    partition,
-    offset: record.offset,
-    timestampMs: record.timestampMs,
-    deliveryCount: 0,
-    attempts: NO_ATTEMPTS,
+  const { offset, timestampMs } = record
+  return { topic, partition, offset, timestampMs, deliveryCount: 0, attempts: NO_ATTEMPTS }
+}
+
+/** undefined when it is damaged: whoever decodes the delivery says so, and the lane goes on. */
+function tryDecode(bytes: Uint8Array): RecordBody | undefined {
+  try {
+    return decodeRecordBody(bytes)
+  } catch {
+    return undefined
   }
 }

@@ -82,12 +82,12 @@ export class Departures {
   async append(decisions: Decisions, tell: Tell): Promise<void> {
     const { failed } = decisions
     if (failed.length === 0) {
-      await this.#append([], decisions, tell).durable
+      await this.#append([], decisions, tell).promise
       return
     }
     failed.sort((a, b) => a.source.place.index - b.source.place.index || a.offset - b.offset)
     const reader = new RecordReader(this.#parts.engine, this.#parts.log)
-    const durable: Promise<unknown>[] = []
+    const durable: { promise: Promise<unknown> }[] = []
     let pieces: Piece[] = []
     let bytes = 0
     let appended = 0
@@ -97,27 +97,32 @@ export class Departures {
         pieces.push({ failure, record })
         bytes += record?.body.length ?? 0
         if (bytes < PIECE_BYTES) continue
-        durable.push((await this.#appendPieces(pieces, decideNothing(), tell)).durable)
+        durable.push(await this.#appendPieces(pieces, decideNothing(), tell))
         appended += pieces.length
         pieces = []
         bytes = 0
       }
-      durable.push((await this.#appendPieces(pieces, decisions, tell)).durable)
+      durable.push(await this.#appendPieces(pieces, decisions, tell))
     } catch (error) {
       this.#stay(failed.slice(appended), decisions.accepted)
       this.#parts.stayed()
-      await Promise.allSettled(durable)
+      await Promise.allSettled(durable.map(({ promise }) => promise))
       throw error
     }
-    await Promise.all(durable)
+    await Promise.all(durable.map(({ promise }) => promise))
   }
 
-  async #appendPieces(pieces: Piece[], decisions: Decisions, tell: Tell): Promise<{ durable: Promise<unknown> }> {
+  async #appendPieces(pieces: Piece[], decisions: Decisions, tell: Tell): Promise<{ promise: Promise<unknown> }> {
     const copies = new Copies(this.#group, this.#parts)
-    for (const { failure, record } of pieces) if (record !== undefined) copies.plan(failure, record)
+    for (const piece of pieces) {
+      if (piece.record !== undefined && !copies.plan(piece.failure, piece.record)) piece.record = undefined
+    }
     await copies.prepareTopics()
     // From here to the append it is one turn.
-    return this.#append(pieces, decisions, tell, copies)
+    const durable = this.#append(pieces, decisions, tell, copies)
+    // Others may be read before anybody waits for this one.
+    durable.promise.catch(() => {})
+    return durable
   }
 
   #append(
@@ -125,12 +130,13 @@ export class Departures {
     { accepted, renewed }: Decisions,
     tell: Tell,
     copies?: Copies,
-  ): { durable: Promise<unknown> } {
+  ): { promise: Promise<unknown> } {
     if (this.#group.end) throw this.#group.end
-    const { counters, log } = this.#parts
+    const { counters } = this.#parts
     const delta = new DeltaWriter()
     const finished = new SourceRanges()
     copies?.takeLanesIn()
+    let lost = 0
     for (const { failure, record } of pieces) {
       const { source, epoch, offset, index } = failure
       if (source.epoch !== epoch) {
@@ -138,17 +144,12 @@ export class Departures {
         continue
       }
       finished.add(source, offset)
-      if (record !== undefined) {
-        const result = copies?.add(failure, record)
-        if (result?.state === 'dead') counters.deadLettered[result.cause]++
-        if (result) tell(index, result.state === 'dead' ? DEAD : result)
-        continue
-      }
-      counters.skipped++
-      const { topic, partition } = source.place
-      log.error({ topic, partition, offset, group: this.#group.name }, 'A failed record is no longer readable.')
-      tell(index, DELETED)
+      const result = record && copies?.add(failure)
+      if (result === undefined) lost++
+      if (result?.state === 'dead') counters.deadLettered[result.cause]++
+      tell(index, result === undefined ? DELETED : result.state === 'dead' ? DEAD : result)
     }
+    if (lost > 0) this.#tellLost(lost)
     for (const { source, epoch, first, count, lockMs } of renewed) {
       if (source.epoch === epoch) delta.renewed(source.place.index, first, count, lockMs)
     }
@@ -159,10 +160,16 @@ export class Departures {
       delta.finished(source.place.index, first, count)
       isEmpty = false
     }
-    if (isEmpty) return { durable: Promise.resolve() }
-    const durable = this.#group.append(delta, copies?.appends())
+    if (isEmpty) return { promise: Promise.resolve() }
+    const promise = this.#group.append(delta, copies?.appends())
     this.#parts.roomMade()
-    return { durable }
+    return { promise }
+  }
+
+  #tellLost(count: number): void {
+    const { topic, name } = this.#group
+    this.#parts.counters.skipped += count
+    this.#parts.log.error({ topic, group: name, count }, 'Failed records are no longer readable: nobody retries them.')
   }
 
   #stay(failed: readonly Failure[], accepted: SourceRanges): void {

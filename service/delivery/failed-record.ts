@@ -6,7 +6,7 @@
 //   __dwell.attempts                                        JSON [{at, cause, reason}, …], oldest first
 //   __dlq.errors.topic, .partition, .offset, .group, .delivery.count, .message, .cause   on a dead letter, Kafka's names
 
-import { decodeRecordBody, encodeRecordBody, type Header, type RecordBody } from '../../storage/index.ts'
+import { encodeRecordBody, type Header, type RecordBody } from '../../storage/index.ts'
 import type { Attempt } from './delivery.ts'
 
 /** A record with its life so far. */
@@ -61,14 +61,13 @@ export function readDeathCause(body: RecordBody): DeathCause | undefined {
 }
 
 /** The body for a lane: `history` already holds the try that failed. */
-export function retriedBody(original: Buffer, history: RecordHistory): Buffer {
-  const { key, value, headers } = decodeRecordBody(original)
+export function retriedBody({ key, value, headers }: RecordBody, history: RecordHistory): Buffer {
   return encodeRecordBody(key, value, [...withoutHistory(headers), ...historyHeaders(history)])
 }
 
 /** The body for the dead letters. */
-export function deadBody(original: Buffer, history: RecordHistory, group: string, cause: DeathCause): Buffer {
-  const { key, value, headers } = decodeRecordBody(original)
+export function deadBody(original: RecordBody, history: RecordHistory, group: string, cause: DeathCause): Buffer {
+  const { key, value, headers } = original
   const death: Header[] = [
     [`${DEATH}topic`, text(history.topic)],
     [`${DEATH}partition`, text(history.partition)],

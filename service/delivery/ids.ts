@@ -109,6 +109,14 @@ export class Ids {
     return state !== 'pending' && this.#hand.nowMs() > atMs + this.#windowMs
   }
 
+  /**
+   * Whether a message counts as pending though its time is long over. Then it is overdue, or was cancelled by a call that
+   * did not live to remember it; the wheel knows.
+   */
+  isDoubtful({ state, dueAtMs }: IdEntry): boolean {
+    return state === 'pending' && this.#hand.nowMs() > dueAtMs + this.#windowMs
+  }
+
   /** The request that is just now publishing one of these ids; undefined when there is none. */
   claimed(topicId: number, ids: Iterable<string>): Claim | undefined {
     if (this.#claims.size === 0) return undefined
@@ -172,8 +180,8 @@ export class Ids {
   }
 
   /** A message was cancelled; resolves when that is remembered durably. */
-  async cancelled(topicId: number, id: string, entry: IdEntry): Promise<void> {
-    const cancelled: IdEntry = { ...entry, state: 'cancelled', atMs: this.#hand.nowMs() }
+  async cancelled(topicId: number, id: string, entry: IdEntry, atMs = this.#hand.nowMs()): Promise<void> {
+    const cancelled: IdEntry = { ...entry, state: 'cancelled', atMs }
     await this.#engine.append([this.append(() => [this.record(topicId, id, cancelled)])])
     await this.caughtUp()
   }

@@ -3,17 +3,28 @@
 
 import type { LogEngine } from '../../storage/index.ts'
 import type { Group } from './group.ts'
+import { isGone, type Source } from './source.ts'
 
 const KEEP_MS = 3_600_000
 
+/** Trims the lanes of a group; `nowMs` is wall time. */
 export async function trimLanes(group: Group, engine: LogEngine, nowMs: number): Promise<void> {
   for (const source of [...group.sources]) {
-    const { kind, topic, topicId, partition } = source.place
-    if (kind === 'topic' || engine.topic(topic)?.id !== topicId) continue
-    const { startOffset } = source
-    if (startOffset <= engine.offsets(topic, partition).logStartOffset) continue
-    const recentOffset = await engine.offsetForTime(topic, partition, nowMs - KEEP_MS)
-    // A snapshot that is older than this start offset only means that the next start passes over what is gone.
-    await engine.deleteRecords(topic, partition, Math.min(startOffset, recentOffset))
+    if (source.place.kind === 'topic') continue
+    // A lane that was deleted, also while it is looked at, needs no trimming.
+    await trimLane(source, engine, nowMs).catch((error) => {
+      if (!isGone(error)) throw error
+    })
   }
+}
+
+async function trimLane({ place, startOffset }: Source, engine: LogEngine, nowMs: number): Promise<void> {
+  const { topic, topicId, partition } = place
+  if (engine.topic(topic)?.id !== topicId) return
+  const { logStartOffset } = engine.offsets(topic, partition)
+  if (startOffset <= logStartOffset) return
+  const recentOffset = await engine.offsetForTime(topic, partition, nowMs - KEEP_MS)
+  // A snapshot that is older than this start offset only means that the next start passes over what is gone.
+  const before = Math.min(startOffset, recentOffset)
+  if (before > logStartOffset) await engine.deleteRecords(topic, partition, before)
 }

@@ -16,7 +16,7 @@ import {
   RoundRobin,
   type TopicDescription,
 } from '../../storage/index.ts'
-import { type DelayedRecord, ID_PLACEHOLDER } from '../../timewheel/index.ts'
+import { type DelayedRecord, ID_PLACEHOLDER, type Wheel } from '../../timewheel/index.ts'
 import type { Topics } from '../topics.ts'
 import type { IdEntry } from './id-entry.ts'
 import type { Claim, Ids } from './ids.ts'
@@ -26,7 +26,7 @@ export interface PublisherOptions {
   engine: LogEngine
   topics: Topics
   ids: Ids
-  wheel: { append(records: readonly DelayedRecord[]): Append }
+  wheel: Pick<Wheel, 'append' | 'lookUp'>
   hand: { nowMs(): number }
   waitingBytesMax: number
 }
@@ -84,6 +84,7 @@ export class Publisher {
   /** Publishes messages some of which have ids of their own: those known already change nothing. */
   async #appendWithIds(topic: TopicDescription, messages: readonly Message[], own: string[]): Promise<Published[]> {
     const { ids } = this.#options
+    await this.#settleDoubtful(topic, own)
     for (let other: Claim | undefined; (other = ids.claimed(topic.id, own)) !== undefined; ) {
       await other.settled.catch(() => {})
     }
@@ -96,6 +97,19 @@ export class Publisher {
     } finally {
       ids.release(claim)
       done.resolve()
+    }
+  }
+
+  async #settleDoubtful(topic: TopicDescription, own: readonly string[]): Promise<void> {
+    const { ids, wheel } = this.#options
+    for (const id of own) {
+      const entry = ids.find(topic.id, id)
+      if (entry === undefined || !ids.isDoubtful(entry)) continue
+      const { state } = await wheel.lookUp(topic.name, { dueAtMs: entry.dueAtMs, offset: entry.delayOffset })
+      await ids.caughtUp()
+      if (state !== 'pending' && ids.find(topic.id, id)?.state === 'pending') {
+        await ids.cancelled(topic.id, id, entry, entry.dueAtMs)
+      }
     }
   }
 

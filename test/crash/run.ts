@@ -91,7 +91,10 @@ try {
   checked = check(history.events, final, { tiers: RETRY_TIERS.length })
   violations.push(...checked.violations)
 } catch (error) {
-  complain('the run broke off', (error as Error).stack ?? String(error))
+  complain(
+    'the run broke off',
+    error instanceof EndedEarly ? error.message.replaceAll('\n', ' ') : ((error as Error).stack ?? String(error)),
+  )
   if (server.running) await server.kill()
 }
 await history.close()

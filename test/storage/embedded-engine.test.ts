@@ -142,6 +142,24 @@ t.test('a damaged batch is reported with its offsets, and the batches around it 
   t.equal(readRecords(await engine.read('orders', 0, 6, KIB)).length, 6, 'behind the damage')
 })
 
+t.test('a read that fails once is answered when it is tried again, and harms nothing else', async (t) => {
+  const disk = new SimulatedDisk()
+  const engine = await openLog(disk)
+  await engine.createTopic('orders', ONE)
+  for (let i = 0; i < 40; i++) await engine.append(to('orders', ['.'.repeat(600)]))
+  await engine.close()
+  for (let at = 0; ; at++) {
+    const left = disk.afterKill()
+    const again = await openLog(left, { onFailure: (error) => t.fail(error) })
+    const calls = left.calls
+    left.onCall = (call) => (call === calls + at ? Object.assign(new Error('EIO'), { code: 'EIO' }) : 'go on')
+    const read = await again.read('orders', 0, 39, 1).catch((error) => error.code)
+    if (read !== 'EIO') return t.ok(at > 5, `${at} calls`)
+    t.equal(readRecords(await again.read('orders', 0, 39, 1), 39)[0].offset, 39)
+    t.same(await again.append(to('orders', ['on'])), [40])
+  }
+})
+
 t.test('a segment that is missing in the middle is reported with its offsets', async (t) => {
   const disk = new SimulatedDisk()
   const engine = await openLog(disk)
@@ -279,6 +297,23 @@ t.test('journal files are used again: their number stays bounded', async (t) => 
   const files = disk.paths().filter((path) => path.endsWith('.journal'))
   t.ok(files.length <= 12, `${files.length} files`)
   t.match(files.at(-1), /0{16}\d{3}\d?\.journal$/)
+})
+
+t.test('close, with a long catalogue and a checkpoint under way, ends in order', async (t) => {
+  const disk = new SimulatedDisk()
+  const engine = await openLog(disk, { checkpointBytes: 64 * KIB, onFailure: (error) => t.fail(error) })
+  for (let i = 0; i < 600; i++) {
+    await engine.createTopic('comes', ONE)
+    await engine.deleteTopic('comes')
+  }
+  await engine.createTopic('orders', ONE)
+  const appends = Array.from({ length: 200 }, () => engine.append(to('orders', ['.'.repeat(9000)])))
+  const checkpoint = engine.checkpoint()
+  await engine.close()
+  await checkpoint
+  await Promise.all(appends)
+  t.equal(engine.stats().waitingBytes, 0)
+  t.equal((await readAll(await openLog(disk.afterKill()), 'orders', 0)).length, 200)
 })
 
 t.test('memory for tails is bounded: appends wait for a slow disk', async (t) => {

@@ -7,6 +7,8 @@ import { join } from 'node:path'
 import { HttpClient } from './http-client.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
+/** What `npm start` passes to node. */
+const START_ARGUMENTS = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).scripts.start.split(' ').slice(1)
 
 export interface StartOptions {
   dataDirectory: string
@@ -59,7 +61,7 @@ export class DwellProcess {
     const port = options.port ?? (await freePort())
     const log = openSync(options.logPath, 'a')
     const startedMs = performance.now()
-    const child = spawn(process.execPath, options.program ?? ['service/main.ts', 'serve'], {
+    const child = spawn(process.execPath, options.program ?? START_ARGUMENTS, {
       cwd: options.root ?? ROOT,
       env: {
         ...withoutDwell(process.env),
@@ -136,6 +138,8 @@ function withoutDwell(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('DWELL_')))
 }
 
+/** Why it ended, by its own words, else its last lines. */
 function tail(path: string): string {
-  return readFileSync(path, 'utf8').split('\n').slice(-12).join('\n')
+  const lines = readFileSync(path, 'utf8').trimEnd().split('\n').slice(-12)
+  return lines.find((line) => line.includes('"level":"fatal"')) ?? lines.join('\n')
 }

@@ -290,3 +290,20 @@ t.test('an empty call, an unknown group, an unknown topic', async (t) => {
   await rig.acquire()
   t.same(await rig.groups.acknowledge('orders', 'billing', []), [])
 })
+
+t.test('a failed record that cannot be decoded holds nobody else up', async (t) => {
+  const rig = await GroupRig.start()
+  await rig.publish('orders', ['a'])
+  const damaged = { timestampMs: 0, body: Buffer.of(1, 2, 3) }
+  await rig.engine.append([{ topic: 'orders', partition: 0, records: [damaged] }])
+  await rig.publish('orders', ['c'])
+  t.equal((await rig.acquire()).length, 3)
+  await rig.clock.advance(30_000)
+  const lane = 'orders.billing.retry.5s'
+  t.equal((await rig.log(lane)).length, 2)
+  t.equal(rig.groups.stats().skipped, 1)
+  t.match(rig.groups.describe('orders', 'billing').partitions, [{ startOffset: 3, inFlight: 0 }])
+  await rig.engine.append([{ topic: lane, partition: 0, records: [damaged] }])
+  await rig.clock.advance(5_000)
+  t.equal((await rig.acquire()).length, 3, 'also in a lane')
+})

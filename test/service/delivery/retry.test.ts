@@ -1,6 +1,7 @@
 import t from 'tap'
 import type { Delivery } from '../../../service/delivery/groups.ts'
-import { decodeRecordBody } from '../../../storage/index.ts'
+import { DwellError, decodeRecordBody } from '../../../storage/index.ts'
+import { settle } from '../../support/manual-clock.ts'
 import { GroupRig, textOf } from './group-rig.ts'
 
 const release = (delivery: Delivery, reason?: string) =>
@@ -205,4 +206,60 @@ t.test('what an earlier group of the same name left in a lane is not delivered',
   await rig.groups.acknowledge('orders', 'billing', [release(await rig.one())])
   await rig.clock.advance(5_000)
   t.same((await rig.acquire()).map(textOf), ['new'])
+})
+
+t.test('two first failures at once: one lane', async (t) => {
+  const rig = await GroupRig.start()
+  await rig.publish('orders', ['a', 'b'])
+  const [a, b] = await rig.acquire()
+  const create = rig.engine.createTopic.bind(rig.engine)
+  rig.engine.createTopic = async (name, settings) => {
+    await settle()
+    return create(name, settings)
+  }
+  const answers = await Promise.all([a, b].map((one) => rig.groups.acknowledge('orders', 'billing', [release(one)])))
+  t.match(answers, [[{ tier: '5s' }], [{ tier: '5s' }]])
+  await rig.clock.advance(5_000)
+  t.same((await rig.acquire()).map(textOf), ['a', 'b'])
+})
+
+t.test('a retry topic that cannot be kept fails the call; the record stays acquired', async (t) => {
+  const rig = await GroupRig.start()
+  await rig.publish('orders', ['a'])
+  const a = await rig.one()
+  const create = rig.engine.createTopic
+  rig.engine.createTopic = () => Promise.reject(new DwellError('TOPIC_EXISTS', 'somebody else made and deleted it'))
+  await t.rejects(rig.groups.acknowledge('orders', 'billing', [release(a)]), { code: 'TOPIC_NOT_FOUND' })
+  rig.engine.createTopic = () => Promise.reject(new DwellError('JOURNAL_FAILED', 'no'))
+  await t.rejects(rig.groups.acknowledge('orders', 'billing', [release(a)]), { code: 'JOURNAL_FAILED' })
+  rig.engine.createTopic = create
+  t.match(await rig.groups.acknowledge('orders', 'billing', [release(a)]), [{ tier: '5s' }])
+})
+
+t.test('records that somebody published into a lane by hand', async (t) => {
+  const rig = await GroupRig.start()
+  await rig.publish('orders', ['a'])
+  await rig.groups.acknowledge('orders', 'billing', [release(await rig.one())])
+  const lane = 'orders.billing.retry.5s'
+  const damaged = ['partition', 'offset', 'timestamp'].map(
+    (name) => [`__dwell.origin.${name}`, Buffer.from('1')] as const,
+  )
+  const count = ['__dwell.delivery.count', Buffer.from('3')] as const
+  await rig.publish(lane, ['plain'])
+  await rig.publish(lane, ['half'], 0, null, [...damaged, count, ['__dwell.attempts', Buffer.from('{')]])
+  await rig.clock.advance(5_000)
+  const deliveries = await rig.acquire()
+  t.match(deliveries, [
+    { topic: 'orders', deliveryCount: 2 },
+    { topic: lane, offset: 1, deliveryCount: 1, attempts: [] },
+    { offset: 1, deliveryCount: 4, attempts: [] },
+  ])
+  t.match(
+    await rig.groups.acknowledge(
+      'orders',
+      'billing',
+      deliveries.map((one) => release(one)),
+    ),
+    [{ tier: '10s' }, { tier: '5s' }, { state: 'dead' }],
+  )
 })

@@ -1,0 +1,45 @@
+// One acquisition: what one call takes, from any number of sources, under one token and one lock. Made in a single turn.
+
+import type { Clock } from '../../storage/index.ts'
+import { deliver } from './deliver.ts'
+import type { Delivery } from './delivery.ts'
+import { DeltaWriter } from './group-log.ts'
+import { ReceiptWriter } from './receipt.ts'
+import type { Source } from './source.ts'
+
+/** A call gets no more bytes than this, and the record that goes beyond it. */
+const BYTES_MAX = 16 * 1024 * 1024
+
+export class Acquisition {
+  readonly lock: { lockMs: number; deadlineMs: number }
+  readonly deliveries: Delivery[] = []
+  /** What `__groups` has to say of it. */
+  readonly delta = new DeltaWriter()
+  readonly #token: Buffer
+  readonly #lockedUntilMs: number
+  readonly #receipts: ReceiptWriter
+  #bytes = 0
+
+  constructor(token: Buffer, lockMs: number, clock: Clock) {
+    this.lock = { lockMs, deadlineMs: clock.monotonicMs() + lockMs }
+    this.#token = token
+    this.#lockedUntilMs = clock.wallMs() + lockMs
+    this.#receipts = new ReceiptWriter(token)
+  }
+
+  get isFull(): boolean {
+    return this.#bytes >= BYTES_MAX
+  }
+
+  /** Takes up to `countMax` records of those that the source has ready. */
+  take(source: Source, countMax: number): void {
+    let count = 0
+    while (count < countMax && !this.isFull) {
+      const record = source.peek(count++)
+      this.#bytes += record.body.length
+      const receipt = this.#receipts.write(source.place.index, record.offset)
+      this.deliveries.push(deliver(source, record, receipt, this.#lockedUntilMs))
+    }
+    for (const run of source.acquire(count, this.#token, this.lock)) this.delta.acquired(source.place.index, run)
+  }
+}

@@ -1,0 +1,72 @@
+import fc from 'fast-check'
+import t from 'tap'
+import {
+  DeltaWriter,
+  decodeKey,
+  decodeSnapshot,
+  encodeKey,
+  encodeSnapshot,
+  type GroupState,
+  playDelta,
+} from '../../../service/delivery/group-log.ts'
+import { Run, Status } from '../../../service/delivery/run.ts'
+
+const token = Buffer.alloc(16, 7)
+const deadlineMs = (lockMs: number) => 1_000 + lockMs
+const unread = { acquired() {}, finished() {}, renewed() {} }
+
+function stateOf(statuses: number[], first: number): GroupState {
+  const run = new Run(first, token, Uint8Array.from(statuses), { lockMs: 30_000, deadlineMs: 31_000 })
+  const place = { index: 3, kind: 'tier' as const, tierMs: 5_000, topicId: 9, partition: 2 }
+  return {
+    topicId: 4,
+    settings: { retry: [5_000, 10_000], lockMs: 30_000, maxInFlight: 2_000, start: 'latest' },
+    nextSourceIndex: 4,
+    sources: [{ place, next: run.end, runs: [run] }],
+  }
+}
+
+t.test('the bytes of a snapshot and of a delta', async (t) => {
+  const snapshot = encodeSnapshot(stateOf([Status.acquired, Status.finished, Status.leaving], 1))
+  t.equal(
+    snapshot.toString('hex'),
+    ['010108e0d403a01f01', '04904ea09c01', '0802', '0601904e12040802', '0206e0d403', '07'.repeat(16), '05'].join(''),
+  )
+  const delta = new DeltaWriter()
+  delta.acquired(3, Run.acquired(100, 2, token, { lockMs: 1, deadlineMs: 2 }))
+  delta.finished(3, 100, 1)
+  delta.renewed(3, 101, 1, 60_000)
+  t.equal(delta.done().toString('hex'), `01020106c8010402${'07'.repeat(16)}0206c801020306ca0102c0a907`)
+})
+
+t.test('a snapshot comes back; what was leaving is acquired', async (t) => {
+  const statuses = fc.array(fc.constantFrom(Status.acquired, Status.leaving, Status.finished), { maxLength: 40 })
+  const property = fc.property(statuses, fc.nat({ max: 2 ** 50 }), (list, first) => {
+    const state = stateOf(list, first)
+    const read = decodeSnapshot(encodeSnapshot(state), deadlineMs)
+    const run = read?.sources[0].runs[0]
+    const expected = list.map((status) => (status === Status.leaving ? Status.acquired : status))
+    t.same({ ...read, sources: [] }, { ...state, sources: [] })
+    t.same(read?.sources[0].place, state.sources[0].place)
+    t.equal(read?.sources[0].next, first + list.length)
+    t.same([run?.first, [...(run?.statuses ?? [])], run?.deadlineMs], [first, expected, 31_000])
+    t.equal(run?.open, expected.filter((status) => status === Status.acquired).length)
+  })
+  fc.assert(property, { numRuns: 50 })
+})
+
+t.test('one is not taken for the other, nor are unknown versions', async (t) => {
+  const snapshot = encodeSnapshot(stateOf([], 0))
+  const delta = new DeltaWriter().done()
+  t.equal(decodeSnapshot(delta, deadlineMs), undefined)
+  t.notOk(playDelta(snapshot, unread))
+  t.ok(playDelta(delta, unread))
+  for (const value of [Buffer.of(), Buffer.of(2, 1), Buffer.of(1, 9), Buffer.of(1, 2, 77), Buffer.of(1, 2, 2)]) {
+    t.equal(decodeSnapshot(value, deadlineMs), undefined)
+    t.notOk(playDelta(value, unread), value.toString('hex'))
+  }
+})
+
+t.test('a key', async (t) => {
+  t.same(decodeKey(encodeKey('orders', 'billing')), ['orders', 'billing'])
+})
