@@ -5,6 +5,7 @@
 //   2. A deleted topic's folders are gone before the same name can be created again.
 //   3. `__topics` stays in proportion to the topics there are: shorten() writes them all anew and deletes what is older.
 
+import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import { DwellError } from '../base/errors.ts'
 import type { Append, LogRecord, TopicDescription, TopicSettings } from '../engine.ts'
@@ -13,6 +14,8 @@ import type { PartitionMaker } from './partition-maker.ts'
 import { encodeTopic, encodeTopicDeletion, TOPICS, TOPICS_ID } from './topic-record.ts'
 import type { Topic, Topics } from './topics.ts'
 
+/** A topic's name becomes part of a folder's. */
+const NAME = /^[A-Za-z0-9._-]{1,249}$/
 /** So many records of the past are kept in any case. */
 const RECORDS_MIN = 1000
 
@@ -38,6 +41,7 @@ export class Catalogue {
 
   /** @throws TOPIC_EXISTS */
   create(name: string, settings: TopicSettings): Promise<TopicDescription> {
+    assert(NAME.test(name) && settings.partitions >= 1, 'names and settings of topics were checked above')
     return this.#oneByOne(name, async () => {
       const { topics, partition, maker } = this.#options
       if (topics.get(name) !== undefined)

@@ -16,6 +16,9 @@ const BATCH_BYTES_SOFT = 256 * KIB
 /** More than what a record takes in a batch beside its body. */
 const RECORD_OVERHEAD_MAX = 24
 
+/** What a log start takes in a frame. */
+export const LOG_START_BYTES = 8
+
 /** The records of one batch-to-be, or a log start. */
 export interface GroupPart {
   readonly partition: Partition
@@ -71,7 +74,15 @@ export class CommitGroup {
 
   /** Takes in that the log of `partition` starts at `offset` from now on. */
   addLogStart(partition: Partition, offset: number): void {
-    const part = { partition, baseOffset: offset, records: [], owned: true, bytes: 8, kind: PartKind.logStart }
+    this.bytes += LOG_START_BYTES
+    const part = {
+      partition,
+      baseOffset: offset,
+      records: [],
+      owned: true,
+      bytes: LOG_START_BYTES,
+      kind: PartKind.logStart,
+    }
     this.parts.push(part)
   }
 
@@ -86,7 +97,7 @@ export class CommitGroup {
 
   /** Encodes all parts into one buffer. Nothing can be added any more. */
   encode(): EncodedGroup {
-    const sizes = this.parts.map((part) => (part.kind === PartKind.batch ? batchSize(part.records) : 8))
+    const sizes = this.parts.map((part) => (part.kind === PartKind.batch ? batchSize(part.records) : LOG_START_BYTES))
     const size = sizes.reduce((sum, partSize) => sum + PART_HEADER_SIZE + partSize, FRAME_HEADER_SIZE)
     const frame = Buffer.allocUnsafeSlow(blocks(size))
     const contents: Buffer[] = []

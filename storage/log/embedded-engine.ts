@@ -25,7 +25,7 @@ import type {
 } from '../engine.ts'
 import { Catalogue } from './catalogue.ts'
 import { Checkpointer } from './checkpointer.ts'
-import { type CommitGroup, type EncodedGroup, recordsBytesMax } from './commit-group.ts'
+import { type CommitGroup, type EncodedGroup, LOG_START_BYTES, recordsBytesMax } from './commit-group.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { Journal } from './journal.ts'
 import { JournalFiles } from './journal-files.ts'
@@ -41,7 +41,7 @@ import type { Topics } from './topics.ts'
 const MIB = 1024 * 1024
 /** The largest append: half a journal file of the default size. */
 const APPEND_BYTES_MAX = 32 * MIB
-const FILES_FREE_MAX = 6
+const CHECKPOINT_BYTES = 256 * MIB
 
 export interface EmbeddedEngineOptions {
   disk: Disk
@@ -86,7 +86,7 @@ export class EmbeddedEngine implements LogEngine {
     const { disk, clock, directory } = options
     const { topics, catalogue, journal, files, tails, maker } = parts
     this.#options = options
-    this.#checkpointBytes = options.checkpointBytes ?? 256 * MIB
+    this.#checkpointBytes = options.checkpointBytes ?? CHECKPOINT_BYTES
     this.#topics = topics
     this.#journal = journal
     this.#files = files
@@ -109,7 +109,8 @@ export class EmbeddedEngine implements LogEngine {
    */
   static async open(options: EmbeddedEngineOptions): Promise<EmbeddedEngine> {
     const { disk, clock, directory, log, random = new SystemRandom() } = options
-    const { journalFileBytes = 64 * MIB, segmentBytes = 64 * MIB, openFilesMax = 256, tailBytes } = options
+    const { journalFileBytes = 64 * MIB, checkpointBytes = CHECKPOINT_BYTES } = options
+    const { segmentBytes = 64 * MIB, openFilesMax = 256, tailBytes } = options
     await disk.makeDirectory(join(directory, 'journal'))
     await disk.makeDirectory(partitionsDirectory(directory))
     for (const changed of [directory, dirname(directory)]) await disk.syncDirectory(changed)
@@ -126,7 +127,7 @@ export class EmbeddedEngine implements LogEngine {
       random,
       directory: journalDirectory,
       fileBytes: journalFileBytes,
-      freeMax: FILES_FREE_MAX,
+      freeMax: Math.ceil(checkpointBytes / journalFileBytes) + 1,
       onFailure: (error) => fail(asFailure(error)),
     })
     const bootId = clock.bootId()
@@ -218,7 +219,7 @@ export class EmbeddedEngine implements LogEngine {
 
   async deleteRecords(topic: string, partition: number, beforeOffset: number): Promise<void> {
     const found = this.#partition(topic, partition)
-    if (!(beforeOffset >= 0 && beforeOffset <= found.highWatermark)) {
+    if (!Number.isInteger(beforeOffset) || beforeOffset < 0 || beforeOffset > found.highWatermark) {
       const { logStartOffset, highWatermark } = found
       const sentence = `Records can be deleted up to offset ${highWatermark} of ${topic}-${partition}, not ${beforeOffset}.`
       throw new DwellError('OFFSET_OUT_OF_RANGE', sentence, { logStartOffset, highWatermark })
@@ -226,7 +227,7 @@ export class EmbeddedEngine implements LogEngine {
     if (beforeOffset <= found.logStartOffset) return
     const { refusal } = this.#commits
     if (refusal !== undefined) throw refusal
-    const group = this.#commits.group(8)
+    const group = this.#commits.group(LOG_START_BYTES)
     group.addLogStart(found, beforeOffset)
     await group.promise([])
   }
@@ -237,8 +238,16 @@ export class EmbeddedEngine implements LogEngine {
   }
 
   async checkpoint(): Promise<void> {
+    if (this.#commits.refusal === undefined) {
+      // What can go wrong here is an append, and a failed append has been reported; a long catalogue harms nobody.
+      await this.#catalogue.shorten().catch((error) => this.#options.log.warn({ error }, 'The catalogue stays long.'))
+    }
+    await this.#writeCheckpoint()
+  }
+
+  /** Waits for no append: so the commit loop itself may wait for it. */
+  async #writeCheckpoint(): Promise<void> {
     try {
-      await this.#catalogue.shorten()
       await this.#checkpointer.run()
     } catch (error) {
       const failure = asFailure(error)
@@ -266,7 +275,7 @@ export class EmbeddedEngine implements LogEngine {
   async #close(): Promise<void> {
     this.#timer?.cancel()
     await this.#commits.stop()
-    if (!this.#failed) await this.checkpoint()
+    if (!this.#failed) await this.#writeCheckpoint()
     await this.#tails.stop()
     this.#listeners.clear()
     await this.#files.closeAll()
@@ -285,7 +294,8 @@ export class EmbeddedEngine implements LogEngine {
     this.#tails.run()
     if (this.#checkpointer.replayBytes >= this.#checkpointBytes) this.#checkpointSoon()
     if (this.#listeners.size === 0) return
-    for (const { partition } of parts) {
+    for (const { partition, kind } of parts) {
+      if (kind !== PartKind.batch || partition.dropped) continue
       for (const listener of this.#listeners) listener(partition.topic, partition.index, partition.highWatermark)
     }
   }
@@ -308,19 +318,20 @@ export class EmbeddedEngine implements LogEngine {
   #schedule(): void {
     const { clock, checkpointIntervalMs = 30_000 } = this.#options
     this.#timer = clock.setTimer(() => {
-      if (this.#checkpointer.replayBytes > 0) this.#checkpointSoon()
+      // A failure has gone to onFailure already.
+      if (this.#checkpointer.replayBytes > 0 && !this.#checkpointer.busy) this.checkpoint().catch(() => {})
       this.#schedule()
     }, checkpointIntervalMs)
   }
 
   #checkpointSoon(): void {
     // A failure has gone to onFailure already.
-    if (!this.#checkpointer.busy) this.checkpoint().catch(() => {})
+    if (!this.#checkpointer.busy) this.#writeCheckpoint().catch(() => {})
   }
 
   /** Bounds the journal, and so the next start, where the disk is too slow for checkpoints to keep up: waits for one. */
   #journalRoom(): Promise<void> | undefined {
-    return this.#checkpointer.replayBytes < 2 * this.#checkpointBytes ? undefined : this.checkpoint()
+    return this.#checkpointer.replayBytes < 2 * this.#checkpointBytes ? undefined : this.#writeCheckpoint()
   }
 
   #fail(error: DwellError): void {

@@ -28,6 +28,7 @@ export class GroupCommit {
   #waiting: CommitGroup[] = []
   #running: Promise<void> | undefined
   #refusal: DwellError | undefined
+  #failure: DwellError | undefined
   #waitingBytes = 0
   #applied: JournalPosition
 
@@ -63,9 +64,9 @@ export class GroupCommit {
     return group
   }
 
-  /** Rejects everything that waits and all that comes with `error`. */
+  /** Something has failed: rejects everything that waits and all that comes with `error`. */
   refuse(error: DwellError): void {
-    this.#refusal = error
+    this.#refusal = this.#failure = error
     const waiting = this.#waiting
     this.#waiting = []
     for (const group of waiting) group.reject(error)
@@ -83,6 +84,7 @@ export class GroupCommit {
     for (let group = this.#waiting.shift(); group !== undefined; group = this.#waiting.shift()) {
       try {
         await this.#options.room()
+        this.#checkFailure()
         await this.#commit(group)
       } catch (error) {
         this.#fail(group, error)
@@ -97,11 +99,17 @@ export class GroupCommit {
     if (group.parts.length > 0) {
       const encoded = group.encode()
       await journal.write(encoded.frame, encoded.size, group.parts.length)
+      // It is durable, yet nothing is answered with success after a failure, wherever that was.
+      this.#checkFailure()
       this.#applied = journal.end
       apply(group, encoded)
     }
     this.#waitingBytes -= gatheredBytes
     group.resolve()
+  }
+
+  #checkFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure
   }
 
   #fail(group: CommitGroup, error: unknown): void {

@@ -26,6 +26,11 @@ export class IndexFile {
     this.#entrySize = entrySize
   }
 
+  /** The file is not there yet: there are no entries. */
+  begin(): void {
+    this.#size = this.#storedSize = this.#memoryAt = 0
+  }
+
   /** Room for one more entry, to be filled by the caller at once. The entries must have been looked at before. */
   append(): Buffer {
     const at = this.#wholeSize() - this.#memoryAt

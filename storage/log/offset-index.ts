@@ -62,6 +62,11 @@ export class OffsetIndex {
     return entries.length === 0 ? undefined : { lastOffset: this.#baseOffset + offset, position }
   }
 
+  /** Its segment is new. */
+  begin(): void {
+    this.#file.begin()
+  }
+
   async clear(): Promise<void> {
     await this.#file.clear()
   }

@@ -19,7 +19,14 @@ import { DwellError } from '../base/errors.ts'
 import { BatchCursor } from './batch-cursor.ts'
 import { INDEX_INTERVAL_BYTES, OffsetIndex } from './offset-index.ts'
 import type { FileOwner, OpenFiles } from './open-files.ts'
-import { damageOfBatchAt, lastOffsetAt, maxTimestampAt, readRecords, sizeOfBatchAt } from './record-batch.ts'
+import {
+  baseOffsetAt,
+  damageOfBatchAt,
+  lastOffsetAt,
+  maxTimestampAt,
+  readRecords,
+  sizeOfBatchAt,
+} from './record-batch.ts'
 import { TimeIndex } from './time-index.ts'
 
 const READ_BYTES_MIN = 16 * 1024
@@ -60,9 +67,22 @@ export class Segment implements FileOwner {
     this.#times = new TimeIndex(disk, `${stem}.timeindex`, baseOffset)
   }
 
+  /** The segment is new: its files are not there yet. */
+  begin(): void {
+    this.#index.begin()
+    this.#times.begin()
+    this.#ready = Promise.resolve()
+  }
+
   /** Makes sure, once, that the indexes say what the file holds; with `trusted` false they are written anew. */
   ready(trusted = true): Promise<void> {
-    this.#ready ??= this.#files.use(this, (file) => this.#checkIndexes(file, trusted))
+    this.#ready ??= this.#files
+      .use(this, (file) => this.#checkIndexes(file, trusted))
+      .catch((error) => {
+        // The next one tries again: a read that failed once may succeed.
+        this.#ready = undefined
+        throw error
+      })
     return this.#ready
   }
 
@@ -230,6 +250,8 @@ export class Segment implements FileOwner {
 
   /** The whole batches from `at` on whose sum stays below `maxBytes`, the first in any case; each is checked. */
   #wholeBatches(bytes: Buffer, at: number, maxBytes: number, fromOffset: number): Buffer {
+    const baseOffset = baseOffsetAt(bytes, at)
+    if (baseOffset > fromOffset) throw this.#missing(fromOffset, baseOffset - 1)
     let end = at
     for (;;) {
       const size = sizeOfBatchAt(bytes, end)
@@ -240,6 +262,12 @@ export class Segment implements FileOwner {
       end += size
     }
     return bytes.subarray(at, end)
+  }
+
+  /** Nothing takes single records out of a segment, so a gap is damage. */
+  #missing(offset: number, lastOffset: number): DwellError {
+    const sentence = `Offsets ${offset} to ${lastOffset} are missing in ${this.path}.`
+    return new DwellError('BATCH_DAMAGED', sentence, { path: this.path, offset, lastOffset })
   }
 
   #damagedBatch(bytes: Buffer, at: number, why: string, fromOffset: number): DwellError {

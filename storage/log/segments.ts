@@ -56,6 +56,8 @@ export class Segments {
   /** Segments that a sync has to visit, those that are complete in front. */
   readonly #dirty = new Set<Segment>()
   #namesDirty = false
+  /** The folder was made since the last sync. */
+  #isNew = false
 
   /** `safe` is undefined for a partition that no checkpoint knows: its folder is not there. */
   constructor(options: SegmentsOptions, safe: SafeEnd | undefined) {
@@ -170,6 +172,7 @@ export class Segments {
       this.#dirty.delete(segment)
       await segment.sync(segment !== active)
     }
+    if (this.#isNew) await this.#syncMetadata()
     if (namesDirty) await this.#options.disk.syncDirectory(this.#options.directory)
     this.#safe = safe
   }
@@ -206,7 +209,12 @@ export class Segments {
   }
 
   #load(): Promise<void> {
-    this.#loaded ??= this.#safe === undefined ? this.#create() : this.#restore(this.#safe)
+    this.#loaded ??= (this.#safe === undefined ? this.#create() : this.#restore(this.#safe)).catch((error) => {
+      // The next one tries again: a read that failed once may succeed.
+      this.#loaded = undefined
+      this.#segments = []
+      throw error
+    })
     return this.#loaded
   }
 
@@ -216,11 +224,21 @@ export class Segments {
     const file = await disk.open(join(directory, METADATA), 'write')
     try {
       await file.write(Buffer.from(metadataText(topicId)), 0)
+    } finally {
+      await file.close()
+    }
+    this.#isNew = true
+    this.#namesDirty = true
+  }
+
+  async #syncMetadata(): Promise<void> {
+    const file = await this.#options.disk.open(join(this.#options.directory, METADATA), 'write')
+    try {
       await file.sync()
     } finally {
       await file.close()
     }
-    this.#namesDirty = true
+    this.#isNew = false
   }
 
   async #restore(safe: SafeEnd): Promise<void> {
@@ -259,9 +277,7 @@ export class Segments {
   async #roll(baseOffset: number): Promise<Segment> {
     await this.#segments.at(-1)?.finish()
     const segment = this.#segment(baseOffset, 0)
-    // What lies there can only be left from before a crash.
-    await segment.restore(Buffer.alloc(0))
-    await segment.ready(false)
+    segment.begin()
     this.#segments.push(segment)
     this.#dirty.add(segment)
     this.#namesDirty = true

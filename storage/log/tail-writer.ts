@@ -32,7 +32,7 @@ export class TailWriter {
   #bytes = 0
   #stopped = false
 
-  constructor({ memoryBytes = 32 * MIB, partitionBytes = 256 * KIB, writesMax = 2, onFailure }: TailWriterOptions) {
+  constructor({ memoryBytes = 16 * MIB, partitionBytes = 256 * KIB, writesMax = 2, onFailure }: TailWriterOptions) {
     this.#memoryBytes = memoryBytes
     this.#partitionBytes = partitionBytes
     this.#writesMax = writesMax

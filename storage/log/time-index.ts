@@ -66,6 +66,11 @@ export class TimeIndex {
     return entries.length === 0 ? undefined : { timestampMs, offset: this.#baseOffset + offset }
   }
 
+  /** Its segment is new. */
+  begin(): void {
+    this.#file.begin()
+  }
+
   async clear(): Promise<void> {
     await this.#file.clear()
     this.#lastTimestampMs = -1
