@@ -25,4 +25,11 @@ export { type KeyedWrite, type KeyRange, type KeyValueStore, openLevelStore } fr
 export { EmbeddedEngine, type EmbeddedEngineOptions } from './log/embedded-engine.ts'
 export { partitionOfKey, RoundRobin } from './log/partitioner.ts'
 export { readRecords, readUInt64, writeUInt64 } from './log/record-batch.ts'
-export { decodeRecordBody, encodeRecordBody, type Header, type RecordBody } from './log/record-body.ts'
+export {
+  decodeRecordBody,
+  encodeRecordBody,
+  encodeRecordValue,
+  type Header,
+  type RecordBody,
+  valueOfRecordBody,
+} from './log/record-body.ts'

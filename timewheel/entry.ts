@@ -11,7 +11,7 @@
 // partition is -1 when it is chosen at dispatch. Flag 1: the last 26 bytes of the body are the message's id, to be filled
 // in at dispatch. Big-endian.
 
-import { assert, DwellError, encodeRecordBody, readUInt64, writeUInt64 } from '../storage/index.ts'
+import { assert, DwellError, encodeRecordValue, readUInt64, writeUInt64 } from '../storage/index.ts'
 import { ID_PLACEHOLDER, messageId, type Place } from './place.ts'
 
 /** The topic that keeps delayed messages and their cancels, in the order in which they came. */
@@ -34,6 +34,7 @@ export interface DelayedRecord {
 export const MESSAGE = 1
 export const CANCEL = 2
 const FILL_ID = 1
+const DUE_AT = 2
 const PARTITION_AT = 10
 const TOPIC_AT = 14
 const TARGET_AT = 10
@@ -44,28 +45,28 @@ export function encodeMessage({ topic, partition, dueAtMs, body, ownId, fillId }
   const topicSize = Buffer.byteLength(topic)
   const ownIdSize = ownId === undefined ? 0 : Buffer.byteLength(ownId)
   assert(topicSize < 256 && ownIdSize < 65536, 'names are checked before they come here')
-  const bytes = Buffer.allocUnsafe(TOPIC_AT + 1 + topicSize + 2 + ownIdSize + body.length)
-  bytes[0] = MESSAGE
-  bytes[1] = fillId ? FILL_ID : 0
-  writeUInt64(bytes, 2, dueAtMs)
-  bytes.writeInt32BE(partition ?? -1, PARTITION_AT)
-  bytes[TOPIC_AT] = topicSize
-  let position = TOPIC_AT + 1
-  position += bytes.write(topic, position)
-  position = bytes.writeUInt16BE(ownIdSize, position)
-  if (ownId !== undefined) position += bytes.write(ownId, position)
-  bytes.set(body, position)
-  return encodeRecordBody(null, bytes, [])
+  return encodeRecordValue(TOPIC_AT + 1 + topicSize + 2 + ownIdSize + body.length, (bytes, at) => {
+    bytes[at] = MESSAGE
+    bytes[at + 1] = fillId ? FILL_ID : 0
+    writeUInt64(bytes, at + DUE_AT, dueAtMs)
+    bytes.writeInt32BE(partition ?? -1, at + PARTITION_AT)
+    bytes[at + TOPIC_AT] = topicSize
+    let position = at + TOPIC_AT + 1
+    position += bytes.write(topic, position)
+    position = bytes.writeUInt16BE(ownIdSize, position)
+    if (ownId !== undefined) position += bytes.write(ownId, position)
+    bytes.set(body, position)
+  })
 }
 
 /** The body of the `__delay` record that cancels the message at `target`. */
 export function encodeCancel(target: Place): Buffer {
-  const bytes = Buffer.allocUnsafe(CANCEL_SIZE)
-  bytes[0] = CANCEL
-  bytes[1] = 0
-  writeUInt64(bytes, 2, target.dueAtMs)
-  writeUInt64(bytes, TARGET_AT, target.offset)
-  return encodeRecordBody(null, bytes, [])
+  return encodeRecordValue(CANCEL_SIZE, (bytes, at) => {
+    bytes[at] = CANCEL
+    bytes[at + 1] = 0
+    writeUInt64(bytes, at + DUE_AT, target.dueAtMs)
+    writeUInt64(bytes, at + TARGET_AT, target.offset)
+  })
 }
 
 export function kindOf(envelope: Buffer): number {
@@ -73,7 +74,7 @@ export function kindOf(envelope: Buffer): number {
 }
 
 export function dueAtMsOf(envelope: Buffer): number {
-  return readUInt64(envelope, 2)
+  return readUInt64(envelope, DUE_AT)
 }
 
 /** The offset in `__delay` of the message that a cancel is for. */

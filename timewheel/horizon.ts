@@ -2,7 +2,7 @@
 // beside everything else. A slot whose file cannot be read is derived again from `__delay` and overflow.
 
 import { join } from 'node:path'
-import { type Disk, decodeRecordBody, type Log, type LogEngine, readRecords } from '../storage/index.ts'
+import { type Disk, type Log, type LogEngine, readRecords, valueOfRecordBody } from '../storage/index.ts'
 import { CANCEL, DELAY_TOPIC, dueAtMsOf, kindOf } from './entry.ts'
 import type { Pending } from './pending.ts'
 import { comparePlaces, lastPlaceOf, type Place } from './place.ts'
@@ -154,7 +154,7 @@ export class Horizon {
       // A checkpoint under way may let go of more meanwhile, of nothing that is needed here.
       at = Math.max(at, engine.offsets(DELAY_TOPIC, 0).logStartOffset)
       for (const { offset, body } of readRecords(await engine.read(DELAY_TOPIC, 0, at, DERIVE_READ_BYTES), at)) {
-        const envelope = decodeRecordBody(body).value as Buffer
+        const envelope = valueOfRecordBody(body) as Buffer
         const dueAtMs = dueAtMsOf(envelope)
         if (Math.floor(dueAtMs / 1000) === second) pending.slots.add(dueAtMs, offset, envelope)
         at = offset + 1

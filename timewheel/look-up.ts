@@ -1,7 +1,7 @@
 // What became of a message: from the mark, from what is remembered of cancels, from `__delay` and overflow while it waits,
 // and from `__mark` and its target once it is dispatched. Nothing is written down for it at dispatch.
 
-import { decodeRecordBody, type LogEngine, readRecords } from '../storage/index.ts'
+import { type LogEngine, readRecords, valueOfRecordBody } from '../storage/index.ts'
 import { CANCEL, DELAY_TOPIC, dueAtMsOf, kindOf, topicOf } from './entry.ts'
 import { covers, findMark, type Mark, type Target } from './mark.ts'
 import type { Overflow } from './overflow.ts'
@@ -49,7 +49,7 @@ export class LookUp {
     if (place.offset < logStartOffset || place.offset >= highWatermark) return false
     const [record] = readRecords(await this.#engine.read(DELAY_TOPIC, 0, place.offset, 1), place.offset)
     if (record?.offset !== place.offset) return false
-    const envelope = decodeRecordBody(record.body).value as Buffer
+    const envelope = valueOfRecordBody(record.body) as Buffer
     return kindOf(envelope) !== CANCEL && dueAtMsOf(envelope) === place.dueAtMs && topicOf(envelope) === topic
   }
 

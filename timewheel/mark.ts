@@ -15,12 +15,12 @@
 // H.offset is stored plus one, so that the beginning (-1) is zero.
 
 import {
-  decodeRecordBody,
   encodeRecordBody,
   type LogEngine,
   readRecords,
   readUInt64,
   type StoredRecord,
+  valueOfRecordBody,
   writeUInt64,
 } from '../storage/index.ts'
 import { BEGINNING, comparePlaces, type Place } from './place.ts'
@@ -62,7 +62,7 @@ export function encodeMark({ consumed, hand, targets }: Mark): Buffer {
 }
 
 export function decodeMark(record: StoredRecord): Mark {
-  const bytes = decodeRecordBody(record.body).value as Buffer
+  const bytes = valueOfRecordBody(record.body) as Buffer
   const targets: Target[] = []
   for (let at = HEADER_SIZE; at < bytes.length; ) {
     const topicEnd = at + 1 + bytes[at]

@@ -16,12 +16,12 @@ import {
   type Clock,
   type Disk,
   DwellError,
-  decodeRecordBody,
   type KeyValueStore,
   type Log,
   type LogEngine,
   readRecords,
   type Timer,
+  valueOfRecordBody,
 } from '../storage/index.ts'
 import { Checkpointer } from './checkpointer.ts'
 import { Dispatcher, type DispatcherOptions } from './dispatcher.ts'
@@ -293,7 +293,7 @@ export class Wheel {
     if (this.#consumed >= this.#highWatermark() || this.#pending.crowded) return false
     const bytes = await this.#options.engine.read(DELAY_TOPIC, 0, this.#consumed, CONSUME_BYTES)
     for (const { offset, body } of readRecords(bytes, this.#consumed)) {
-      const envelope = decodeRecordBody(body).value as Buffer
+      const envelope = valueOfRecordBody(body) as Buffer
       checkEnvelope(envelope, offset)
       if (kindOf(envelope) !== CANCEL)
         this.#pending.add({ dueAtMs: dueAtMsOf(envelope), offset }, envelope, !this.#caughtUp)

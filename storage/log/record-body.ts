@@ -55,6 +55,30 @@ export function decodeRecordBody(bytes: Uint8Array): RecordBody {
   return { key, value, headers }
 }
 
+/**
+ * The value alone, a view into `bytes`: for records whose key and headers say nothing.
+ * @throws RECORD_DAMAGED
+ */
+export function valueOfRecordBody(bytes: Uint8Array): Buffer | null {
+  const reader = new VarintReader(bytes)
+  readField(reader)
+  const value = readField(reader)
+  if (reader.failed) throw new DwellError('RECORD_DAMAGED', 'A record ends before its fields do.')
+  return value
+}
+
+/**
+ * Makes room for a body that has a value of `valueSize` bytes, no key and no headers; `write` puts the value at the position
+ * it is given.
+ */
+export function encodeRecordValue(valueSize: number, write: (into: Buffer, position: number) => void): Buffer {
+  const bytes = Buffer.allocUnsafe(1 + varintSize(valueSize) + valueSize + 1)
+  const position = writeVarint(bytes, writeVarint(bytes, 0, -1), valueSize)
+  write(bytes, position)
+  writeVarint(bytes, position + valueSize, 0)
+  return bytes
+}
+
 function fieldSize(field: Uint8Array | null): number {
   return field === null ? 1 : varintSize(field.length) + field.length
 }
