@@ -56,7 +56,7 @@ export class Dispatcher {
     let discarded = 0
     for (const entry of entries) {
       const message = decodeMessage(entry.envelope, entry.offset)
-      const partition = this.#partitionOf(message.topic, message.partition, message.body)
+      const partition = this.#partitionOf(message)
       if (partition === undefined) {
         discarded++
         continue
@@ -87,9 +87,10 @@ export class Dispatcher {
     return mark
   }
 
-  #partitionOf(topic: string, chosen: number | undefined, body: Buffer): number | undefined {
+  /** Undefined when the topic that the message is for is not there any more. */
+  #partitionOf({ topic, topicId, partition: chosen, body }: ReturnType<typeof decodeMessage>): number | undefined {
     const description = this.#options.engine.topic(topic)
-    if (description === undefined) return undefined
+    if (description?.id !== topicId) return undefined
     if (chosen !== undefined) return chosen < description.partitions ? chosen : undefined
     const key = keyOf(body)
     return key === null ? this.#turns.next(topic, description.partitions) : partitionOfKey(key, description.partitions)

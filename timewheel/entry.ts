@@ -1,14 +1,14 @@
 // What one record of `__delay` says: a message to be kept, or the cancellation of one. These bytes, the envelope, are the
 // value of the record; they lie the same in slots and in overflow rows.
 //
-//   message ┌───────────┬───────────┬──────────────┬────────────────┬────────────────┬───────┬────────────────┬────────┬──────┐
-//           │ kind <1b> │ flags <1b>│ dueAtMs <8b> │ partition <4b> │ topicSize <1b> │ topic │ ownIdSize <2b> │ own id │ body │
-//           └───────────┴───────────┴──────────────┴────────────────┴────────────────┴───────┴────────────────┴────────┴──────┘
+//   message ┌───────────┬───────────┬──────────────┬────────────────┬──────────────┬────────────────┬───────┬────────────────┬────────┬──────┐
+//           │ kind <1b> │ flags <1b>│ dueAtMs <8b> │ partition <4b> │ topicId <4b> │ topicSize <1b> │ topic │ ownIdSize <2b> │ own id │ body │
+//           └───────────┴───────────┴──────────────┴────────────────┴──────────────┴────────────────┴───────┴────────────────┴────────┴──────┘
 //   cancel  ┌───────────┬───────────┬──────────────┬───────────────────┐
 //           │ kind <1b> │ flags <1b>│ dueAtMs <8b> │ targetOffset <8b> │      dueAtMs is the target's
 //           └───────────┴───────────┴──────────────┴───────────────────┘
 //
-// partition is -1 when it is chosen at dispatch. Flag 1: the last 26 bytes of the body are the message's id, to be filled
+// partition is -1 when it is chosen at dispatch. topicId tells a topic from a later one of the same name. Flag 1: the last 26 bytes of the body are the message's id, to be filled
 // in at dispatch. Big-endian.
 
 import { assert, DwellError, encodeRecordValue, readUInt64, writeUInt64 } from '../storage/index.ts'
@@ -36,12 +36,16 @@ export const CANCEL = 2
 const FILL_ID = 1
 const DUE_AT = 2
 const PARTITION_AT = 10
-const TOPIC_AT = 14
+const TOPIC_ID_AT = 14
+const TOPIC_AT = 18
 const TARGET_AT = 10
 const CANCEL_SIZE = 18
 
-/** The body of the `__delay` record that keeps a message. */
-export function encodeMessage({ topic, partition, dueAtMs, body, ownId, fillId }: DelayedRecord): Buffer {
+/** The body of the `__delay` record that keeps a message for the topic that now has `topicId`. */
+export function encodeMessage(
+  { topic, partition, dueAtMs, body, ownId, fillId }: DelayedRecord,
+  topicId: number,
+): Buffer {
   const topicSize = Buffer.byteLength(topic)
   const ownIdSize = ownId === undefined ? 0 : Buffer.byteLength(ownId)
   assert(topicSize < 256 && ownIdSize < 65536, 'names are checked before they come here')
@@ -50,6 +54,7 @@ export function encodeMessage({ topic, partition, dueAtMs, body, ownId, fillId }
     bytes[at + 1] = fillId ? FILL_ID : 0
     writeUInt64(bytes, at + DUE_AT, dueAtMs)
     bytes.writeInt32BE(partition ?? -1, at + PARTITION_AT)
+    bytes.writeUInt32BE(topicId, at + TOPIC_ID_AT)
     bytes[at + TOPIC_AT] = topicSize
     let position = at + TOPIC_AT + 1
     position += bytes.write(topic, position)
@@ -88,7 +93,7 @@ export function topicOf(message: Buffer): string {
 }
 
 /** Everything in a message's envelope; the body is a view into it, its id filled in where that is asked for. */
-export function decodeMessage(message: Buffer, offset: number): DelayedRecord {
+export function decodeMessage(message: Buffer, offset: number): DelayedRecord & { topicId: number } {
   const partition = message.readInt32BE(PARTITION_AT)
   const ownIdAt = TOPIC_AT + 1 + message[TOPIC_AT]
   const ownIdSize = message.readUInt16BE(ownIdAt)
@@ -97,6 +102,7 @@ export function decodeMessage(message: Buffer, offset: number): DelayedRecord {
   if (fillId) message.write(messageId({ dueAtMs, offset }), message.length - ID_PLACEHOLDER.length, 'latin1')
   return {
     topic: topicOf(message),
+    topicId: message.readUInt32BE(TOPIC_ID_AT),
     partition: partition < 0 ? undefined : partition,
     dueAtMs,
     body: message.subarray(ownIdAt + 2 + ownIdSize),

@@ -179,14 +179,21 @@ export class Wheel {
     await this.#pending.overflow.flush()
   }
 
-  /** What keeps `records` in `__delay`: for the caller's append. Record i has the offset base + i, and with it its id. */
+  /**
+   * What keeps `records` in `__delay`: for the caller's append. Record i has the offset base + i, and with it its id. A message
+   * is for the topic that has the name now: when that one is deleted, the message goes with it.
+   * @throws TOPIC_NOT_FOUND
+   */
   append(records: readonly DelayedRecord[]): Append {
-    const timestampMs = this.#options.hand.nowMs()
-    return {
-      topic: DELAY_TOPIC,
-      partition: 0,
-      records: records.map((record) => ({ timestampMs, body: encodeMessage(record) })),
-    }
+    const { engine, hand } = this.#options
+    const timestampMs = hand.nowMs()
+    const kept = records.map((record) => {
+      const { topic } = record
+      const topicId = engine.topic(topic)?.id
+      if (topicId === undefined) throw new DwellError('TOPIC_NOT_FOUND', `There is no topic ${topic}.`, { topic })
+      return { timestampMs, body: encodeMessage(record, topicId) }
+    })
+    return { topic: DELAY_TOPIC, partition: 0, records: kept }
   }
 
   /**

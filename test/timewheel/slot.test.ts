@@ -13,13 +13,8 @@ const SECOND = 1_800_000_000
 const disk = new SystemDisk()
 
 function message(ms: number, size = 10): Buffer {
-  const body = encodeMessage({
-    topic: 'orders',
-    dueAtMs: SECOND * 1000 + ms,
-    body: Buffer.alloc(size, 'x'),
-    fillId: false,
-  })
-  return decodeRecordBody(body).value as Buffer
+  const record = { topic: 'orders', dueAtMs: SECOND * 1000 + ms, body: Buffer.alloc(size, 'x'), fillId: false }
+  return decodeRecordBody(encodeMessage(record, 1)).value as Buffer
 }
 
 function cancelOf(offset: number, ms: number): Buffer {

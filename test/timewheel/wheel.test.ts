@@ -58,12 +58,14 @@ t.test('a late entry is dispatched at once, also behind the hand', async (t) => 
 })
 
 t.test('a key goes where murmur2 says, no key goes round, a topic that is gone takes its messages along', async (t) => {
-  const rig = await rigFor(t, {}, { orders: 4, gone: 1 })
+  const rig = await rigFor(t, {}, { orders: 4, gone: 1, again: 1 })
   const dueAtMs = rig.startMs + 1_000
   const keyed = Array.from({ length: 5 }, (_, i) => ({ dueAtMs, text: `k${i}`, key: 'customer-4' }))
   const plain = Array.from({ length: 8 }, (_, i) => ({ dueAtMs, text: `p${i}` }))
-  await rig.publish([...keyed, ...plain, { dueAtMs, text: 'x', topic: 'gone' }])
+  await rig.publish([...keyed, ...plain, { dueAtMs, text: 'x', topic: 'gone' }, { dueAtMs, text: 'y', topic: 'again' }])
   await rig.engine.deleteTopic('gone')
+  await rig.engine.deleteTopic('again')
+  await rig.engine.createTopic('again', { partitions: 1, cleanup: 'delete' })
   await rig.clock.advance(1_500)
   const texts = await Promise.all([0, 1, 2, 3].map((partition) => rig.texts('orders', partition)))
   t.same(texts.map((partition) => partition.filter((text) => text.startsWith('k')).length).sort(), [0, 0, 0, 5])
@@ -71,7 +73,8 @@ t.test('a key goes where murmur2 says, no key goes round, a topic that is gone t
     texts.map((partition) => partition.filter((text) => text.startsWith('p')).length),
     [2, 2, 2, 2],
   )
-  t.equal(rig.wheel.stats().discarded, 1)
+  t.equal(rig.wheel.stats().discarded, 2)
+  t.same(await rig.texts('again'), [])
 })
 
 t.test('a cancelled message is never dispatched, wherever it waits', async (t) => {
