@@ -202,7 +202,10 @@ async function readCatalogue(
   makePartition: (topic: { id: number; name: string }, index: number) => Partition,
 ): Promise<void> {
   for (let offset = catalogue.logStartOffset; offset < catalogue.highWatermark; ) {
-    for (const record of readRecords(await catalogue.read(offset, READ_BYTES), offset)) {
+    const records = readRecords(await catalogue.read(offset, READ_BYTES), offset)
+    if (records.length === 0)
+      throw new DwellError('SEGMENT_DAMAGED', `Offset ${offset} of ${TOPICS} is missing.`, { offset })
+    for (const record of records) {
       offset = record.offset + 1
       const { name, description } = decodeTopic(record)
       const old = topics.get(name)

@@ -20,6 +20,7 @@ import { BatchCursor } from './batch-cursor.ts'
 import { INDEX_INTERVAL_BYTES, OffsetIndex } from './offset-index.ts'
 import type { FileOwner, OpenFiles } from './open-files.ts'
 import {
+  BATCH_HEADER_SIZE,
   baseOffsetAt,
   damageOfBatchAt,
   lastOffsetAt,
@@ -127,21 +128,18 @@ export class Segment implements FileOwner {
     return this.#files.use(this, async (file) => {
       let bytes = await this.#piece(file, position, maxBytes)
       let at = 0
-      for (;;) {
-        const size = sizeOfBatchAt(bytes, at)
-        if (size === 0 && position + at >= this.size) return bytes.subarray(at, at)
-        const whole = size > 0 && at + size <= bytes.length
-        if (whole && lastOffsetAt(bytes, at) >= fromOffset) return this.#wholeBatches(bytes, at, maxBytes, fromOffset)
-        if (whole) {
+      while (position + at < this.size) {
+        const size = this.#checkedSize(bytes, at, position + at)
+        if (size > 0 && at + size <= bytes.length) {
+          if (lastOffsetAt(bytes, at) >= fromOffset) return this.#wholeBatches(bytes, at, maxBytes, fromOffset)
           at += size
-          continue
+        } else {
+          position += at
+          bytes = await this.#piece(file, position, Math.max(maxBytes, size))
+          at = 0
         }
-        if (at === 0 && size > bytes.length && position + size > this.size)
-          throw this.#damaged(position, 'it ends early')
-        position += at
-        bytes = await this.#piece(file, position, Math.max(maxBytes, size))
-        at = 0
       }
+      return Buffer.alloc(0)
     })
   }
 
@@ -238,6 +236,16 @@ export class Segment implements FileOwner {
     if (maxTimestampMs <= this.maxTimestampMs) return
     this.maxTimestampMs = maxTimestampMs
     this.#maxTimestampOffset = lastOffset
+  }
+
+  /** The size of the batch at `at`, 0 when its length was not read yet; one that cannot be is damage. */
+  #checkedSize(bytes: Buffer, at: number, position: number): number {
+    const left = this.size - position
+    const known = at + BATCH_HEADER_SIZE <= bytes.length
+    const size = known ? sizeOfBatchAt(bytes, at) : 0
+    if (left < BATCH_HEADER_SIZE || size > left) throw this.#damaged(position, 'it ends behind the segment')
+    if (known && size < BATCH_HEADER_SIZE) throw this.#damaged(position, `its size ${size} is below that of a header`)
+    return size
   }
 
   async #piece(file: DiskFile, position: number, maxBytes: number): Promise<Buffer> {

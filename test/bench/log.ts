@@ -7,7 +7,15 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Disk, type DiskFile, EmbeddedEngine, encodeRecordBody, SILENT, SystemClock, SystemDisk } from '../../storage/index.ts'
+import {
+  type Disk,
+  type DiskFile,
+  EmbeddedEngine,
+  encodeRecordBody,
+  SILENT,
+  SystemClock,
+  SystemDisk,
+} from '../../storage/index.ts'
 
 const SECONDS = Number(process.argv[2] ?? 5)
 const VALUE_BYTES = 1024
@@ -100,7 +108,9 @@ try {
   await run(engine, { name: '500 records, 8 in flight, 4 topics', recordsPerAppend: 500, inFlight: 8, topics: 4 })
   const closeMs = clock.monotonicMs()
   await engine.close()
-  console.log(`closed in ${(clock.monotonicMs() - closeMs).toFixed(0)} ms; memory ${(process.memoryUsage.rss() / 1e6).toFixed(0)} MB`)
+  console.log(
+    `closed in ${(clock.monotonicMs() - closeMs).toFixed(0)} ms; memory ${(process.memoryUsage.rss() / 1e6).toFixed(0)} MB`,
+  )
 } finally {
   await rm(directory, { recursive: true, force: true })
 }
