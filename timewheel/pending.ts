@@ -125,6 +125,8 @@ export class Pending {
     this.overflow.rememberCancelled(target, offset)
     this.cancelled++
     if (target.dueAtMs >= this.reachMs) {
+      // Rows that were counted anew do not include one that this cancel took away before the crash.
+      if (this.#deriving && this.overflow.get(target) === undefined) return
       this.overflow.remove(target)
       this.overflow.count--
       return

@@ -320,6 +320,7 @@ export class EmbeddedEngine implements LogEngine {
     this.#timer = clock.setTimer(() => {
       // A failure has gone to onFailure already.
       if (this.#checkpointer.replayBytes > 0 && !this.#checkpointer.busy) this.checkpoint().catch(() => {})
+      this.#files.closeUnused()
       this.#schedule()
     }, checkpointIntervalMs)
   }

@@ -1,4 +1,5 @@
-// The handles of segments that are open: the least recently used is closed when there would be more than `filesMax`.
+// The handles of segments that are open: the least recently used is closed when there would be more than `filesMax`, and
+// now and then those that nobody has used for a while.
 //
 // Always true: a handle that is in use is never closed; when all are in use there are more for a moment, at most one
 // for each read or write under way.
@@ -15,6 +16,8 @@ interface OpenFile {
   owner: FileOwner
   file: Promise<DiskFile>
   users: number
+  /** Since the last closeUnused(). */
+  used: boolean
 }
 
 export class OpenFiles {
@@ -34,10 +37,11 @@ export class OpenFiles {
 
   /** Runs `task` with the handle of `owner`, for reading and writing, opened if it is not open. */
   async use<T>(owner: FileOwner, task: (file: DiskFile) => Promise<T>): Promise<T> {
-    const entry = this.#open.get(owner) ?? { owner, file: this.#disk.open(owner.path, 'write'), users: 0 }
+    const entry = this.#open.get(owner) ?? { owner, file: this.#disk.open(owner.path, 'write'), users: 0, used: true }
     this.#open.delete(owner)
     this.#open.set(owner, entry)
     entry.users++
+    entry.used = true
     try {
       if (this.#open.size > this.#filesMax) this.#closeIdle()
       return await task(await entry.file)
@@ -58,6 +62,14 @@ export class OpenFiles {
     await this.#end(entry)
   }
 
+  /** Closes the handles that were not used since the last call: what was open for a burst does not stay open for ever. */
+  closeUnused(): void {
+    for (const entry of this.#open.values()) {
+      if (!entry.used && entry.users === 0) this.#drop(entry)
+      entry.used = false
+    }
+  }
+
   async closeAll(): Promise<void> {
     const entries = [...this.#open.values()]
     this.#open.clear()
@@ -67,11 +79,14 @@ export class OpenFiles {
   #closeIdle(): void {
     for (const entry of this.#open.values()) {
       if (this.#open.size <= this.#filesMax) return
-      if (entry.users > 0) continue
-      this.#open.delete(entry.owner)
-      // What a late close could report was reported by the sync that a checkpoint waits for.
-      this.#end(entry).catch(() => {})
+      if (entry.users === 0) this.#drop(entry)
     }
+  }
+
+  #drop(entry: OpenFile): void {
+    this.#open.delete(entry.owner)
+    // What a late close could report was reported by the sync that a checkpoint waits for.
+    this.#end(entry).catch(() => {})
   }
 
   async #end({ owner, file }: OpenFile): Promise<void> {
