@@ -30,6 +30,7 @@ export const ERRORS = {
   APPEND_TOO_LARGE: { status: 413, title: 'The request is too large for one append', retryable: false },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'The content type is not supported here', retryable: false },
   UNSUPPORTED_CONTENT_ENCODING: { status: 415, title: 'Compressed requests are not supported', retryable: false },
+  ORIGIN_NOT_ALLOWED: { status: 403, title: 'Web pages may not do this', retryable: false },
   INVALID_REQUEST: { status: 400, title: 'The request is malformed', retryable: false },
   HEADERS_TOO_LARGE: { status: 431, title: 'The request headers are too large', retryable: false },
   REQUEST_TIMEOUT: { status: 408, title: 'The request took too long to arrive', retryable: true },

@@ -5,7 +5,7 @@
 //   1. What it lets pass is valid JSON (RFC 8259) of valid UTF-8, nested at most DEPTH_MAX deep.
 //   2. Memory does not grow with what is read.
 //
-// Long strings, which most values are, are passed by native searches: byte by byte they took 2.3 of 3 µs a message of 1 KB.
+// Long strings, which most values are, are passed by native searches: byte by byte a message of 1 KB took 3.0 µs, not 1.7.
 
 import { isUtf8 } from 'node:buffer'
 import { DwellError } from '../storage/index.ts'

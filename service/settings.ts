@@ -188,7 +188,7 @@ export const SETTINGS = {
     kind: 'count',
     default: 2_000,
     min: 1,
-    max: 100_000,
+    max: 10_000,
     sentence: 'Acquired records a partition of a group when its settings do not say.',
   },
 } as const satisfies Record<string, SettingRow>

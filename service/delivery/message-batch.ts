@@ -7,6 +7,7 @@ import { type Message, type MessageRules, readMessage } from './message.ts'
 const NEWLINE = 0x0a
 const OPEN_ARRAY = 0x5b
 const OPEN_OBJECT = 0x7b
+/** Reading never waits, so one reader serves all requests. */
 const scanner = new JsonScanner()
 
 /**

@@ -7,20 +7,13 @@
 //   3. A message's offset, and the id that the server gives it, are known when the append is durable.
 //   4. What waits to become durable is bounded in bytes; beyond that publishing is refused, not queued.
 
-import {
-  type Append,
-  DwellError,
-  type LogEngine,
-  type LogRecord,
-  partitionOfKey,
-  RoundRobin,
-  type TopicDescription,
-} from '../../storage/index.ts'
-import { type DelayedRecord, ID_PLACEHOLDER, type Wheel } from '../../timewheel/index.ts'
+import { DwellError, type LogEngine, RoundRobin, type TopicDescription } from '../../storage/index.ts'
+import type { Wheel } from '../../timewheel/index.ts'
 import type { Topics } from '../topics.ts'
 import type { IdEntry } from './id-entry.ts'
 import type { Claim, Ids } from './ids.ts'
-import { bodyOf, type Message } from './message.ts'
+import type { Message } from './message.ts'
+import { Publication, type Published } from './publication.ts'
 
 export interface PublisherOptions {
   engine: LogEngine
@@ -29,20 +22,6 @@ export interface PublisherOptions {
   wheel: Pick<Wheel, 'append' | 'lookUp'>
   hand: { nowMs(): number }
   waitingBytesMax: number
-}
-
-/** What became of one message. */
-export type Published =
-  | { kind: 'now'; partition: number; offset: number; duplicate: boolean }
-  | { kind: 'delayed'; dueAtMs: number; delayOffset: number; duplicate: boolean }
-
-/** Where a message of the request will be: in which append, at which place, or which entry was there before it. */
-interface Slot {
-  append: number
-  index: number
-  earlier: IdEntry | undefined
-  /** The message of the same request that has the same id and came first; -1 when there is none. */
-  sameAs: number
 }
 
 export class Publisher {
@@ -114,76 +93,38 @@ export class Publisher {
   }
 
   async #append(topic: TopicDescription, messages: readonly Message[], claim: Claim | undefined): Promise<Published[]> {
-    const { engine, wheel, ids } = this.#options
-    const slots: Slot[] = new Array(messages.length)
-    const appends: (Append & { records: LogRecord[] })[] = []
-    const delayed: DelayedRecord[] = []
-    const firsts = new Map<string, number>()
-    const byPartition: number[] = []
-    const timestampMs = this.#options.hand.nowMs()
-    let keyless = -1
-    let bytes = 0
-    for (let i = 0; i < messages.length; i++) {
-      const message = messages[i]
-      if (message.id !== '') {
-        const earlier = ids.find(topic.id, message.id)
-        const sameAs = firsts.get(message.id) ?? -1
-        if (earlier !== undefined || sameAs >= 0) {
-          slots[i] = { append: -1, index: -1, earlier, sameAs }
-          continue
-        }
-        firsts.set(message.id, i)
-      }
-      const ownId = message.id === '' ? undefined : message.id
-      if (message.dueAtMs > 0) {
-        const body = bodyOf(message, ownId === undefined ? ID_PLACEHOLDER : Buffer.from(ownId))
-        const partition = message.partition < 0 ? undefined : message.partition
-        slots[i] = { append: DELAYED, index: delayed.length, earlier: undefined, sameAs: -1 }
-        delayed.push({
-          topic: topic.name,
-          partition,
-          dueAtMs: message.dueAtMs,
-          body,
-          ownId,
-          fillId: ownId === undefined,
-        })
-        bytes += body.length
-        continue
-      }
-      const body = bodyOf(message, ownId === undefined ? undefined : Buffer.from(ownId))
-      let { partition } = message
-      if (partition < 0) {
-        if (message.key !== null) partition = partitionOfKey(message.key, topic.partitions)
-        else partition = keyless < 0 ? (keyless = this.#turns.next(topic.name, topic.partitions)) : keyless
-      }
-      const append = (byPartition[partition] ??= appends.push({ topic: topic.name, partition, records: [] }) - 1)
-      slots[i] = {
-        append,
-        index: appends[append].records.push({ timestampMs, body }) - 1,
-        earlier: undefined,
-        sameAs: -1,
-      }
-      bytes += body.length
-    }
-    const all: Append[] = appends
-    if (delayed.length > 0) all.push(wheel.append(delayed))
-    const delayedAt = appends.length - (delayed.length > 0 ? 1 : 0)
-    let remembered: IdEntry[] = []
-    if (firsts.size > 0) {
+    const { engine, wheel, ids, hand } = this.#options
+    const publication = new Publication({
+      topic,
+      messages,
+      timestampMs: hand.nowMs(),
+      find: (id) => ids.find(topic.id, id),
+      turn: () => this.#turns.next(topic.name, topic.partitions),
+    })
+    const appends = publication.appends.slice()
+    if (publication.delayed.length > 0) appends.push(wheel.append(publication.delayed))
+    let entries: IdEntry[] = []
+    const fresh = publication.ids
+    if (fresh.length > 0) {
       const records = (baseOffsets: readonly number[]) => {
-        remembered = [...firsts.values()].map((i) =>
-          entryOf(messages[i], slots[i], baseOffsets, delayedAt, all, timestampMs),
-        )
-        return [...firsts.keys()].map((id, n) => ids.record(topic.id, id, remembered[n]))
+        entries = publication.entries(baseOffsets)
+        return fresh.map((id, i) => ids.record(topic.id, id, entries[i]))
       }
-      all.push(ids.append(records))
+      appends.push(ids.append(records))
     }
-    const baseOffsets = all.length === 0 ? [] : await this.#admit(engine, all, bytes)
-    if (claim !== undefined && firsts.size > 0) ids.published(claim, baseOffsets[all.length - 1], remembered)
-    return this.#results(messages, slots, baseOffsets, delayedAt, all)
+    const { bytes } = publication
+    this.#admit(bytes)
+    let baseOffsets: number[] = []
+    try {
+      if (appends.length > 0) baseOffsets = await engine.append(appends)
+    } finally {
+      this.#waitingBytes -= bytes
+    }
+    if (claim !== undefined && fresh.length > 0) ids.published(claim, baseOffsets[appends.length - 1], entries)
+    return this.#count(publication.results(baseOffsets))
   }
 
-  async #admit(engine: LogEngine, appends: readonly Append[], bytes: number): Promise<number[]> {
+  #admit(bytes: number): void {
     const { waitingBytesMax } = this.#options
     if (this.#waitingBytes > 0 && this.#waitingBytes + bytes > waitingBytesMax) {
       this.#counts.overloaded++
@@ -191,44 +132,16 @@ export class Publisher {
       throw new DwellError('OVERLOADED', sentence, { limit: waitingBytesMax, retryAfterSeconds: 1 })
     }
     this.#waitingBytes += bytes
-    try {
-      return await engine.append(appends)
-    } finally {
-      this.#waitingBytes -= bytes
-    }
   }
 
-  #results(
-    messages: readonly Message[],
-    slots: readonly Slot[],
-    baseOffsets: readonly number[],
-    delayedAt: number,
-    appends: readonly Append[],
-  ): Published[] {
-    const results: Published[] = new Array(messages.length)
-    for (let i = 0; i < messages.length; i++) {
-      const { append, index, earlier, sameAs } = slots[i]
-      if (sameAs >= 0) results[i] = { ...results[sameAs], duplicate: true }
-      else if (earlier !== undefined) results[i] = publishedOf(earlier)
-      else if (append === DELAYED) {
-        const delayOffset = baseOffsets[delayedAt] + index
-        results[i] = { kind: 'delayed', dueAtMs: messages[i].dueAtMs, delayOffset, duplicate: false }
-        this.#counts.delayed++
-        continue
-      } else {
-        const offset = baseOffsets[append] + index
-        results[i] = { kind: 'now', partition: appends[append].partition, offset, duplicate: false }
-        this.#counts.now++
-        continue
-      }
-      this.#counts.duplicates++
+  #count(results: Published[]): Published[] {
+    for (let i = 0; i < results.length; i++) {
+      if (results[i].duplicate) this.#counts.duplicates++
+      else this.#counts[results[i].kind]++
     }
     return results
   }
 }
-
-/** Stands for the append to `__delay` in a slot. */
-const DELAYED = -2
 
 function ownIdsOf(messages: readonly Message[]): string[] | undefined {
   let ids: Set<string> | undefined
@@ -237,25 +150,4 @@ function ownIdsOf(messages: readonly Message[]): string[] | undefined {
     if (id !== '') (ids ??= new Set()).add(id)
   }
   return ids && [...ids]
-}
-
-function entryOf(
-  { dueAtMs }: Message,
-  { append, index }: Slot,
-  baseOffsets: readonly number[],
-  delayedAt: number,
-  appends: readonly Append[],
-  atMs: number,
-): IdEntry {
-  if (append === DELAYED) {
-    return { state: 'pending', atMs, dueAtMs, delayOffset: baseOffsets[delayedAt] + index, partition: 0, offset: 0 }
-  }
-  const { partition } = appends[append]
-  return { state: 'published', atMs, dueAtMs: 0, delayOffset: 0, partition, offset: baseOffsets[append] + index }
-}
-
-/** The first result of an id that is published again. */
-function publishedOf({ state, dueAtMs, delayOffset, partition, offset }: IdEntry): Published {
-  if (state === 'published') return { kind: 'now', partition, offset, duplicate: true }
-  return { kind: 'delayed', dueAtMs, delayOffset, duplicate: true }
 }

@@ -25,6 +25,7 @@ import {
 const JSON_TYPE = /^application\/(?:[a-z0-9.+-]+\+)?json\s*(?:;|$)/i
 const HEADER_PREFIX = 'dwell-header-'
 const NUMBER = /^\d{1,15}$/
+/** Reading never waits, so one reader serves all requests. */
 const scanner = new JsonScanner()
 
 type RequestHeaders = Readonly<Record<string, string | string[] | undefined>>

@@ -184,17 +184,25 @@ function acknowledgementOf(
 
 function deliveriesJson(deliveries: readonly Delivery[]): string {
   let text = '{"records":['
-  for (let i = 0; i < deliveries.length; i++) text += (i === 0 ? '{' : ',{') + deliveryMembers(deliveries[i])
+  let lockedUntilMs = Number.NaN
+  let lockedUntil = ''
+  for (let i = 0; i < deliveries.length; i++) {
+    // Mostly the same for all of them, and never the second that timestamps are in.
+    if (deliveries[i].lockedUntilMs !== lockedUntilMs) {
+      lockedUntilMs = deliveries[i].lockedUntilMs
+      lockedUntil = formatTime(lockedUntilMs)
+    }
+    text += `${i === 0 ? '' : ','}${deliveryJson(deliveries[i], lockedUntil)}`
+  }
   return `${text}]}`
 }
 
-function deliveryMembers(delivery: Delivery): string {
-  const { receipt, topic, partition, offset, timestampMs, body, deliveryCount, lockedUntilMs, attempts } = delivery
+function deliveryJson(delivery: Delivery, lockedUntil: string): string {
+  const { receipt, topic, partition, offset, timestampMs, body, deliveryCount, attempts } = delivery
   const tried = attempts.length === 0 ? '' : `,"attempts":${attemptsJson(attempts)}`
   return (
-    `"receipt":"${receipt}","topic":"${topic}","partition":${partition},"offset":${offset},${bodyMembers(body)},` +
-    `"timestamp":"${new Date(timestampMs).toISOString()}","deliveryCount":${deliveryCount},` +
-    `"lockedUntil":"${formatTime(lockedUntilMs)}"${tried}}`
+    `{"receipt":"${receipt}","topic":"${topic}","partition":${partition},"offset":${offset},${bodyMembers(body)},` +
+    `"timestamp":"${formatTime(timestampMs)}","deliveryCount":${deliveryCount},"lockedUntil":"${lockedUntil}"${tried}}`
   )
 }
 

@@ -2,6 +2,8 @@
 
 import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
+import { DwellError } from '../../storage/index.ts'
+import { ERRORS, errorRow } from '../errors.ts'
 import type { HttpParts } from './parts.ts'
 import { NoQuery } from './schemas.ts'
 
@@ -37,6 +39,15 @@ export function operationRoutes(app: FastifyInstance, { metrics, stopping }: Htt
     async (_request, reply) => {
       reply.header('content-type', metrics.contentType)
       return metrics.text()
+    },
+  )
+
+  app.get<{ Params: { code: string } }>(
+    '/docs/errors/:code',
+    { schema: { tags, querystring, summary: 'What a code means', params: Type.Object({ code: Type.String() }) } },
+    async ({ params: { code } }) => {
+      if (!Object.hasOwn(ERRORS, code)) throw new DwellError('ROUTE_NOT_FOUND', 'There is no error with this code.')
+      return { code, ...errorRow(code) }
     },
   )
 

@@ -17,7 +17,7 @@ import { Problems } from './problems.ts'
 import { recordRoutes } from './records.ts'
 import { topicRoutes } from './topics.ts'
 
-const HEADERS_TIMEOUT_MS = 10_000
+const HEADERS_TIMEOUT_MS_MAX = 10_000
 const KEEP_ALIVE_TIMEOUT_MS = 72_000
 /** How often Node looks for requests that take too long; its default of 30 s would make the limits above as coarse. */
 const TIMEOUT_CHECK_MS = 2_000
@@ -36,7 +36,10 @@ export async function buildServer(parts: HttpParts): Promise<FastifyInstance> {
     bodyLimit: settings.REQUEST_BYTES_MAX,
     requestTimeout: settings.REQUEST_TIMEOUT,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-    http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: TIMEOUT_CHECK_MS },
+    http: {
+      headersTimeout: Math.min(HEADERS_TIMEOUT_MS_MAX, settings.REQUEST_TIMEOUT),
+      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+    },
     routerOptions: { maxParamLength: PARAM_LENGTH_MAX },
     return503OnClosing: false,
     forceCloseConnections: 'idle',
@@ -48,6 +51,11 @@ export async function buildServer(parts: HttpParts): Promise<FastifyInstance> {
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?')[0].slice(0, 200)
     problems.send(new DwellError('ROUTE_NOT_FOUND', `There is no ${request.method} ${path}.`), request, reply)
+  })
+  // A page in a browser that can reach this address must not publish in its user's name.
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (request.raw.headers.origin === undefined) done()
+    else done(new DwellError('ORIGIN_NOT_ALLOWED', 'Requests of web pages (with an Origin header) are not accepted.'))
   })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, parseJson)

@@ -193,8 +193,11 @@ async function settleDown(): Promise<void> {
 }
 
 function report(): void {
-  const refusals = history.events.filter((event) => event.kind === 'fail' && /^4\d\d/.test(event.value))
-  for (const { op, value } of refusals.slice(0, 5)) complain('refused', `operation ${op}: ${value}`)
+  // 503 says that nothing happened and to come again; any other failure, and any refusal of this load, is a fault.
+  const refused = history.events.filter((event) => {
+    return (event.kind === 'fail' || event.kind === 'info') && /^(4|50[^3]|5[^0])/.test(event.value)
+  })
+  for (const { op, value } of refused.slice(0, 5)) complain('refused', `operation ${op}: ${value}`)
   const passed = points.counts()
   if (rounds >= FULL_ROUNDS) {
     for (const point of REQUIRED_POINTS) {

@@ -27,6 +27,7 @@ export const RETRY_TIERS = ['1s', '2s', '3s']
 const LOCK_MS_MAX = 2_500
 /** Longer than any lock, tier or own delay: when nothing came for so long, nothing will. */
 export const QUIET_MS = 6_000
+const REST_MS_MAX = 60_000
 
 export interface WorkloadOptions {
   history: History
@@ -97,7 +98,11 @@ export class Workload {
     this.#publishing = false
     this.#acceptAll = true
     const quiet = () => Date.now() > Math.max(this.#lastDueMs, this.#lastDeliveryMs) + QUIET_MS
-    while (!quiet() || this.#unanswered.length > 0) await sleep(100)
+    const untilMs = Math.max(Date.now(), this.#lastDueMs) + REST_MS_MAX
+    while (!quiet() || this.#unanswered.length > 0) {
+      if (Date.now() > untilMs) throw new Error('it does not come to rest: deliveries go on, or an answer never comes')
+      await sleep(100)
+    }
     this.#consuming = false
     await Promise.all(this.#workers)
   }
@@ -120,10 +125,22 @@ export class Workload {
     const topic = random.weighted<Topic>({ alpha: 5, beta: 2, gamma: 3 })
     const one = (delayMs: number, id?: boolean) => this.#message(random, delayMs, undefined, id)
     switch (
-      random.weighted({ immediate: 3, delayed: 5, far: 1, raw: 1, 'immediate batch': 1, 'mixed batch': 1, lines: 1 })
+      random.weighted({
+        immediate: 3,
+        soon: 4,
+        delayed: 5,
+        far: 1,
+        raw: 1,
+        'immediate batch': 1,
+        'mixed batch': 1,
+        lines: 1,
+      })
     ) {
       case 'immediate':
         return this.#publish(topic, [one(0, random.chance(0.3))], undefined, 'json')
+      // So soon that the hand may have passed it when it is consumed.
+      case 'soon':
+        return this.#publish(topic, [one(random.between(1, 12))], undefined, 'json')
       case 'delayed':
         return this.#publish(topic, [one(random.between(1, 5_000), random.chance(0.5))], undefined, 'json')
       case 'far': {

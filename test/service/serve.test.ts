@@ -171,6 +171,20 @@ t.test('an address that is taken stops the start by name', async (t) => {
   t.match(second.lines.at(-1), { level: 'fatal', code: 'ADDRESS_NOT_AVAILABLE', port })
 })
 
+t.test('P12: an unhandled rejection and a broken invariant end the process at once, with one line', async (t) => {
+  const broken = [
+    'Promise.reject(new Error("x"))',
+    'throw new Error("x")',
+    'process.emit("uncaughtException", new Error("x"))',
+  ]
+  for (const [i, code] of broken.entries()) {
+    const preload = `data:text/javascript,setTimeout(()=>{${encodeURIComponent(code)}},1500)`
+    const running = serve(t, join(t.testdir(), String(i)), { NODE_OPTIONS: `--import "${preload}"` })
+    t.strictSame(await running.ended, [1, null], code)
+    t.match(running.lines.at(-1), { level: 'fatal', error: /Error: x/ })
+  }
+})
+
 t.test('--help names every setting', async (t) => {
   const child = spawn(process.execPath, [MAIN, 'serve', '--help'])
   let text = ''

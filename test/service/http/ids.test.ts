@@ -1,6 +1,6 @@
 // The callers' own ids over the whole service.
 
-import { rmSync } from 'node:fs'
+import { readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { ManualClock } from '../../support/manual-clock.ts'
@@ -142,4 +142,14 @@ t.test('an id of a deleted topic is not one of the next topic of that name', asy
   await publish('orders', { value: 1, id: 'a' })
   await call('DELETE', '/v1/topics/orders')
   t.match((await publish('orders', { value: 1, id: 'a' })).json.results[0], { offset: 0, duplicate: undefined })
+})
+
+t.test('an index that is damaged is made anew, and nothing is forgotten', async (t) => {
+  const first = await startService(t)
+  const { results } = (await first.publish('orders', { value: 1, id: 'a', delay: '1h' })).json
+  await first.stop()
+  for (const name of readdirSync(join(first.directory, 'index')))
+    writeFileSync(join(first.directory, 'index', name), 'garbage')
+  const { publish } = await startService(t, {}, { directory: first.directory })
+  t.strictSame((await publish('orders', { value: 2, id: 'a' })).json.results, [{ ...results[0], duplicate: true }])
 })

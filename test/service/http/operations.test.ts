@@ -62,3 +62,25 @@ t.test('metrics count what happened, and their number does not grow with topics'
     t.ok(after.includes(line), line)
   }
 })
+
+t.test('the type of a problem leads to what its code means', async (t) => {
+  const { call } = await startService(t)
+  const { json } = await call('GET', '/v1/topics/nowhere')
+  t.strictSame((await call('GET', json.type)).json, {
+    code: 'TOPIC_NOT_FOUND',
+    status: 404,
+    title: 'There is no such topic',
+    retryable: false,
+  })
+  t.match(await call('GET', '/docs/errors/toString'), { status: 404, json: { code: 'ROUTE_NOT_FOUND' } })
+})
+
+t.test('A26: a web page publishes nothing, whatever its content type', async (t) => {
+  const { call, publish } = await startService(t)
+  await publish('orders', { value: 1 })
+  const headers = { origin: 'http://evil.example', 'content-type': 'text/plain' }
+  for (const path of ['/v1/topics/orders/raw', '/v1/topics/orders/messages', '/v1/topics/orders/groups/g/acquire']) {
+    t.match(await call('POST', path, 'x', headers), { status: 403, json: { code: 'ORIGIN_NOT_ALLOWED' } }, path)
+  }
+  t.match((await call('GET', '/metrics')).text, /dwell_published_total\{kind="now"\} 1\n/)
+})
