@@ -8,7 +8,9 @@ import { HttpClient } from './http-client.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 /** What `npm start` passes to node. */
-const START_ARGUMENTS = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).scripts.start.split(' ').slice(1)
+const START_ARGUMENTS = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+  .scripts.start.split(' ')
+  .slice(1)
 
 export interface StartOptions {
   dataDirectory: string
