@@ -79,6 +79,7 @@ export const ERRORS = {
   INVALID_SETTING: { status: 500, title: 'A setting has a wrong value', retryable: false },
   UNKNOWN_SETTING: { status: 500, title: 'There is no such setting', retryable: false },
   DATA_DIRECTORY_LOCKED: { status: 500, title: 'Another process uses the data directory', retryable: true },
+  DATA_DIRECTORY_UNUSABLE: { status: 500, title: 'The data directory cannot be used', retryable: false },
   STORE_LOCKED: { status: 500, title: 'Another process uses a store', retryable: true },
   ADDRESS_NOT_AVAILABLE: { status: 500, title: 'The address cannot be listened on', retryable: true },
 

@@ -27,10 +27,13 @@ export interface DirectoryLock {
 
 /**
  * Takes the lock of `directory`, which is made when missing; `owner` is what a second process will be told.
- * @throws DATA_DIRECTORY_LOCKED, naming the owner
+ * @throws DATA_DIRECTORY_LOCKED, naming the owner; DATA_DIRECTORY_UNUSABLE
  */
 export async function lockDirectory(disk: Disk, directory: string, owner: Owner): Promise<DirectoryLock> {
-  await disk.makeDirectory(directory)
+  await disk.makeDirectory(directory).catch((error) => {
+    const sentence = `The data directory ${directory} cannot be made: ${error.message}.`
+    throw new DwellError('DATA_DIRECTORY_UNUSABLE', sentence, { path: directory }, error)
+  })
   const ownerPath = join(directory, 'owner.json')
   const store = await openLevelStore(join(directory, 'lock')).catch(async (error) => {
     if (!(error instanceof DwellError) || error.code !== 'STORE_LOCKED') throw error

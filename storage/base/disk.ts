@@ -6,6 +6,7 @@
 
 import { constants } from 'node:fs'
 import * as fs from 'node:fs/promises'
+import { dirname } from 'node:path'
 
 /**
  * - `read`: the file must exist.
@@ -63,7 +64,16 @@ export class SystemDisk implements Disk {
   }
 
   async makeDirectory(path: string): Promise<void> {
-    await fs.mkdir(path, { recursive: true, mode: 0o750 })
+    try {
+      await fs.mkdir(path, { mode: 0o750 })
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (code === 'EEXIST' && (await fs.stat(path)).isDirectory()) return
+      // Not mkdir's own recursion: it never ends where a folder cannot be made though its parent is there, as in /proc.
+      if (code !== 'ENOENT' || dirname(path) === path || (await this.size(dirname(path))) !== undefined) throw error
+      await this.makeDirectory(dirname(path))
+      await fs.mkdir(path, { mode: 0o750 })
+    }
   }
 
   async rename(from: string, to: string): Promise<void> {

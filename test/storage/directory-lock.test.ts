@@ -38,3 +38,10 @@ t.test('the lock ends with a process that was killed', async (t) => {
   const lock = await lockDirectory(new SystemDisk(), directory, OWNER)
   await lock.release()
 })
+
+t.test('a folder that cannot be made is named, and does not keep the start busy for ever', async (t) => {
+  const file = `${t.testdir({ file: '' })}/file`
+  for (const path of ['/proc/nowhere/data', file, `${file}/data`]) {
+    await t.rejects(lockDirectory(new SystemDisk(), path, OWNER), { code: 'DATA_DIRECTORY_UNUSABLE', fields: { path } })
+  }
+})
