@@ -25,6 +25,12 @@ export const MUTANTS: Mutant[] = [
         from: `const file = await disk.open(from, old === undefined ? 'write' : 'write-through')`,
         to: `const file = await disk.open(from, 'write')`,
       },
+      {
+        // The file itself stays whole: only its frames are not synced.
+        file: 'storage/log/journal-files.ts',
+        from: 'if (old === undefined) await file.sync()',
+        to: 'await file.sync()',
+      },
     ],
     noticedBy: [['--disk', 'write-back', '--rounds', '3', '--seed', '1']],
   },
