@@ -175,6 +175,7 @@ export class Wheel {
     await this.#checkpointer.finished()
     this.#unsubscribe?.()
     await this.#horizon.close()
+    if (this.#failure !== undefined) return
     await this.#pending.slots.written()
     await this.#pending.overflow.flush()
   }

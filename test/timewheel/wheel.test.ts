@@ -1,7 +1,9 @@
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { encodeCancel } from '../../timewheel/entry.ts'
 import { messageId } from '../../timewheel/index.ts'
+import { MemoryStore } from '../support/memory-store.ts'
 import { WheelRig } from '../support/wheel.ts'
 
 /** Lets input and output go on until `condition` holds; the test's own time limit is the bound. */
@@ -257,7 +259,6 @@ t.test(
     await rig.publish([{ dueAtMs: rig.startMs + 100_000, text: 'far' }])
     await Promise.all([rig.wheel.checkpoint(), rig.rest()])
     await rig.crash()
-    const { MemoryStore } = await import('../support/memory-store.ts')
     const kept = rig.overflow
     rig.overflow = new MemoryStore()
     await t.rejects(rig.start(), { code: 'OVERFLOW_LOST' })
@@ -289,3 +290,67 @@ t.test(
     t.same(await rig.texts(), ['a', 'b'])
   },
 )
+
+t.test('a checkpoint keeps what was only in memory, due in a moment', async (t) => {
+  const rig = await rigFor(t)
+  await rig.publish([
+    { dueAtMs: rig.startMs + 700, text: 'a' },
+    { dueAtMs: rig.startMs + 800, text: 'b' },
+  ])
+  await rig.rest(0)
+  await Promise.all([rig.wheel.checkpoint(), rig.rest(10)])
+  await rig.crash()
+  rig.clock.suspend(3_600_000)
+  await rig.start()
+  t.equal(rig.wheel.stats().consumed, 2, 'nothing was left to be consumed again')
+  await rig.drained()
+  t.same(await rig.texts(), ['a', 'b'])
+})
+
+t.test('a cancel whose memory was lost in a crash is still known to have come in time, or not', async (t) => {
+  const rig = await rigFor(t)
+  const [early, , late] = await rig.publish([
+    { dueAtMs: rig.startMs + 2_000, text: 'early' },
+    { dueAtMs: rig.startMs + 2_500, text: 'kept' },
+    { dueAtMs: rig.startMs + 2_600, text: 'late' },
+  ])
+  t.equal(await rig.wheel.cancel('orders', early), 'cancelled')
+  await rig.clock.advance(3_000)
+  // As a client may do whose look-up was overtaken by the dispatch.
+  await rig.engine.append([{ topic: '__delay', partition: 0, records: [{ timestampMs: 0, body: encodeCancel(late) }] }])
+  await rig.rest()
+  await rig.crash()
+  rig.overflow = new MemoryStore()
+  await rig.start()
+  t.same(await rig.wheel.lookUp('orders', early), { state: 'cancelled' })
+  t.equal(await rig.wheel.cancel('orders', early), 'cancelled')
+  t.match(await rig.wheel.lookUp('orders', late), { state: 'dispatched', offset: 1 })
+  t.same(await rig.texts(), ['kept', 'late'])
+})
+
+t.test('a message is not found any more when its topic is gone, or its records are', async (t) => {
+  const rig = await rigFor(t, {}, { orders: 1, gone: 1 })
+  const [kept, gone] = await rig.publish([
+    { dueAtMs: rig.startMs + 400, text: 'a' },
+    { dueAtMs: rig.startMs + 400, text: 'b', topic: 'gone' },
+  ])
+  await rig.clock.advance(1_000)
+  t.match(await rig.wheel.lookUp('gone', gone), { state: 'dispatched', offset: 0 })
+  await rig.engine.deleteTopic('gone')
+  t.same(await rig.wheel.lookUp('gone', gone), { state: 'unknown' })
+  await rig.engine.deleteRecords('orders', 0, 1)
+  t.same(await rig.wheel.lookUp('orders', kept), { state: 'unknown' })
+})
+
+t.test('a disk that fails stops the wheel: nothing is answered any more', async (t) => {
+  const rig = await rigFor(t)
+  const [place] = await rig.publish([{ dueAtMs: rig.startMs + 60_000, text: 'a' }])
+  rig.disk.open = async () => {
+    throw Object.assign(new Error('EIO: i/o error'), { code: 'EIO' })
+  }
+  await Promise.all([t.rejects(rig.wheel.checkpoint(), { code: 'SLOT_WRITE_FAILED' }), rig.rest()])
+  t.match(rig.failures, [{ code: 'SLOT_WRITE_FAILED' }])
+  t.equal(rig.failures.length, 1)
+  await t.rejects(rig.wheel.lookUp('orders', place), { code: 'WHEEL_FAILED' })
+  await t.rejects(rig.wheel.checkpoint(), { code: 'SLOT_WRITE_FAILED' })
+})
