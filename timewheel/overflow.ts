@@ -75,6 +75,12 @@ export class Overflow {
     return this.#get(keyOf('d', place))
   }
 
+  /** Whether the row of a message was removed, though the store may still have it. */
+  isRemoved(place: Place): boolean {
+    const text = keyOf('d', place).toString('latin1')
+    return (this.#gathered.get(text) ?? this.#writing.get(text))?.type === 'del'
+  }
+
   rememberCancelled(target: Place, cancelOffset: number): void {
     const value = Buffer.allocUnsafe(8)
     writeUInt64(value, 0, cancelOffset)

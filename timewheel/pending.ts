@@ -35,6 +35,8 @@ export interface PendingOptions {
   mark: Mark
   /** What was found of an earlier run; undefined when the slots are derived again. */
   checkpoint: Checkpoint | undefined
+  /** Where `__delay` is read on. */
+  consumed: number
   /** How far the wheel reaches. */
   reachSeconds: number
   /** Budget of the ready queue. */
@@ -48,8 +50,10 @@ export class Pending {
   readonly retention: DelayRetention
   readonly ready = new ReadyQueue()
   readonly #late: ReadyEntry[] = []
+  #lateBytes = 0
   readonly #markAtStart: Mark
   readonly #deriving: boolean
+  readonly #consumedAtStart: number
   readonly #readBytes: number
   hand: Place
   horizon: Place
@@ -58,12 +62,13 @@ export class Pending {
   /** Messages cancelled since the start. */
   cancelled = 0
 
-  constructor({ slots, overflow, mark, checkpoint, reachSeconds, readBytes, nowMs }: PendingOptions) {
+  constructor({ slots, overflow, mark, checkpoint, consumed, reachSeconds, readBytes, nowMs }: PendingOptions) {
     this.slots = slots
     this.overflow = overflow
     this.retention = new DelayRetention(checkpoint?.stretches)
     this.#markAtStart = mark
     this.#deriving = checkpoint === undefined
+    this.#consumedAtStart = consumed
     this.#readBytes = readBytes
     this.hand = mark.hand
     this.horizon = mark.hand
@@ -90,7 +95,7 @@ export class Pending {
 
   /** True when as much waits in memory as the budgets allow: dispatch and writing go first then. */
   get crowded(): boolean {
-    const soonBytes = this.ready.bytes + this.#late.length * READY_ENTRY_OVERHEAD
+    const soonBytes = this.ready.bytes + this.#lateBytes
     return this.slots.crowded || this.overflow.crowded || soonBytes > 2 * this.#readBytes
   }
 
@@ -100,6 +105,7 @@ export class Pending {
     const { dueAtMs, offset } = place
     if (comparePlaces(place, this.hand) <= 0) {
       this.#late.push({ dueAtMs, offset, envelope: Buffer.from(envelope), stored: false })
+      this.#lateBytes += envelope.length + READY_ENTRY_OVERHEAD
     } else if (catchingUp && comparePlaces(place, this.moved) > 0 && this.overflow.get(place) !== undefined) {
       // Its row brings it. When deriving, all rows were counted at the start.
       if (!this.#deriving) this.overflow.count++
@@ -116,31 +122,34 @@ export class Pending {
     this.retention.note(offset, dueAtMs)
   }
 
-  /** Takes a cancel in; it takes effect unless its target is behind the hand or was cancelled before. */
-  cancel(offset: number, envelope: Buffer): void {
+  /**
+   * Takes a cancel in; it takes effect unless its target is behind the hand or was cancelled before. `catchingUp` while
+   * `__delay` is read again after a start: then what it cancels may be gone already.
+   */
+  cancel(offset: number, envelope: Buffer, catchingUp: boolean): void {
     const target = targetOf(envelope)
     if (comparePlaces(target, this.hand) <= 0) return
     const earlier = this.overflow.cancelOf(target)
     if (earlier !== undefined && earlier < offset) return
     this.overflow.rememberCancelled(target, offset)
     this.cancelled++
-    if (target.dueAtMs >= this.reachMs) {
-      // Rows that were counted anew do not include one that this cancel took away before the crash.
-      if (this.#deriving && this.overflow.get(target) === undefined) return
-      this.overflow.remove(target)
-      this.overflow.count--
-      return
-    }
-    if (this.overflow.get(target) !== undefined) this.overflow.remove(target)
+    const hasRow = this.overflow.get(target) !== undefined
+    if (hasRow) this.overflow.remove(target)
+    const isCopied = comparePlaces(target, this.moved) <= 0
+    const hadRow = hasRow || (catchingUp && target.offset < this.#consumedAtStart)
+    if (!isCopied && hadRow) {
+      // A row that went before the crash is in the count of the checkpoint, not in one made anew.
+      if (hasRow || !this.#deriving) this.overflow.count--
+    } else if (comparePlaces(target, this.horizon) <= 0) this.ready.cancel(target.offset)
+    if (target.dueAtMs >= this.reachMs) return
     const slot = this.slots.add(target.dueAtMs, offset, envelope)
-    if (comparePlaces(target, this.horizon) <= 0) this.ready.cancel(target.offset)
-    else slot.count--
+    if ((isCopied || !hadRow) && comparePlaces(target, this.horizon) > 0) slot.count--
     this.retention.note(offset, target.dueAtMs)
   }
 
-  /** The entries of the next step, late ones first; the hand moves with them. None when nothing is due. */
+  /** The entries of the next step, late ones first; the hand moves with the others. None when nothing is due. */
   takeDue(nowMs: number): ReadyEntry[] {
-    if (this.#late.length > 0) return this.#late.splice(0, countWithinStep(this.#late))
+    if (this.#late.length > 0) return this.#takeLate()
     const entries: ReadyEntry[] = []
     for (let bytes = 0; entries.length < STEP_ENTRIES_MAX && bytes < STEP_BYTES_MAX; ) {
       const entry = this.ready.peek()
@@ -151,6 +160,12 @@ export class Pending {
     }
     const last = entries.at(-1)
     if (last !== undefined) this.hand = { dueAtMs: last.dueAtMs, offset: last.offset }
+    return entries
+  }
+
+  #takeLate(): ReadyEntry[] {
+    const entries = this.#late.splice(0, countWithinStep(this.#late))
+    for (const { envelope } of entries) this.#lateBytes -= envelope.length + READY_ENTRY_OVERHEAD
     return entries
   }
 
@@ -186,14 +201,14 @@ export class Pending {
     const unwritten = this.slots.sealAll()
     const doneMs = this.doneMs(nowMs)
     const slots = Array.from(this.slots.values(), ({ second, count, fileSize }) => {
-      return { second, count: count + (readyCounts.get(second) ?? 0), fileSize }
+      return { second, count: Math.max(0, count) + (readyCounts.get(second) ?? 0), fileSize }
     }).filter(({ second }) => second >= Math.floor(doneMs / 1000))
     const checkpoint = {
       bootId,
       consumed: this.settledUpTo(consumed),
       moved: this.moved,
       overflowSequence: this.overflow.sequence,
-      overflowCount: this.overflow.count,
+      overflowCount: Math.max(0, this.overflow.count),
       overflowLastDueAtMs: this.overflow.lastDueAtMs,
       slots,
       stretches: this.retention.stretches().map((stretch) => ({ ...stretch })),

@@ -20,6 +20,8 @@ export async function moveOverflow(pending: Pending, nowMs: number, reachSeconds
   }
   const rows = await pending.overflow.rows(pending.moved, pending.reachMs, ROWS_AT_ONCE)
   for (const row of rows) {
+    // Cancelled since the flush: the store does not know yet.
+    if (pending.overflow.isRemoved(row)) continue
     pending.slots.add(row.dueAtMs, row.offset, row.envelope).count++
     pending.overflow.count--
   }

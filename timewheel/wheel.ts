@@ -2,7 +2,8 @@
 //
 // Always true:
 //   1. The mark on disk is the hand after each step; the mark and the records it stands for are one atomic append.
-//   2. Nothing is dispatched before all that was in `__delay` at the start is consumed: a cancel may lie there.
+//   2. Nothing but late entries is dispatched before all that was in `__delay` at the start is consumed: a cancel of it may
+//      lie there.
 //   3. One loop does everything, one thing at a time; it looks at the state each time round and so heals itself. Writing
 //      slots, reading the next one and finishing a checkpoint go on beside it.
 //
@@ -127,8 +128,10 @@ export class Wheel {
       bootId: clock.bootId(),
     })
     const { slots: reachSeconds, readBytes } = options
-    const pending = new Pending({ slots, overflow, mark, checkpoint, reachSeconds, readBytes, nowMs: hand.nowMs() })
-    const wheel: Wheel = new Wheel(options, pending, mark, checkpoint?.consumed ?? logStartOffset)
+    const consumed = checkpoint?.consumed ?? logStartOffset
+    const nowMs = hand.nowMs()
+    const pending = new Pending({ slots, overflow, mark, checkpoint, consumed, reachSeconds, readBytes, nowMs })
+    const wheel: Wheel = new Wheel(options, pending, mark, consumed)
     await slots.deleteOthers()
     await overflow.restore(checkpoint, pending.moved)
     const [fromOffset, toOffset] = [wheel.#consumed, wheel.#catchUpTo]
@@ -249,9 +252,9 @@ export class Wheel {
     while (!this.#stopping) {
       this.#lastTickMs = clock.monotonicMs()
       let busy = await this.#consume()
+      if (this.#caughtUp) busy = (!this.#checkpointer.isWanted && this.#horizon.extend(hand.nowMs())) || busy
+      busy = (await this.#dispatch()) || busy
       if (this.#caughtUp) {
-        busy = (!this.#checkpointer.isWanted && this.#horizon.extend(hand.nowMs())) || busy
-        busy = (await this.#dispatch()) || busy
         busy = (await moveOverflow(this.#pending, hand.nowMs(), slots)) || busy
         await this.#horizon.slide()
       }
@@ -306,7 +309,7 @@ export class Wheel {
       if (kindOf(envelope) !== CANCEL)
         this.#pending.add({ dueAtMs: dueAtMsOf(envelope), offset }, envelope, !this.#caughtUp)
       else if (this.#caughtUp || !(await this.#rememberOldCancel(offset, targetOf(envelope)))) {
-        this.#pending.cancel(offset, envelope)
+        this.#pending.cancel(offset, envelope, !this.#caughtUp)
       }
       this.#consumed = offset + 1
     }
@@ -347,7 +350,8 @@ export class Wheel {
   async #dispatch(): Promise<boolean> {
     const pending = this.#pending
     const nowMs = this.#options.hand.nowMs()
-    const entries = pending.takeDue(nowMs)
+    // What is late cannot be cancelled any more, so it need not wait for a cancel that is still to be consumed.
+    const entries = pending.takeDue(this.#caughtUp ? nowMs : Number.NEGATIVE_INFINITY)
     if (entries.length === 0) return false
     const consumed = pending.settledUpTo(this.#consumed)
     this.#mark = await this.#dispatcher.dispatch(entries, { consumed, hand: pending.hand }, nowMs)

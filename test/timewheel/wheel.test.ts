@@ -1,6 +1,7 @@
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { encodeRecordBody } from '../../storage/index.ts'
 import { encodeCancel } from '../../timewheel/entry.ts'
 import { messageId } from '../../timewheel/index.ts'
 import { MemoryStore } from '../support/memory-store.ts'
@@ -353,4 +354,78 @@ t.test('a disk that fails stops the wheel: nothing is answered any more', async 
   t.equal(rig.failures.length, 1)
   await t.rejects(rig.wheel.lookUp('orders', place), { code: 'WHEEL_FAILED' })
   await t.rejects(rig.wheel.checkpoint(), { code: 'SLOT_WRITE_FAILED' })
+})
+
+for (const boot of ['same boot', 'another boot']) {
+  for (const sleepMs of [0, 8_000, 12_000]) {
+    t.test(`a cancel is consumed again though its row is gone: ${boot}, ${sleepMs} ms later`, async (t) => {
+      const rig = await rigFor(t, { slots: 10 })
+      const [far] = await rig.publish([
+        { dueAtMs: rig.startMs + 15_000, text: 'cancelled' },
+        { dueAtMs: rig.startMs + 15_000, text: 'kept' },
+      ])
+      await Promise.all([rig.wheel.checkpoint(), rig.rest()])
+      t.equal(rig.engine.offsets('__delay', 0).logStartOffset, 2, 'overflow has it, __delay need not')
+      t.equal(await rig.wheel.cancel('orders', far), 'cancelled')
+      await rig.crash()
+      if (boot === 'another boot') rig.clock.reboot()
+      rig.clock.suspend(sleepMs)
+      await rig.start()
+      await rig.rest()
+      t.equal(rig.wheel.stats().pending, 1)
+      await Promise.all([rig.wheel.checkpoint(), rig.rest()])
+      await rig.clock.advance(16_000)
+      await rig.drained()
+      t.same(await rig.texts(), ['kept'])
+      t.same(rig.failures, [])
+    })
+  }
+}
+
+t.test('a start with more late entries than memory is given for catches up all the same', async (t) => {
+  const rig = await rigFor(t, { readBytes: 10_000 })
+  await rig.publish([{ dueAtMs: rig.startMs + 1_000, text: 'first' }])
+  await rig.clock.advance(1_000)
+  const late = Array.from({ length: 300 }, (_, i) => ({ dueAtMs: rig.startMs + 500, text: `late ${i}` }))
+  const append = rig.wheel.append(
+    late.map(({ dueAtMs, text }) => ({
+      topic: 'orders',
+      dueAtMs,
+      body: encodeRecordBody(null, Buffer.from(text), []),
+      fillId: false,
+    })),
+  )
+  await rig.wheel.stop()
+  await rig.engine.append([append])
+  await rig.start()
+  await rig.rest()
+  t.same(await rig.texts(), ['first', ...late.map(({ text }) => text)])
+})
+
+t.test('a slot is read though a checkpoint has settled it and not written it yet', async (t) => {
+  const rig = new WheelRig({})
+  const writes = Promise.withResolvers<void>()
+  const open = rig.disk.open.bind(rig.disk)
+  let opened = 0
+  rig.disk.open = async (path, mode) => {
+    // The first four writers wait, so that the others' slots stay settled and unwritten.
+    if (path.endsWith('.slot') && mode === 'write' && opened++ < 4) await writes.promise
+    return open(path, mode)
+  }
+  await rig.start()
+  t.teardown(() => rig.close())
+  const messages = [5, 6, 7, 8, 2].map((second) => ({ dueAtMs: rig.startMs + second * 1_000, text: `${second}` }))
+  await rig.publish(messages)
+  await rig.rest(0)
+  const checkpoint = rig.wheel.checkpoint()
+  await rig.rest(0)
+  await rig.clock.advance(2_500)
+  while ((await rig.texts()).length === 0) await rig.clock.advance(10)
+  t.same(await rig.texts(), ['2'])
+  t.equal(rig.wheel.stats().slotsDerived, 0)
+  writes.resolve()
+  await Promise.all([checkpoint, rig.rest()])
+  await rig.clock.advance(6_000)
+  await rig.drained()
+  t.same(await rig.texts(), ['2', '5', '6', '7', '8'])
 })
