@@ -34,8 +34,8 @@ export async function million(count: number): Promise<void> {
     await fill(server, 'orders', count - FEW, message)
     const seconds = (performance.now() - startMs) / 1000
     await add(`${count} pending`, { 'messages/s': (count - FEW) / seconds })
-    await new Promise((resolve) => setTimeout(resolve, 30_000))
-    await add('30 s later')
+    await new Promise((resolve) => setTimeout(resolve, 65_000))
+    await add('a minute later')
     const readyMs = await server.restartAfterKill()
     await add('after kill -9', { 'ready after ms': readyMs })
     await fill(server, 'orders', 50_000, message)

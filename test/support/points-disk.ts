@@ -13,7 +13,7 @@ export type OnPoint = (point: string) => void
 
 export interface PointsOptions {
   onPoint: OnPoint
-  /** The data directory itself, whose own name says nothing: its kind is `root`. */
+  /** The data directory itself, whose own name says nothing: its kind is `root`, that of the folder it lies in `parent`. */
   root?: string
   /** How slow the disk is; 0, without `during`, when absent. */
   slowMs?: number
@@ -86,7 +86,9 @@ export class PointsDisk implements Disk {
   }
 
   #kind(directory: string): string {
-    return directory === this.#options.root ? 'root' : kindOfDirectory(directory)
+    const { root } = this.#options
+    if (directory === root) return 'root'
+    return root !== undefined && directory === dirname(root) ? 'parent' : kindOfDirectory(directory)
   }
 
   #around(point: string, run: () => Promise<void>): Promise<void> {
