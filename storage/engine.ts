@@ -58,6 +58,9 @@ export interface PartitionOffsets {
 export type HighWatermarkListener = (topic: string, partition: number, highWatermark: number) => void
 
 export interface LogEngine {
+  /** The most bytes of records that one append may have. */
+  readonly appendBytesMax: number
+
   /**
    * Creates a topic; resolves when that is durable.
    * @throws TOPIC_EXISTS

@@ -22,6 +22,8 @@ export interface HorizonOptions {
   windowSeconds: number
   readBytes: number
   pending: Pending
+  /** Up to where `__delay` is consumed. */
+  consumed: () => number
   /** Called after a slot was read. */
   onMoved: () => void
   onFailure: (error: unknown) => void
@@ -144,11 +146,12 @@ export class Horizon {
   }
 
   async #derive(slot: Slot, error: unknown): Promise<void> {
-    const { engine, log, pending } = this.#options
+    const { engine, log, pending, consumed } = this.#options
     const { second } = slot
     log.error({ second, error: (error as Error).message }, 'A slot file cannot be read: the slot is derived again.')
     this.derived++
-    const until = engine.offsets(DELAY_TOPIC, 0).highWatermark
+    // What lies behind comes by itself.
+    const until = consumed()
     pending.slots.startAnew(slot)
     for (let at = 0; at < until; ) {
       // A checkpoint under way may let go of more meanwhile, of nothing that is needed here.
@@ -156,7 +159,7 @@ export class Horizon {
       for (const { offset, body } of readRecords(await engine.read(DELAY_TOPIC, 0, at, DERIVE_READ_BYTES), at)) {
         const envelope = valueOfRecordBody(body) as Buffer
         const dueAtMs = dueAtMsOf(envelope)
-        if (Math.floor(dueAtMs / 1000) === second) pending.slots.add(dueAtMs, offset, envelope)
+        if (offset < until && Math.floor(dueAtMs / 1000) === second) pending.slots.add(dueAtMs, offset, envelope)
         at = offset + 1
       }
     }

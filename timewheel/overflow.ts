@@ -167,6 +167,8 @@ export class Overflow {
       return
     }
     this.#writing = new Map()
+    // Who waits for this to get less crowded gathers nothing that could begin the next write.
+    if (this.#gatheredBytes > GATHERED_BYTES_MAX) this.#startWriting()
     this.#onWritten()
   }
 }

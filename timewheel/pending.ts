@@ -41,6 +41,8 @@ export interface PendingOptions {
   reachSeconds: number
   /** Budget of the ready queue. */
   readBytes: number
+  /** The most bytes that one atomic dispatch may have. */
+  stepBytesMax: number
   nowMs: number
 }
 
@@ -55,6 +57,7 @@ export class Pending {
   readonly #deriving: boolean
   readonly #consumedAtStart: number
   readonly #readBytes: number
+  readonly #stepBytesMax: number
   hand: Place
   horizon: Place
   moved: Place
@@ -62,7 +65,17 @@ export class Pending {
   /** Messages cancelled since the start. */
   cancelled = 0
 
-  constructor({ slots, overflow, mark, checkpoint, consumed, reachSeconds, readBytes, nowMs }: PendingOptions) {
+  constructor({
+    slots,
+    overflow,
+    mark,
+    checkpoint,
+    consumed,
+    reachSeconds,
+    readBytes,
+    stepBytesMax,
+    nowMs,
+  }: PendingOptions) {
     this.slots = slots
     this.overflow = overflow
     this.retention = new DelayRetention(checkpoint?.stretches)
@@ -70,6 +83,7 @@ export class Pending {
     this.#deriving = checkpoint === undefined
     this.#consumedAtStart = consumed
     this.#readBytes = readBytes
+    this.#stepBytesMax = Math.min(STEP_BYTES_MAX, stepBytesMax)
     this.hand = mark.hand
     this.horizon = mark.hand
     const movedBefore = checkpoint?.moved ?? mark.hand
@@ -151,9 +165,10 @@ export class Pending {
   takeDue(nowMs: number): ReadyEntry[] {
     if (this.#late.length > 0) return this.#takeLate()
     const entries: ReadyEntry[] = []
-    for (let bytes = 0; entries.length < STEP_ENTRIES_MAX && bytes < STEP_BYTES_MAX; ) {
+    for (let bytes = 0; entries.length < STEP_ENTRIES_MAX; ) {
       const entry = this.ready.peek()
       if (entry === undefined || entry.dueAtMs > nowMs) break
+      if (entries.length > 0 && bytes + entry.envelope.length > this.#stepBytesMax) break
       this.ready.shift(entry)
       bytes += entry.envelope.length
       entries.push(entry)
@@ -164,7 +179,14 @@ export class Pending {
   }
 
   #takeLate(): ReadyEntry[] {
-    const entries = this.#late.splice(0, countWithinStep(this.#late))
+    let bytes = 0
+    let count = 0
+    while (count < this.#late.length && count < STEP_ENTRIES_MAX) {
+      bytes += this.#late[count].envelope.length
+      if (count > 0 && bytes > this.#stepBytesMax) break
+      count++
+    }
+    const entries = this.#late.splice(0, count)
     for (const { envelope } of entries) this.#lateBytes -= envelope.length + READY_ENTRY_OVERHEAD
     return entries
   }
@@ -215,14 +237,4 @@ export class Pending {
     }
     return { checkpoint, unwritten, doneMs }
   }
-}
-
-/** How many entries from the start fit into one step; at least one. */
-function countWithinStep(entries: readonly ReadyEntry[]): number {
-  let bytes = 0
-  let count = 0
-  while (count < entries.length && count < STEP_ENTRIES_MAX && bytes < STEP_BYTES_MAX) {
-    bytes += entries[count++].envelope.length
-  }
-  return count
 }

@@ -130,7 +130,18 @@ export class Wheel {
     const { slots: reachSeconds, readBytes } = options
     const consumed = checkpoint?.consumed ?? logStartOffset
     const nowMs = hand.nowMs()
-    const pending = new Pending({ slots, overflow, mark, checkpoint, consumed, reachSeconds, readBytes, nowMs })
+    const pending = new Pending({
+      slots,
+      overflow,
+      mark,
+      checkpoint,
+      consumed,
+      reachSeconds,
+      readBytes,
+      // Half of it: records take more than their bodies, and the mark comes with them.
+      stepBytesMax: engine.appendBytesMax / 2,
+      nowMs,
+    })
     const wheel: Wheel = new Wheel(options, pending, mark, consumed)
     await slots.deleteOthers()
     await overflow.restore(checkpoint, pending.moved)
@@ -147,6 +158,7 @@ export class Wheel {
       ...options,
       pending,
       slotsDirectory: join(directory, 'slots'),
+      consumed: () => this.#consumed,
       onMoved: () => this.#wakeUp(),
       onFailure: (error) => this.#fail(error),
     })

@@ -26,7 +26,9 @@ export class Window {
     }
     for (let ahead = second; ahead < second + this.#seconds; ahead++) {
       const path = this.#handles.has(ahead) ? undefined : pathOf(ahead)
-      if (path !== undefined) this.#handles.set(ahead, await this.#disk.open(path, 'read'))
+      // One that cannot be opened is left out: whoever reads the slot finds out why, and derives it.
+      const file = path && (await this.#disk.open(path, 'read').catch(() => undefined))
+      if (file) this.#handles.set(ahead, file)
     }
   }
 

@@ -21,6 +21,7 @@ export const LOG_START_BYTES = 8
 
 /** The records of one batch-to-be, or a log start. */
 export interface GroupPart {
+  readonly group: CommitGroup
   readonly partition: Partition
   readonly baseOffset: number
   /** The caller's array until a second append joins. */
@@ -57,8 +58,9 @@ export class CommitGroup {
   add(partition: Partition, baseOffset: number, records: readonly LogRecord[], bytes: number): void {
     this.bytes += bytes
     const open = partition.openPart
-    if (open === undefined || open.bytes >= BATCH_BYTES_SOFT) {
-      const part = { partition, baseOffset, records, owned: false, bytes, kind: PartKind.batch }
+    // The open part of a partition may still be that of a group before this one: what joins it would be torn from the rest.
+    if (open === undefined || open.group !== this || open.bytes >= BATCH_BYTES_SOFT) {
+      const part = { group: this, partition, baseOffset, records, owned: false, bytes, kind: PartKind.batch }
       partition.openPart = part
       this.parts.push(part)
       return
@@ -76,6 +78,7 @@ export class CommitGroup {
   addLogStart(partition: Partition, offset: number): void {
     this.bytes += LOG_START_BYTES
     const part = {
+      group: this,
       partition,
       baseOffset: offset,
       records: [],
@@ -109,7 +112,7 @@ export class CommitGroup {
       if (kind === PartKind.batch) assert(writeBatch(frame, contentsAt, baseOffset, records) === at, 'a batch fits')
       else writeUInt64(frame, contentsAt, baseOffset)
       contents.push(frame.subarray(contentsAt, at))
-      partition.openPart = undefined
+      if (partition.openPart?.group === this) partition.openPart = undefined
     }
     return { frame, size: at, contents }
   }
@@ -119,7 +122,7 @@ export class CommitGroup {
   }
 
   reject(error: unknown): void {
-    for (const part of this.parts) part.partition.openPart = undefined
+    for (const { partition } of this.parts) if (partition.openPart?.group === this) partition.openPart = undefined
     for (const reject of this.#rejects) reject(error)
   }
 }

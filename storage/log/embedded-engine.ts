@@ -42,6 +42,8 @@ const MIB = 1024 * 1024
 /** The largest append: half a journal file of the default size. */
 const APPEND_BYTES_MAX = 32 * MIB
 const CHECKPOINT_BYTES = 256 * MIB
+/** A batch that is a smaller part of its frame than one in so many is copied out of it. */
+const FRAME_SHARE = 4
 
 export interface EmbeddedEngineOptions {
   disk: Disk
@@ -282,14 +284,14 @@ export class EmbeddedEngine implements LogEngine {
     await this.#journal.close()
   }
 
-  #apply(group: CommitGroup, { frame, size, contents }: EncodedGroup): void {
+  #apply(group: CommitGroup, { frame, contents }: EncodedGroup): void {
     const { parts } = group
-    // A batch keeps its whole frame in memory: it is charged its share of it.
-    const share = frame.length / size
     for (let i = 0; i < parts.length; i++) {
       const { partition, kind, baseOffset } = parts[i]
       if (kind === PartKind.logStart) partition.startAt(baseOffset)
-      else partition.commit(contents[i], Math.ceil(contents[i].length * share))
+      // A view keeps its whole frame in memory, and is charged all of it; a small one is copied out of it instead.
+      else if (contents[i].length * FRAME_SHARE >= frame.length) partition.commit(contents[i], frame.length)
+      else partition.commit(Buffer.from(contents[i]), contents[i].length)
     }
     this.#tails.run()
     if (this.#checkpointer.replayBytes >= this.#checkpointBytes) this.#checkpointSoon()
@@ -309,8 +311,12 @@ export class EmbeddedEngine implements LogEngine {
     throw new DwellError('PARTITION_NOT_FOUND', sentence, { topic, partition })
   }
 
+  get appendBytesMax(): number {
+    return Math.min(APPEND_BYTES_MAX, this.#journal.frameBytesMax)
+  }
+
   #checkSize(bytes: number, count: number): void {
-    const limit = Math.min(APPEND_BYTES_MAX, this.#journal.frameBytesMax)
+    const limit = this.appendBytesMax
     if (bytes + count * 128 + 32 <= limit) return
     throw new DwellError('APPEND_TOO_LARGE', `An append has at most ${limit} bytes, not ${bytes}.`, { limit })
   }

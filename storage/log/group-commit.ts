@@ -57,7 +57,6 @@ export class GroupCommit {
     this.#waitingBytes += bytes
     const last = this.#waiting.at(-1)
     if (last !== undefined && last.bytes + bytes <= GROUP_BYTES_SOFT) return last
-    if (last !== undefined) for (const part of last.parts) part.partition.openPart = undefined
     const group = new CommitGroup()
     this.#waiting.push(group)
     this.#running ??= this.#run()
@@ -81,11 +80,14 @@ export class GroupCommit {
   async #run(): Promise<void> {
     // Everything that arrives in the same turn of the event loop joins the first group.
     await new Promise((resolve) => setImmediate(resolve))
-    for (let group = this.#waiting.shift(); group !== undefined; group = this.#waiting.shift()) {
+    while (this.#waiting.length > 0) {
+      let group: CommitGroup | undefined
       try {
         await this.#options.room()
         this.#checkFailure()
-        await this.#commit(group)
+        // Taken out only now, in the turn in which it is encoded: until then appends may join it.
+        group = this.#waiting.shift()
+        if (group !== undefined) await this.#commit(group)
       } catch (error) {
         this.#fail(group, error)
       }
@@ -112,9 +114,9 @@ export class GroupCommit {
     if (this.#failure !== undefined) throw this.#failure
   }
 
-  #fail(group: CommitGroup, error: unknown): void {
+  #fail(group: CommitGroup | undefined, error: unknown): void {
     const failure = error instanceof DwellError ? error : new DwellError('JOURNAL_FAILED', String(error), {}, error)
-    group.reject(failure)
+    group?.reject(failure)
     this.refuse(failure)
     this.#options.onFailure(failure)
   }

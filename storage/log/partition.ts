@@ -103,6 +103,7 @@ export class Partition {
 
   /** The first offset at or above the log start whose record is not earlier; the high watermark when there is none. */
   async offsetForTime(timestampMs: number): Promise<number> {
+    if (this.logStartOffset === this.highWatermark) return this.highWatermark
     const stored = await this.segments.offsetForTime(timestampMs)
     if (stored !== undefined) return Math.max(stored, this.logStartOffset)
     for (const batch of this.#tail) {

@@ -167,7 +167,8 @@ function apply(part: Part, partition: Partition): void {
       const sentence = `The journal goes on at offset ${baseOffset} of ${topic}-${index}, whose segments end at ${logEndOffset}.`
       throw new DwellError('JOURNAL_DAMAGED', sentence, { offset: logEndOffset, reason: 'records are missing' })
     }
-    partition.commit(part.contents, part.contents.length)
+    // A copy: a view would keep the whole window that was read in memory.
+    partition.commit(Buffer.from(part.contents), part.contents.length)
   }
 }
 

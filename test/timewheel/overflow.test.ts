@@ -1,0 +1,54 @@
+import t from 'tap'
+import type { KeyedWrite } from '../../storage/index.ts'
+import { Overflow } from '../../timewheel/overflow.ts'
+import { settle } from '../support/manual-clock.ts'
+import { MemoryStore } from '../support/memory-store.ts'
+
+const MIB = 1024 * 1024
+
+class HeldStore extends MemoryStore {
+  readonly #held = Promise.withResolvers<void>()
+
+  override async write(writes: readonly KeyedWrite[]): Promise<void> {
+    await this.#held.promise
+    await super.write(writes)
+  }
+
+  release(): void {
+    this.#held.resolve()
+  }
+}
+
+t.test('a store that was crowded gets less crowded though nobody adds anything', async (t) => {
+  const store = new HeldStore()
+  let written = 0
+  const overflow = new Overflow(store, () => written++)
+  overflow.put({ dueAtMs: 1_000, offset: 0 }, Buffer.alloc(MIB))
+  await settle()
+  for (let offset = 1; offset < 20; offset++) overflow.put({ dueAtMs: 1_000, offset }, Buffer.alloc(MIB))
+  t.ok(overflow.crowded)
+  store.release()
+  await settle()
+  t.notOk(overflow.crowded)
+  t.equal((await overflow.rows({ dueAtMs: 0, offset: -1 }, 2_000, 100)).length, 20)
+  t.ok(written > 1)
+})
+
+t.test('what is gathered is found before it is written, and each batch raises the sequence', async (t) => {
+  const overflow = new Overflow(new MemoryStore())
+  const place = { dueAtMs: 1_000, offset: 7 }
+  overflow.put(place, Buffer.from('a'))
+  t.equal(overflow.sequence, 1)
+  t.equal(String(overflow.get(place)), 'a')
+  await overflow.flush()
+  t.equal(overflow.sequence, 1)
+  overflow.remove(place)
+  t.ok(overflow.isRemoved(place))
+  t.equal(overflow.get(place), undefined)
+  overflow.rememberCancelled(place, 12)
+  await overflow.flush()
+  t.equal(overflow.sequence, 2)
+  t.equal(overflow.cancelOf(place), 12)
+  await overflow.trim(2_000, 2_000)
+  t.equal(overflow.cancelOf(place), undefined)
+})
