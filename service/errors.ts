@@ -49,6 +49,7 @@ export const ERRORS = {
   TOPIC_EXISTS: { status: 409, title: 'The topic exists', retryable: false },
   PARTITIONS_CANNOT_SHRINK: { status: 409, title: 'Partitions cannot become fewer', retryable: false },
   GROUP_NAME_AMBIGUOUS: { status: 409, title: 'The retry topics would be those of another group', retryable: false },
+  TOPIC_OWNED_BY_GROUP: { status: 409, title: 'The topic belongs to a group', retryable: false },
   ALREADY_DISPATCHED: { status: 409, title: 'The message was dispatched already', retryable: false },
   // These two stand in the results of an acknowledge call, which is itself answered with 200.
   INVALID_RECORD_STATE: { status: 409, title: 'The receipt is not valid any more', retryable: false },
@@ -79,6 +80,7 @@ export const ERRORS = {
   INVALID_SETTING: { status: 500, title: 'A setting has a wrong value', retryable: false },
   UNKNOWN_SETTING: { status: 500, title: 'There is no such setting', retryable: false },
   DATA_DIRECTORY_LOCKED: { status: 500, title: 'Another process uses the data directory', retryable: true },
+  MARK_UNREADABLE: { status: 500, title: 'A mark of the wheel cannot be read', retryable: false },
   DATA_DIRECTORY_UNUSABLE: { status: 500, title: 'The data directory cannot be used', retryable: false },
   STORE_LOCKED: { status: 500, title: 'Another process uses a store', retryable: true },
   ADDRESS_NOT_AVAILABLE: { status: 500, title: 'The address cannot be listened on', retryable: true },

@@ -15,6 +15,7 @@
 // H.offset is stored plus one, so that the beginning (-1) is zero.
 
 import {
+  DwellError,
   encodeRecordBody,
   type LogEngine,
   readRecords,
@@ -63,6 +64,11 @@ export function encodeMark({ consumed, hand, targets }: Mark): Buffer {
 
 export function decodeMark(record: StoredRecord): Mark {
   const bytes = valueOfRecordBody(record.body) as Buffer
+  if (bytes[0] !== VERSION) {
+    const { offset } = record
+    const sentence = `The mark at offset ${offset} has version ${bytes[0]}; this program reads ${VERSION}.`
+    throw new DwellError('MARK_UNREADABLE', sentence, { offset })
+  }
   const targets: Target[] = []
   for (let at = HEADER_SIZE; at < bytes.length; ) {
     const topicEnd = at + 1 + bytes[at]
@@ -96,7 +102,23 @@ export async function lastMark(engine: LogEngine): Promise<Mark> {
  * have been forgotten already.
  */
 export async function findMark(engine: LogEngine, place: Place): Promise<{ mark: Mark; before: Mark } | undefined> {
-  const { logStartOffset, highWatermark } = engine.offsets(MARK_TOPIC, 0)
+  for (;;) {
+    const { logStartOffset, highWatermark } = engine.offsets(MARK_TOPIC, 0)
+    try {
+      return await searchMark(engine, place, logStartOffset, highWatermark)
+    } catch (error) {
+      // A checkpoint let go of old marks meanwhile.
+      if (engine.offsets(MARK_TOPIC, 0).logStartOffset === logStartOffset) throw error
+    }
+  }
+}
+
+async function searchMark(
+  engine: LogEngine,
+  place: Place,
+  logStartOffset: number,
+  highWatermark: number,
+): Promise<{ mark: Mark; before: Mark } | undefined> {
   let low = logStartOffset
   let high = highWatermark
   while (low < high) {

@@ -115,6 +115,11 @@ export class Overflow {
     this.#trimmedMs = { done: Math.max(from.done, doneMs), forgotten: Math.max(from.forgotten, forgottenMs) }
   }
 
+  /** Marks a new store as one that was used: later, one without the ledger row has lost its rows. */
+  async begin(): Promise<void> {
+    if (this.#sequence === 0) await this.#writeBatch([])
+  }
+
   /** Puts the count right at a start: rows up to `moved` are in slots by now, or done. Without a checkpoint all are counted. */
   async restore(checkpoint: Checkpoint | undefined, moved: Place): Promise<void> {
     if (checkpoint === undefined) {
@@ -153,15 +158,19 @@ export class Overflow {
     this.#written = this.#written.then(() => this.#write())
   }
 
+  async #writeBatch(writes: KeyedWrite[]): Promise<void> {
+    const value = Buffer.allocUnsafe(8)
+    writeUInt64(value, 0, ++this.#sequence)
+    await this.#store.write([...writes, { type: 'put', key: LEDGER_KEY, value }])
+  }
+
   async #write(): Promise<void> {
     if (this.#gathered.size === 0 || this.#failure !== undefined) return
     this.#writing = this.#gathered
     this.#gathered = new Map()
     this.#gatheredBytes = 0
-    const value = Buffer.allocUnsafe(8)
-    writeUInt64(value, 0, ++this.#sequence)
     try {
-      await this.#store.write([...this.#writing.values(), { type: 'put', key: LEDGER_KEY, value }])
+      await this.#writeBatch([...this.#writing.values()])
     } catch (error) {
       this.#failure = new DwellError('OVERFLOW_FAILED', 'The overflow store cannot be written.', {}, error)
       return

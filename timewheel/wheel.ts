@@ -144,6 +144,7 @@ export class Wheel {
     })
     const wheel: Wheel = new Wheel(options, pending, mark, consumed)
     await slots.deleteOthers()
+    await overflow.begin()
     await overflow.restore(checkpoint, pending.moved)
     const [fromOffset, toOffset] = [wheel.#consumed, wheel.#catchUpTo]
     log.info({ because, fromOffset, toOffset, overflowRows: overflow.count }, 'The wheel is open.')

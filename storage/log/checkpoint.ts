@@ -5,7 +5,7 @@
 //   │ bootIdSize <2b> │ bootId              │ journalSequence<8b>│ journalPosition  │ frameNumber <8b> │
 //   │                 │                     │                    │ <8b>             │                  │
 //   ├─────────────────┴─┬───────────────────┴────────────────────┴──────────────────┴──────────────────┘
-//   │ entryCount <4b>   │  then per partition that has files or a log start:
+//   │ entryCount <4b>   │  then per partition that has files:
 //   ├──────────────┬────┴───────────┬───────────────────┬────────────────┬─────────────────┬───────────┬────────────────┐
 //   │ topicId <4b> │ partition <4b> │ logStartOffset<8b>│ endOffset <8b> │ segmentBase <8b>│ size <8b> │ sizeBytes <8b> │
 //   ├──────────────┴───┬────────────┴───────────────────┴────────────────┴─────────────────┴───────────┴────────────────┘

@@ -112,7 +112,7 @@ export class EmbeddedEngine implements LogEngine {
   static async open(options: EmbeddedEngineOptions): Promise<EmbeddedEngine> {
     const { disk, clock, directory, log, random = new SystemRandom() } = options
     const { journalFileBytes = 64 * MIB, checkpointBytes = CHECKPOINT_BYTES } = options
-    const { segmentBytes = 64 * MIB, openFilesMax = 256, tailBytes } = options
+    const { segmentBytes = 128 * MIB, openFilesMax = 256, tailBytes } = options
     await disk.makeDirectory(join(directory, 'journal'))
     await disk.makeDirectory(partitionsDirectory(directory))
     for (const changed of [directory, dirname(directory)]) await disk.syncDirectory(changed)

@@ -8,7 +8,7 @@
 //      there is one; its old frames are told by their sequence and salt.
 //   3. At most `freeMax` free files wait; more are removed.
 //
-// After a crash: files below the checkpoint's sequence are free; a leftover `.preparing` is removed.
+// After a crash: files below the checkpoint's sequence are free; a leftover `.preparing` is written over.
 
 import { join } from 'node:path'
 import type { Disk, DiskFile } from '../base/disk.ts'

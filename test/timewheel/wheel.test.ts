@@ -425,3 +425,20 @@ t.test('a slot is read though a checkpoint has settled it and not written it yet
   await rig.drained()
   t.same(await rig.texts(), ['2', '5', '6', '7', '8'])
 })
+
+t.test('a lost checkpoint is no reason to refuse a start when nothing ever went to overflow', async (t) => {
+  const rig = await rigFor(t)
+  await rig.publish([
+    { dueAtMs: rig.startMs + 500, text: 'a' },
+    { dueAtMs: rig.startMs + 60_000, text: 'b' },
+  ])
+  await rig.clock.advance(2_000)
+  await Promise.all([rig.wheel.checkpoint(), rig.rest()])
+  await rig.engine.deleteRecords('__delay', 0, 1)
+  await rig.crash()
+  rmSync(join(rig.directory, 'checkpoint'))
+  await rig.start()
+  await rig.clock.advance(60_000)
+  await rig.drained()
+  t.same(await rig.texts(), ['a', 'b'])
+})
