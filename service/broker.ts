@@ -151,6 +151,7 @@ export class Broker {
       engine,
       defaultPartitions: settings.DEFAULT_PARTITIONS,
       autoCreate: settings.AUTO_CREATE_TOPICS,
+      ownerOf: (topic) => groups.ownerOf(topic),
     })
     const publisher = new Publisher({ engine, topics, ids, wheel, hand, waitingBytesMax: settings.WAITING_BYTES_MAX })
     const delayed = new DelayedMessages({ topics, ids, wheel })

@@ -1,6 +1,8 @@
 // Every setting is a row: from the rows come the parsing of the environment and of the flags, the range checks, --help,
 // the table in the README and the chart's schema. See config.ts.
 
+import { RETRY_TIERS_MAX } from './delivery/group-settings.ts'
+
 const KIB = 1024
 const MIB = 1024 * KIB
 const GIB = 1024 * MIB
@@ -173,7 +175,7 @@ export const SETTINGS = {
   GROUP_RETRY: {
     kind: 'durations',
     default: [5_000, 10_000, 15_000],
-    countMax: 20,
+    countMax: RETRY_TIERS_MAX,
     max: 366 * DAY_MS,
     sentence: 'Tiers of a group when its settings do not say: how long a released record waits, each time.',
   },

@@ -13,6 +13,8 @@ export interface TopicsOptions {
   engine: LogEngine
   defaultPartitions: number
   autoCreate: boolean
+  /** The group that has a topic as a lane or for its dead letters. */
+  ownerOf(name: string): { topic: string; group: string } | undefined
 }
 
 /** What a user says about a topic; null takes a limit away. */
@@ -27,11 +29,13 @@ export class Topics {
   readonly #engine: LogEngine
   readonly #defaultPartitions: number
   readonly #autoCreate: boolean
+  readonly #ownerOf: TopicsOptions['ownerOf']
 
-  constructor({ engine, defaultPartitions, autoCreate }: TopicsOptions) {
+  constructor({ engine, defaultPartitions, autoCreate, ownerOf }: TopicsOptions) {
     this.#engine = engine
     this.#defaultPartitions = defaultPartitions
     this.#autoCreate = autoCreate
+    this.#ownerOf = ownerOf
   }
 
   /** @throws TOPIC_NOT_FOUND */
@@ -48,6 +52,23 @@ export class Topics {
   /** By name. */
   list(): TopicDescription[] {
     return [...this.#engine.topics()].filter(({ name }) => !isInternal(name)).sort((a, b) => (a.name < b.name ? -1 : 1))
+  }
+
+  /**
+   * A lane or a dead-letter topic is written to, changed and deleted by its group only: whatever else happened to it
+   * would lose records that wait there, or put some there that never failed.
+   * @throws TOPIC_OWNED_BY_GROUP
+   */
+  checkNotOwned(name: string): void {
+    const owner = this.#ownerOf(name)
+    if (owner === undefined) return
+    const { topic, group } = owner
+    throw new DwellError(
+      'TOPIC_OWNED_BY_GROUP',
+      `The topic ${name} belongs to group ${group} of topic ${topic}, which alone writes to it. ` +
+        `Publish to ${topic} instead; to change or delete ${name}, delete the group first.`,
+      { topic, group },
+    )
   }
 
   /**
@@ -71,9 +92,10 @@ export class Topics {
 
   /**
    * Creates a topic, or changes what is said of it.
-   * @throws PARTITIONS_CANNOT_SHRINK, INVALID_NAME
+   * @throws PARTITIONS_CANNOT_SHRINK, INVALID_NAME, TOPIC_OWNED_BY_GROUP
    */
   async put(name: string, change: TopicChange): Promise<{ created: boolean; topic: TopicDescription }> {
+    this.checkNotOwned(name)
     const before = this.find(name)
     const settings: TopicSettings = {
       partitions: change.partitions ?? before?.partitions ?? this.#defaultPartitions,
@@ -94,9 +116,10 @@ export class Topics {
     return { created: false, topic: await this.#engine.alterTopic(name, settings) }
   }
 
-  /** @throws TOPIC_NOT_FOUND */
+  /** @throws TOPIC_NOT_FOUND, TOPIC_OWNED_BY_GROUP */
   async delete(name: string): Promise<void> {
     this.describe(name)
+    this.checkNotOwned(name)
     await this.#engine.deleteTopic(name)
   }
 

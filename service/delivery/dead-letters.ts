@@ -1,36 +1,11 @@
 // The dead letters of a group: its dead-letter topic, read as records that tell what happened to them. Looking changes
 // nothing. Order and cursor are (partition, offset): records that die meanwhile come behind those of their partition.
 
-import {
-  DwellError,
-  decodeRecordBody,
-  type LogEngine,
-  type RecordBody,
-  readRecords,
-  type StoredRecord,
-} from '../../storage/index.ts'
-import type { Attempt } from './delivery.ts'
-import { type DeathCause, readDeathCause, readHistory } from './failed-record.ts'
+import { DwellError, decodeRecordBody, type LogEngine, type RecordBody } from '../../storage/index.ts'
+import { type DeadLetter, DeadLetterScan, type DeadLetterScanParts } from './dead-letter-scan.ts'
 import { deadLetterTopic } from './lane.ts'
 
-export interface DeadLetter {
-  /** Its place in the dead-letter topic. */
-  place: { topic: string; partition: number; offset: number }
-  /** Epoch milliseconds. */
-  diedAtMs: number
-  /** Of the original record. */
-  topic: string
-  partition: number
-  offset: number
-  timestampMs: number
-  /** Key, value and headers as stored; headers beginning with `__` are Dwell's own. */
-  body: Buffer
-  deliveryCount: number
-  attempts: readonly Attempt[]
-  cause: DeathCause
-  /** The reason of the last attempt. */
-  reason: string
-}
+export type { DeadLetter } from './dead-letter-scan.ts'
 
 export interface DeadLetterFilter {
   /** Is part of the last reason. */
@@ -50,19 +25,38 @@ export interface DeadLetterPage {
   after: string | null
 }
 
-const READ_SIZE = 1024 * 1024
 /** A filter that nothing matches must not read the whole topic in one call, nor a page fill memory. */
 const SCAN_RECORDS_MAX = 20_000
 const PAGE_BYTES_MAX = 16 * 1024 * 1024
 
-export class DeadLetters {
-  readonly #engine: LogEngine
+export interface DeadLettersOptions extends DeadLetterScanParts {
+  /** Throws when there is no such group. */
+  check(topic: string, group: string): Promise<void>
+}
 
-  constructor(engine: LogEngine) {
-    this.#engine = engine
+/** What a partition was found to hold from `logStartOffset` to `end`. */
+interface Tally {
+  topicId: number
+  logStartOffset: number
+  end: number
+  count: number
+}
+
+const TALLIES_MAX = 10_000
+
+/** Dead letters of a group that is no more are shown as long as their topic is there. */
+export class DeadLetters {
+  readonly #options: DeadLettersOptions
+  readonly #scan: DeadLetterScan
+  /** By name and partition: counting again looks only at what came since. Derived. */
+  readonly #tallies = new Map<string, Tally>()
+
+  constructor(options: DeadLettersOptions) {
+    this.#options = options
+    this.#scan = new DeadLetterScan(options)
   }
 
-  /** @throws CURSOR_INVALID */
+  /** @throws CURSOR_INVALID, TOPIC_NOT_FOUND, GROUP_NOT_FOUND */
   async list(
     topic: string,
     group: string,
@@ -72,69 +66,62 @@ export class DeadLetters {
     const [partition, offset] = after === undefined ? [0, 0] : parseCursor(after)
     let scanned = 0
     let bytes = 0
-    for await (const letter of this.#scan(deadLetterTopic(topic, group), partition, offset)) {
-      const { place, body } = letter
+    const name = await this.#topicOf(topic, group)
+    for await (const { place, letter } of this.#scan.all(name, partition, offset)) {
       if (records.length >= limit || scanned >= SCAN_RECORDS_MAX || bytes >= PAGE_BYTES_MAX) {
         return { records, after: `${place.partition}.${place.offset}` }
       }
       scanned++
-      if (!matches(letter, filter)) continue
+      if (letter === undefined || !matches(letter, filter)) continue
       records.push(letter)
-      bytes += body.length
+      bytes += letter.body.length
     }
     return { records, after: null }
   }
 
+  /** @throws TOPIC_NOT_FOUND, GROUP_NOT_FOUND */
   async count(topic: string, group: string, filter?: DeadLetterFilter): Promise<number> {
+    const name = await this.#topicOf(topic, group)
+    if (filter === undefined || Object.values(filter).every((value) => value === undefined)) return this.#total(name)
+    let count = 0
+    for await (const { letter } of this.#scan.all(name, 0, 0))
+      if (letter !== undefined && matches(letter, filter)) count++
+    return count
+  }
+
+  /** The dead-letter topic; when it is not there, at least the group is. */
+  async #topicOf(topic: string, group: string): Promise<string> {
     const name = deadLetterTopic(topic, group)
-    if (filter === undefined || Object.values(filter).every((value) => value === undefined)) return this.total(name)
-    let count = 0
-    for await (const letter of this.#scan(name, 0, 0)) if (matches(letter, filter)) count++
-    return count
+    if (this.#options.engine.topic(name) === undefined) await this.#options.check(topic, group)
+    return name
   }
 
-  /** How many there are in all partitions. */
-  total(name: string): number {
+  async #total(name: string): Promise<number> {
+    const { engine } = this.#options
+    const { id: topicId, partitions } = engine.topic(name) ?? { id: 0, partitions: 0 }
     let count = 0
-    const partitions = this.#engine.topic(name)?.partitions ?? 0
-    for (let partition = 0; partition < partitions; partition++) count += deadInPartition(this.#engine, name, partition)
-    return count
-  }
-
-  async *#scan(name: string, fromPartition: number, fromOffset: number): AsyncGenerator<DeadLetter> {
-    const partitions = this.#engine.topic(name)?.partitions ?? 0
-    for (let partition = fromPartition; partition < partitions; partition++) {
-      const { logStartOffset, highWatermark } = this.#engine.offsets(name, partition)
-      let offset = Math.max(logStartOffset, partition === fromPartition ? fromOffset : 0)
-      while (offset < highWatermark) {
-        const records = readRecords(await this.#engine.read(name, partition, offset, READ_SIZE), offset)
-        for (const record of records) yield deadLetter(name, partition, record)
-        offset = records.length > 0 ? records[records.length - 1].offset + 1 : offset + 1
+    for (let partition = 0; partition < partitions; partition++) {
+      const key = `${name}/${partition}`
+      const { logStartOffset, highWatermark: end } = engine.offsets(name, partition)
+      const known = this.#tallies.get(key)
+      const goesOn = known?.topicId === topicId && known.logStartOffset === logStartOffset
+      const tally = { topicId, logStartOffset, end, count: goesOn ? known.count : 0 }
+      for await (const { letter } of this.#scan.partition(name, partition, goesOn ? known.end : logStartOffset, end)) {
+        if (letter !== undefined) tally.count++
       }
+      if (this.#tallies.size >= TALLIES_MAX) this.#tallies.clear()
+      this.#tallies.set(key, tally)
+      count += tally.count
     }
+    return count
   }
 }
 
-/** How many records a partition of a dead-letter topic holds; 0 when there is none. */
+/** How many records a partition of a dead-letter topic holds, whatever they are; 0 when there is none. */
 export function deadInPartition(engine: LogEngine, name: string, partition: number): number {
   if (partition >= (engine.topic(name)?.partitions ?? 0)) return 0
   const { logStartOffset, highWatermark } = engine.offsets(name, partition)
   return highWatermark - logStartOffset
-}
-
-function deadLetter(name: string, partition: number, record: StoredRecord): DeadLetter {
-  const body = decodeRecordBody(record.body)
-  const place = { topic: name, partition, offset: record.offset }
-  // A record that somebody published here by hand has no history: it is its own original.
-  const history = readHistory(body) ?? { ...place, timestampMs: record.timestampMs, deliveryCount: 0, attempts: [] }
-  return {
-    ...history,
-    place,
-    diedAtMs: record.timestampMs,
-    body: record.body as Buffer,
-    cause: readDeathCause(body) ?? 'CLIENT_REJECT',
-    reason: history.attempts.at(-1)?.reason ?? '',
-  }
 }
 
 function matches(letter: DeadLetter, filter: DeadLetterFilter | undefined): boolean {

@@ -26,6 +26,7 @@ export interface GroupPartition {
   inFlight: number
   /** Waiting in lanes, per tier that the group has or had. What waits in the wheel for its own delay is not counted. */
   waiting: { tier: string; count: number }[]
+  /** Records in the dead-letter topic, those too that were published there while there was no group. */
   dead: number
 }
 

@@ -5,6 +5,7 @@
 //      topic `a.b`) do not both exist.
 //   2. A group belongs to the very topic it began with. When that is deleted, the group is forgotten; a topic of the same
 //      name that comes later begins without groups.
+//   3. While a group exists, and until it is all gone, the topics with the names of its lanes and dead letters are its own.
 //
 // After a crash: load() reads `__groups`, see group-store.ts.
 
@@ -13,7 +14,7 @@ import { Group, type GroupParts } from './group.ts'
 import { decodeKey, decodeSnapshot } from './group-log.ts'
 import type { GroupSettings } from './group-settings.ts'
 import { GROUPS_TOPIC, GroupStore } from './group-store.ts'
-import { laneBase } from './lane.ts'
+import { laneBase, laneBaseOf } from './lane.ts'
 import { LiveGroup, type LiveParts } from './live-group.ts'
 import { ReadAheadBudget } from './read-ahead.ts'
 
@@ -25,8 +26,8 @@ export class GroupRegistry {
   readonly #byKey = new Map<string, LiveGroup>()
   readonly #byLaneBase = new Map<string, LiveGroup>()
   readonly #byGroup = new Map<Group, LiveGroup>()
-  /** By lane base: groups that are being forgotten. Until their lanes are deleted nobody may use the names. */
-  readonly #leaving = new Map<string, Promise<void>>()
+  /** By lane base: groups being forgotten or read again. Until that is settled nobody may use the names. */
+  readonly #leaving = new Map<string, { group: Group; settled: Promise<void> }>()
   /** By name of a topic or lane: who hears of its high watermarks. */
   readonly #watchers = new Map<string, Set<Group>>()
   #unwatch = () => {}
@@ -55,7 +56,11 @@ export class GroupRegistry {
       if (watching === undefined) return
       for (const group of watching) this.#byGroup.get(group)?.highWatermarkMoved(topic, partition, highWatermark)
     })
-    for (const live of this.all()) if (this.#isOrphan(live)) await this.forget(live, topicNotFound(live.group.topic))
+    for (const live of this.all()) {
+      // One that is forgotten takes those with it that read its lanes.
+      const isThere = this.#byGroup.has(live.group)
+      if (isThere && this.#isOrphan(live)) await this.forget(live, topicNotFound(live.group.topic))
+    }
     log.info({ groups: this.#byKey.size, records }, 'Groups are restored.')
   }
 
@@ -103,7 +108,7 @@ export class GroupRegistry {
       .letGo(group)
       .then(() => this.#read(keyOf(topic, name)))
       .then(() => void this.#leaving.delete(base))
-    this.#leaving.set(base, back)
+    this.#leaving.set(base, { group, settled: back })
   }
 
   all(): LiveGroup[] {
@@ -178,7 +183,14 @@ export class GroupRegistry {
 
   /** When it is settled whether there is a group of this name; undefined when it is. */
   whenSettled(topic: string, name: string): Promise<void> | undefined {
-    return this.#leaving.get(laneBase(topic, name))
+    return this.#leaving.get(laneBase(topic, name))?.settled
+  }
+
+  /** The group that has `topic` as a lane or for its dead letters. */
+  ownerOf(topic: string): Group | undefined {
+    const base = laneBaseOf(topic)
+    if (base === undefined) return undefined
+    return (this.#byLaneBase.get(base) ?? this.#leaving.get(base))?.group
   }
 
   /** Takes the group away; `end` is what its waiting calls get, [] when there is none. Lanes go, dead letters stay. */
@@ -186,7 +198,7 @@ export class GroupRegistry {
     const base = laneBase(live.group.topic, live.group.name)
     const gone = this.#forget(live, end)
     const settled = () => void this.#leaving.delete(base)
-    this.#leaving.set(base, gone.then(settled, settled))
+    this.#leaving.set(base, { group: live.group, settled: gone.then(settled, settled) })
     return gone
   }
 
@@ -202,6 +214,7 @@ export class GroupRegistry {
       if (engine.topic(topic)?.id !== topicId) continue
       // Somebody else deleting it meanwhile is as good; what cannot be deleted is left over, and does no harm.
       await engine.deleteTopic(topic).catch((error) => log.warn({ topic, err: error }, 'A retry topic is left over.'))
+      await this.forgetTopic(topic)
     }
   }
 

@@ -18,7 +18,7 @@ export const DEFAULT_GROUP_SETTINGS: GroupSettings = {
   start: 'earliest',
 }
 
-/** The bounds that the HTTP layer checks before it calls. */
-export const RETRY_TIERS_MAX = 64
+/** The bounds that the HTTP layer checks before it calls; that of tiers also holds for the setting GROUP_RETRY. */
+export const RETRY_TIERS_MAX = 20
 export const IN_FLIGHT_MAX = 10_000
 export const REASON_LENGTH_MAX = 1_000

@@ -52,7 +52,7 @@ export interface GroupsStats {
   invalidReceipts: number
   lockExpiries: number
   deadLettered: { CLIENT_REJECT: number; DELIVERY_COUNT_EXCEEDED: number }
-  /** Records that could not be delivered or retried because their bytes were damaged or deleted. */
+  /** Records that could not be delivered, retried or, each time somebody looks, shown: their bytes are damaged or deleted. */
   skipped: number
 }
 
@@ -75,7 +75,14 @@ export class Groups {
     this.#options = options
     const defaults = { ...DEFAULT_GROUP_SETTINGS, ...options.defaults }
     this.#registry = new GroupRegistry(defaults, { ...options, counters: this.#counters })
-    this.deadLetters = new DeadLetters(options.engine)
+    this.deadLetters = new DeadLetters({
+      ...options,
+      counters: this.#counters,
+      check: async (topic, group) => {
+        await this.#registry.whenSettled(topic, group)
+        this.#registry.get(topic, group)
+      },
+    })
   }
 
   /** Reads `__groups`, or creates it. Locks that were held hold anew for their full time. */
@@ -171,7 +178,10 @@ export class Groups {
     await durable
   }
 
-  /** Deletes progress, settings and retry lanes; the dead-letter topic stays. Waiting acquires answer []. */
+  /**
+   * Deletes progress, settings and retry lanes. The dead-letter topic stays, from now on as an ordinary topic. Waiting
+   * acquires answer [].
+   */
   async forget(topic: string, group: string): Promise<void> {
     await this.#registry.forget(this.#registry.get(topic, group))
   }
@@ -179,6 +189,12 @@ export class Groups {
   /** To be called after a topic was deleted: its groups are forgotten, their waiting acquires get TOPIC_NOT_FOUND. */
   async forgetTopic(topic: string): Promise<void> {
     await this.#registry.forgetTopic(topic)
+  }
+
+  /** The group that has this topic as a lane or for its dead letters: nobody else may write to it, change or delete it. */
+  ownerOf(topic: string): { topic: string; group: string } | undefined {
+    const owner = this.#registry.ownerOf(topic)
+    return owner && { topic: owner.topic, group: owner.name }
   }
 
   /** Bounds the work of the next start, and trims lanes. Call it before engine.checkpoint(). */

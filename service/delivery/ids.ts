@@ -283,7 +283,8 @@ export class Ids {
       const [topicId, id] = [key.readUInt32BE(0), key.toString('utf8', 4)]
       const name = nameOf(topicId, id)
       // Since the row was written its id may have been published again.
-      if (this.#claims.has(name) || this.#publishedEntries.has(name) || this.#recent.has(name)) continue
+      if (this.#claims.has(name) || this.#publishedEntries.has(name)) continue
+      if (this.#recent.has(name) || this.#flushing.has(name)) continue
       forgotten.push(this.record(topicId, id, null))
     }
     if (forgotten.length > 0) await this.#engine.append([this.append(() => forgotten)])

@@ -41,3 +41,19 @@ export function laneTopic(topic: string, group: string, kind: LaneKind, tierMs: 
 export function deadLetterTopic(topic: string, group: string): string {
   return `${laneBase(topic, group)}.dlq`
 }
+
+const TIER = /^(?:delayed|[1-9]\d*(?:ms|s|m|h|d))$/
+const RETRY = '.retry'
+
+/**
+ * The lane base that the name of a lane or of a dead-letter topic begins with; undefined when it is neither. Asked for
+ * every request that publishes, so it looks only at the end of the name.
+ */
+export function laneBaseOf(name: string): string | undefined {
+  const dot = name.lastIndexOf('.')
+  if (dot < 0) return undefined
+  const last = name.slice(dot + 1)
+  if (last === 'dlq') return name.slice(0, dot)
+  if (!name.endsWith(RETRY, dot) || !TIER.test(last)) return undefined
+  return name.slice(0, dot - RETRY.length)
+}

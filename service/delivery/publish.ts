@@ -40,9 +40,10 @@ export class Publisher {
 
   /**
    * Publishes all of `messages` or none; resolves with one result each when they are durable.
-   * @throws TOPIC_NOT_FOUND, PARTITION_NOT_FOUND, OVERLOADED, APPEND_TOO_LARGE, INVALID_NAME
+   * @throws TOPIC_NOT_FOUND, TOPIC_OWNED_BY_GROUP, PARTITION_NOT_FOUND, OVERLOADED, APPEND_TOO_LARGE, INVALID_NAME
    */
   async publish(topicName: string, messages: readonly Message[]): Promise<Published[]> {
+    this.#options.topics.checkNotOwned(topicName)
     this.#checkPartitions(topicName, messages)
     const topic = this.#options.topics.find(topicName) ?? (await this.#options.topics.ensure(topicName))
     const ids = ownIdsOf(messages)

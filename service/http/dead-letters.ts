@@ -129,7 +129,8 @@ function filterOf(query: Record<string, unknown>): DeadLetterFilter {
     else if (name === 'key') filter.key = text
     else if (name === 'from') filter.fromMs = parseTime(text, 'from')
     else if (name === 'to') filter.toMs = parseTime(text, 'to')
-    else if (name.startsWith(HEADER)) (filter.headers ??= {})[name.slice(HEADER.length)] = text
+    else if (name.startsWith(HEADER))
+      (filter.headers ??= Object.create(null) as Record<string, string>)[name.slice(HEADER.length)] = text
     else throw unknownField(name, ['reason', 'cause', 'key', 'header.<name>', 'from', 'to', 'limit', 'after'])
   }
   return filter

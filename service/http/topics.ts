@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
 import type { TopicDescription } from '../../storage/index.ts'
 import { formatDuration, parseDuration } from '../duration.ts'
-import { checkName, checkNewName } from '../names.ts'
+import { checkName } from '../names.ts'
 import type { HttpParts } from './parts.ts'
 import { answers, CLOSED, Duration, NoQuery, TopicPath } from './schemas.ts'
 
@@ -59,13 +59,14 @@ export function topicRoutes(app: FastifyInstance, { topics, engine, groups }: Ht
       schema: {
         ...ofTopic,
         summary: 'Create or change a topic',
+        description: 'A retry or dead-letter topic of a group is left to the group: 409 TOPIC_OWNED_BY_GROUP.',
         body: Change,
         ...answers({ 200: Description, 201: Description }),
       },
     },
     async ({ params, body }, reply) => {
       const { retention } = body
-      const { created, topic } = await topics.put(checkNewName(params.topic, 'topic'), {
+      const { created, topic } = await topics.put(checkName(params.topic, 'topic'), {
         partitions: body.partitions,
         retentionMs: retention === undefined || retention === null ? retention : parseDuration(retention, 'retention'),
         retentionBytes: body.retentionBytes,
@@ -101,6 +102,10 @@ export function topicRoutes(app: FastifyInstance, { topics, engine, groups }: Ht
       schema: {
         ...ofTopic,
         summary: 'Delete a topic with all of its records and groups',
+        description:
+          'The retry topics of its groups go too, with what waits in them. Their dead-letter topics stay, as ordinary topics ' +
+          'that can be read and deleted. A retry or dead-letter topic of a group that exists cannot be deleted: 409 ' +
+          'TOPIC_OWNED_BY_GROUP; delete the group first.',
         ...answers({ 204: Type.Null() }),
       },
     },

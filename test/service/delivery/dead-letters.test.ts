@@ -1,4 +1,5 @@
 import t from 'tap'
+import { DwellError } from '../../../storage/index.ts'
 import { GroupRig, textOf } from './group-rig.ts'
 
 /** Six dead letters in two partitions, a second apart: a0 a1 a2 in the first, b0 b1 b2 in the second. */
@@ -58,8 +59,9 @@ t.test('filters', async (t) => {
   }
 })
 
-t.test('nothing died, or there is no such group', async (t) => {
+t.test('nothing died', async (t) => {
   const rig = await GroupRig.start()
+  await rig.groups.configure('orders', 'billing', {})
   t.same(await rig.groups.deadLetters.list('orders', 'billing', { limit: 1 }), { records: [], after: null })
   t.equal(await rig.groups.deadLetters.count('orders', 'billing'), 0)
   t.equal(await rig.groups.deadLetters.count('orders', 'billing', { key: 'x' }), 0)
@@ -89,9 +91,85 @@ t.test('looking changes nothing', async (t) => {
   )
 })
 
-t.test('a record that somebody published into the dead letters by hand', async (t) => {
+t.test('no such topic or group; of a forgotten one the dead letters are still there', async (t) => {
   const { rig } = await startWithDead()
-  await rig.publish('orders.billing.dlq', ['by hand'], 1)
-  const { records } = await rig.groups.deadLetters.list('orders', 'billing', { limit: 1, after: '1.3' })
-  t.match(records, [{ topic: 'orders.billing.dlq', partition: 1, offset: 3, deliveryCount: 0, attempts: [] }])
+  const { deadLetters } = rig.groups
+  for (const filter of [undefined, { key: 'x' }]) {
+    await t.rejects(deadLetters.list('nope', 'billing', { limit: 1, filter }), { code: 'TOPIC_NOT_FOUND' })
+    await t.rejects(deadLetters.list('orders', 'nope', { limit: 1, filter }), { code: 'GROUP_NOT_FOUND' })
+    await t.rejects(deadLetters.count('nope', 'billing', filter), { code: 'TOPIC_NOT_FOUND' })
+    await t.rejects(deadLetters.count('orders', 'nope', filter), { code: 'GROUP_NOT_FOUND' })
+  }
+  await rig.groups.forget('orders', 'billing')
+  t.equal((await deadLetters.list('orders', 'billing', { limit: 100 })).records.length, 6)
+  t.equal(await deadLetters.count('orders', 'billing'), 6)
+  await rig.engine.deleteTopic('orders.billing.dlq')
+  await t.rejects(deadLetters.count('orders', 'billing'), { code: 'GROUP_NOT_FOUND' })
+})
+
+t.test('what was published into the dead-letter topic before there was a group never died', async (t) => {
+  const rig = await GroupRig.start({ orders: 1, 'orders.billing.dlq': 1 }, { retry: [] })
+  const { deadLetters } = rig.groups
+  await rig.publish('orders.billing.dlq', ['by hand', 'by hand'], 0, 'key-0')
+  await rig.publish('orders', ['dead', 'dead too'], 0, 'key-0')
+  t.equal(await deadLetters.count('orders', 'billing'), 0)
+  for (const [n, value] of ['dead', 'dead too'].entries()) {
+    const { receipt } = await rig.one()
+    await rig.groups.acknowledge('orders', 'billing', [{ receipt, type: 'release' }])
+    const page = await deadLetters.list('orders', 'billing', { limit: 1, after: `0.${2 + n}` })
+    t.match(page.records.map(textOf), [value])
+    t.equal(await deadLetters.count('orders', 'billing'), n + 1)
+    t.equal(await deadLetters.count('orders', 'billing', { key: 'key-0' }), n + 1)
+  }
+  const { records, after } = await deadLetters.list('orders', 'billing', { limit: 2 })
+  t.match(records, [
+    { offset: 0, place: { offset: 2 } },
+    { offset: 1, place: { offset: 3 } },
+  ])
+  t.equal(after, null)
+})
+
+t.test('counting again reads only what came since, and counts anew after a trim or a new topic', async (t) => {
+  const { rig } = await startWithDead()
+  const { deadLetters } = rig.groups
+  const name = 'orders.billing.dlq'
+  t.equal(await deadLetters.count('orders', 'billing'), 6)
+  const read = rig.engine.read.bind(rig.engine)
+  const reads: number[] = []
+  rig.engine.read = async (topic, partition, fromOffset, maxBytes) => {
+    if (topic === name) reads.push(fromOffset)
+    return read(topic, partition, fromOffset, maxBytes)
+  }
+  t.equal(await deadLetters.count('orders', 'billing'), 6)
+  t.same(reads, [])
+  await rig.engine.deleteRecords(name, 0, 2)
+  t.equal(await deadLetters.count('orders', 'billing'), 4)
+  t.same(reads, [2])
+  await rig.engine.deleteTopic(name)
+  await rig.publish('orders', ['again'], 0)
+  const { receipt } = await rig.one()
+  await rig.groups.acknowledge('orders', 'billing', [{ receipt, type: 'reject' }])
+  t.equal(await deadLetters.count('orders', 'billing'), 1)
+})
+
+t.test('damaged dead letters are passed over, told and counted; all others are shown', async (t) => {
+  const { rig } = await startWithDead()
+  const { deadLetters } = rig.groups
+  const read = rig.engine.read.bind(rig.engine)
+  rig.engine.read = async (topic, partition, fromOffset, maxBytes) => {
+    if (topic !== 'orders.billing.dlq' || partition !== 0) return read(topic, partition, fromOffset, maxBytes)
+    if (fromOffset === 1) throw new DwellError('BATCH_DAMAGED', 'damaged', { offset: 1, lastOffset: 1 })
+    return read(topic, partition, fromOffset, fromOffset === 0 ? 1 : maxBytes)
+  }
+  const { records, after } = await deadLetters.list('orders', 'billing', { limit: 100 })
+  t.same([records.map(textOf).join(' '), after], ['a0 a2 b0 b1 b2', null])
+  t.equal(rig.groups.stats().skipped, 1)
+  t.equal(await deadLetters.count('orders', 'billing'), 5)
+  t.equal(await deadLetters.count('orders', 'billing', { reason: 'because' }), 5)
+})
+
+t.test('a disk that does not read fails the page', async (t) => {
+  const { rig } = await startWithDead()
+  rig.engine.read = () => Promise.reject(new DwellError('LOG_FAILED', 'no disk'))
+  await t.rejects(rig.groups.deadLetters.list('orders', 'billing', { limit: 1 }), { code: 'LOG_FAILED' })
 })

@@ -24,7 +24,7 @@ async function rig(waitingBytesMax = 1_000_000) {
     lookUp: async () => wheel.state,
   }
   const ids = await Ids.open({ engine, index: new MemoryStore(), hand, windowMs: 60_000 })
-  const topics = new Topics({ engine, defaultPartitions: 1, autoCreate: true })
+  const topics = new Topics({ engine, defaultPartitions: 1, autoCreate: true, ownerOf: () => undefined })
   await topics.put('orders', { partitions: 1 })
   const publisher = new Publisher({ engine, topics, ids, wheel, hand, waitingBytesMax })
   return { engine, hand, wheel, ids, publisher }

@@ -74,3 +74,69 @@ t.test('a name of a topic or group is the whole of what reaches the disk', async
     )
   }
 })
+
+t.test('a lane or dead-letter topic belongs to its group, until the group is forgotten', async (t) => {
+  const { call, publish } = await startService(t, { DEFAULT_PARTITIONS: 1 })
+  const group = '/v1/topics/orders/groups/billing'
+  await publish('orders', { messages: [{ value: 1 }, { value: 2 }] })
+  const { records } = (await call('POST', `${group}/acquire`, {})).json
+  const acknowledgements = [
+    { receipt: records[0].receipt, type: 'release' },
+    { receipt: records[1].receipt, type: 'reject' },
+  ]
+  await call('POST', `${group}/acknowledge`, { acknowledgements })
+  const owned = ['orders.billing.retry.5s', 'orders.billing.dlq']
+  const refused = { status: 409, json: { code: 'TOPIC_OWNED_BY_GROUP', topic: 'orders', group: 'billing' } }
+  for (const name of [...owned, 'orders.billing.retry.10s', 'orders.billing.retry.delayed']) {
+    t.match(await call('PUT', `/v1/topics/${name}`, { partitions: 2 }), refused, name)
+    t.match(await publish(name, { value: 1 }), refused, name)
+    t.match(await publish(name, { value: 1, delay: '1h' }), refused, name)
+    t.match(await call('POST', `/v1/topics/${name}/raw`, 'x'), refused, name)
+    const lines = { 'content-type': 'application/x-ndjson' }
+    t.match(await call('POST', `/v1/topics/${name}/messages`, '{"value":1}', lines), refused, name)
+  }
+  for (const name of owned) {
+    const answer = await call('DELETE', `/v1/topics/${name}`)
+    t.match(answer, refused, name)
+    t.match(answer.json.detail, /group billing of topic orders.*delete the group/)
+    t.match((await call('GET', `/v1/topics/${name}`)).json, { partitions: [{ highWatermark: 1 }] })
+    t.equal((await call('GET', `/v1/topics/${name}/partitions/0/records`)).json.records.length, 1)
+    t.match(await call('PUT', `/v1/topics/${name}/groups/audit`, {}), { status: 201 })
+    t.match(await call('POST', `/v1/topics/${name}/groups/audit/acquire`, {}), { json: { records: [{}] } })
+  }
+  t.match(await call('DELETE', '/v1/topics/orders.billing.retry.delayed'), { status: 404 })
+  t.match(await call('DELETE', group), { status: 204 })
+  t.match(await call('GET', '/v1/topics/orders.billing.retry.5s'), { status: 404 })
+  t.match(await call('PUT', '/v1/topics/orders.billing.dlq', { retention: '7d' }), { status: 200 })
+  t.match(await publish('orders.billing.dlq', { value: 1 }), { status: 201 })
+  t.match((await call('GET', `${group}/dead-letters/count`)).json, { count: 1 })
+  t.match(await call('DELETE', '/v1/topics/orders.billing.dlq'), { status: 204 })
+  t.match(await call('GET', `${group}/dead-letters`), { status: 404, json: { code: 'GROUP_NOT_FOUND' } })
+})
+
+t.test('with a topic go its groups and their retry topics; dead letters stay until they are deleted', async (t) => {
+  const { call, publish } = await startService(t, { DEFAULT_PARTITIONS: 1 })
+  const group = '/v1/topics/orders/groups/billing'
+  await publish('orders', { messages: [{ value: 1 }, { value: 2 }] })
+  const { records } = (await call('POST', `${group}/acquire`, {})).json
+  const types = ['release', 'reject']
+  const acknowledgements = types.map((type, i) => ({ receipt: records[i].receipt, type }))
+  await call('POST', `${group}/acknowledge`, { acknowledgements })
+  t.match(await call('DELETE', '/v1/topics/orders'), { status: 204 })
+  t.match((await call('GET', '/v1/topics')).json.topics, [{ topic: 'orders.billing.dlq' }])
+  t.match((await call('GET', `${group}/dead-letters`)).json.records, [{ value: 2 }])
+  t.match(await call('DELETE', '/v1/topics/orders.billing.dlq'), { status: 204 })
+  t.match(await call('GET', `${group}/dead-letters`), { status: 404, json: { code: 'TOPIC_NOT_FOUND' } })
+})
+
+t.test('a topic with the longest name that the service gives can be changed', async (t) => {
+  const { call, publish } = await startService(t, { DEFAULT_PARTITIONS: 1 })
+  const [topic, group] = ['t'.repeat(100), 'g'.repeat(100)]
+  await publish(topic, { value: 1 })
+  const { records } = (await call('POST', `/v1/topics/${topic}/groups/${group}/acquire`, {})).json
+  const acknowledgements = [{ receipt: records[0].receipt, type: 'reject' }]
+  await call('POST', `/v1/topics/${topic}/groups/${group}/acknowledge`, { acknowledgements })
+  await call('DELETE', `/v1/topics/${topic}/groups/${group}`)
+  t.match(await call('PUT', `/v1/topics/${topic}.${group}.dlq`, { retention: '7d' }), { status: 200 })
+  t.match(await call('PUT', `/v1/topics/${topic}x`, {}), { status: 400, json: { code: 'INVALID_NAME' } })
+})

@@ -1,0 +1,127 @@
+// Reads a dead-letter topic in order of (partition, offset).
+//
+// A dead letter says how it died. What says nothing was published into the topic while there was no group, and is none.
+// What is damaged is passed over: one bad batch must not hide all the others.
+
+import {
+  DwellError,
+  decodeRecordBody,
+  type Log,
+  type LogEngine,
+  readRecords,
+  type StoredRecord,
+} from '../../storage/index.ts'
+import type { Attempt } from './delivery.ts'
+import { type DeathCause, readDeathCause, readHistory } from './failed-record.ts'
+
+export interface DeadLetter {
+  /** Its place in the dead-letter topic. */
+  place: { topic: string; partition: number; offset: number }
+  /** Epoch milliseconds. */
+  diedAtMs: number
+  /** Of the original record. */
+  topic: string
+  partition: number
+  offset: number
+  timestampMs: number
+  /** Key, value and headers as stored; headers beginning with `__` are Dwell's own. */
+  body: Buffer
+  deliveryCount: number
+  attempts: readonly Attempt[]
+  cause: DeathCause
+  /** The reason of the last attempt. */
+  reason: string
+}
+
+/** A record of a dead-letter topic; without a letter when it is none, or damaged. */
+export interface Found {
+  place: DeadLetter['place']
+  letter: DeadLetter | undefined
+}
+
+export interface DeadLetterScanParts {
+  engine: LogEngine
+  log: Log
+  counters: { skipped: number }
+}
+
+const READ_SIZE = 1024 * 1024
+
+export class DeadLetterScan {
+  readonly #parts: DeadLetterScanParts
+
+  constructor(parts: DeadLetterScanParts) {
+    this.#parts = parts
+  }
+
+  /** The records of all partitions from a place on. */
+  async *all(name: string, fromPartition: number, fromOffset: number): AsyncGenerator<Found> {
+    const { engine } = this.#parts
+    for (let partition = fromPartition; partition < (engine.topic(name)?.partitions ?? 0); partition++) {
+      const { logStartOffset, highWatermark } = engine.offsets(name, partition)
+      const first = Math.max(logStartOffset, partition === fromPartition ? fromOffset : 0)
+      yield* this.partition(name, partition, first, highWatermark)
+    }
+  }
+
+  /** Those from `first` to before `end`. */
+  async *partition(name: string, partition: number, first: number, end: number): AsyncGenerator<Found> {
+    for (let offset = first; offset < end; ) {
+      const records = await this.#read(name, partition, offset)
+      if (typeof records === 'number') {
+        offset = records
+        continue
+      }
+      for (const record of records) {
+        if (record.offset >= end) return
+        const place = { topic: name, partition, offset: record.offset }
+        yield { place, letter: this.#letterOf(place, record) }
+      }
+      offset = records.length > 0 ? records[records.length - 1].offset + 1 : offset + 1
+    }
+  }
+
+  /** What lies at `offset`, or the offset to go on at where the records are damaged or were deleted meanwhile. */
+  async #read(topic: string, partition: number, offset: number): Promise<StoredRecord[] | number> {
+    const { engine, log, counters } = this.#parts
+    try {
+      return readRecords(await engine.read(topic, partition, offset, READ_SIZE), offset)
+    } catch (error) {
+      if (!(error instanceof DwellError)) throw error
+      const { logStartOffset } = engine.offsets(topic, partition)
+      if (error.code === 'OFFSET_OUT_OF_RANGE' && logStartOffset > offset) return logStartOffset
+      const { lastOffset } = error.fields
+      if (typeof lastOffset !== 'number') throw error
+      const to = Math.max(lastOffset, offset) + 1
+      counters.skipped += to - offset
+      log.error({ topic, partition, from: offset, to, code: error.code }, 'Damaged dead letters are passed over.')
+      return to
+    }
+  }
+
+  #letterOf(place: DeadLetter['place'], record: StoredRecord): DeadLetter | undefined {
+    try {
+      return deadLetter(place, record)
+    } catch (error) {
+      if (!(error instanceof DwellError) || error.code !== 'RECORD_DAMAGED') throw error
+      this.#parts.counters.skipped++
+      this.#parts.log.error({ ...place, code: error.code }, 'A damaged dead letter is passed over.')
+      return undefined
+    }
+  }
+}
+
+function deadLetter(place: DeadLetter['place'], record: StoredRecord): DeadLetter | undefined {
+  const body = decodeRecordBody(record.body)
+  const cause = readDeathCause(body)
+  const history = readHistory(body)
+  if (cause === undefined || history === undefined) return undefined
+  return {
+    ...history,
+    place,
+    diedAtMs: record.timestampMs,
+    body: record.body as Buffer,
+    cause,
+    reason: history.attempts.at(-1)?.reason ?? '',
+  }
+}
