@@ -49,6 +49,7 @@ export const ERRORS = {
   TOPIC_EXISTS: { status: 409, title: 'The topic exists', retryable: false },
   PARTITIONS_CANNOT_SHRINK: { status: 409, title: 'Partitions cannot become fewer', retryable: false },
   GROUP_NAME_AMBIGUOUS: { status: 409, title: 'The retry topics would be those of another group', retryable: false },
+  COMPACTION_NOT_SUPPORTED: { status: 400, title: 'Topics are not compacted', retryable: false },
   TOPIC_OWNED_BY_GROUP: { status: 409, title: 'The topic belongs to a group', retryable: false },
   ALREADY_DISPATCHED: { status: 409, title: 'The message was dispatched already', retryable: false },
   // These two stand in the results of an acknowledge call, which is itself answered with 200.

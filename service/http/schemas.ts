@@ -32,5 +32,6 @@ export const Problem = Type.Object(
 
 /** Every route may answer with a problem document. */
 export function answers<T extends Record<string, unknown>>(documented: T): { response: T } {
-  return { response: { ...documented, '4xx': Problem, '5xx': Problem } }
+  const problem = { description: 'A problem document', content: { 'application/problem+json': { schema: Problem } } }
+  return { response: { ...documented, '4xx': problem, '5xx': problem } }
 }

@@ -2,7 +2,7 @@
 
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
-import type { TopicDescription } from '../../storage/index.ts'
+import { DwellError, type TopicDescription } from '../../storage/index.ts'
 import { formatDuration, parseDuration } from '../duration.ts'
 import { checkName } from '../names.ts'
 import type { HttpParts } from './parts.ts'
@@ -21,7 +21,11 @@ const Change = Type.Object(
         description: 'Bytes that a partition keeps; null all.',
       }),
     ),
-    cleanup: Type.Optional(Type.Union([Type.Literal('delete'), Type.Literal('compact')])),
+    cleanup: Type.Optional(
+      Type.Union([Type.Literal('delete'), Type.Literal('compact')], {
+        description: 'delete; compact is refused as long as there is no compaction.',
+      }),
+    ),
   },
   CLOSED,
 )
@@ -70,7 +74,7 @@ export function topicRoutes(app: FastifyInstance, { topics, engine, groups }: Ht
         partitions: body.partitions,
         retentionMs: retention === undefined || retention === null ? retention : parseDuration(retention, 'retention'),
         retentionBytes: body.retentionBytes,
-        cleanup: body.cleanup,
+        cleanup: cleanupOf(body.cleanup),
       })
       reply.code(created ? 201 : 200)
       return describe(topic)
@@ -123,6 +127,12 @@ export function topicRoutes(app: FastifyInstance, { topics, engine, groups }: Ht
     })
     return { ...keptOf(topic), partitions }
   }
+}
+
+function cleanupOf(cleanup: 'delete' | 'compact' | undefined): 'delete' | undefined {
+  if (cleanup !== 'compact') return cleanup
+  const sentence = 'There is no compaction yet: cleanup is delete.'
+  throw new DwellError('COMPACTION_NOT_SUPPORTED', sentence, { field: 'cleanup' })
 }
 
 function keptOf({ name, retentionMs, retentionBytes, cleanup }: TopicDescription) {

@@ -43,13 +43,13 @@ t.test('a topic is created, changed, described, listed and deleted', async (t) =
 
 t.test('settings of topics survive a restart', async (t) => {
   const first = await startService(t)
-  await first.call('PUT', '/v1/topics/orders', { partitions: 2, retention: '7d', cleanup: 'compact' })
+  await first.call('PUT', '/v1/topics/orders', { partitions: 2, retention: '7d' })
   await first.publish('orders', { value: 'kept', partition: 1 })
   await first.stop()
   const { call } = await startService(t, {}, { directory: first.directory })
   t.match((await call('GET', '/v1/topics/orders')).json, {
     retention: '7d',
-    cleanup: 'compact',
+    cleanup: 'delete',
     partitions: [{}, { highWatermark: 1 }],
   })
   t.match((await call('GET', '/v1/topics/orders/partitions/1/records')).json.records, [{ value: 'kept' }])
@@ -139,4 +139,13 @@ t.test('a topic with the longest name that the service gives can be changed', as
   await call('DELETE', `/v1/topics/${topic}/groups/${group}`)
   t.match(await call('PUT', `/v1/topics/${topic}.${group}.dlq`, { retention: '7d' }), { status: 200 })
   t.match(await call('PUT', `/v1/topics/${topic}x`, {}), { status: 400, json: { code: 'INVALID_NAME' } })
+})
+
+t.test('a topic cannot be compacted yet, and says so', async (t) => {
+  const { call } = await startService(t)
+  t.match(await call('PUT', '/v1/topics/orders', { cleanup: 'compact' }), {
+    status: 400,
+    json: { code: 'COMPACTION_NOT_SUPPORTED', field: 'cleanup' },
+  })
+  t.equal((await call('GET', '/v1/topics/orders')).status, 404, 'nothing was made')
 })
