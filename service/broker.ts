@@ -1,13 +1,12 @@
 // Builds the parts and starts them from the bottom up; stops them from the top down.
 //
 // Data directory:
-//   lock/, owner.json           held while a process uses the directory
+//   lock, identity, reserve     see data-directory.ts
 //   journal/, topics/, …        the log: see storage/FORMAT.md
 //   wheel/                      slots, derived from `__delay`
 //   overflow/                   delayed messages beyond the reach of the wheel: the only place where they are
 //   index/                      ids, derived from `__ids`; may be deleted while nobody uses the directory
 
-import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import {
@@ -15,18 +14,19 @@ import {
   type Disk,
   DwellError,
   EmbeddedEngine,
-  type KeyValueStore,
   type Log,
-  lockDirectory,
   openLevelStore,
   type Random,
 } from '../storage/index.ts'
-import { HandClock, Wheel } from '../timewheel/index.ts'
+import { HandClock, openOverflowStore, Wheel } from '../timewheel/index.ts'
 import { Checkpoints } from './checkpoints.ts'
+import { DataDirectory } from './data-directory.ts'
 import { DelayedMessages } from './delivery/delayed.ts'
 import { Groups } from './delivery/groups.ts'
+import { openIdIndex } from './delivery/id-index.ts'
 import { Ids } from './delivery/ids.ts'
 import { Publisher } from './delivery/publish.ts'
+import { descriptorLimit, shareDescriptors } from './descriptors.ts'
 import { buildServer } from './http/server.ts'
 import { Metrics } from './metrics.ts'
 import type { Settings } from './settings.ts'
@@ -86,12 +86,14 @@ export class Broker {
   }
 
   async #start(): Promise<void> {
-    const { settings, disk, clock, random, log, onFailure } = this.#options
+    const { settings, clock, random, log, onFailure } = this.#options
     const beganMs = clock.monotonicMs()
-    const directory = settings.DATA_DIR
-    const owner = { pid: process.pid, host: hostname(), startedAtMs: clock.wallMs() }
-    const lock = await lockDirectory(disk, directory, owner)
-    this.#opened('lock', () => lock.release())
+    const home = await DataDirectory.open(this.#options, (part, close) => this.#opened(part, close))
+    const { disk, path: directory, space, clusterId } = home
+    const descriptors = shareDescriptors(descriptorLimit(), {
+      segments: settings.OPEN_FILES_MAX,
+      slots: Math.ceil(settings.WHEEL_WINDOW / 1000),
+    })
 
     const engine = await EmbeddedEngine.open({
       disk,
@@ -102,18 +104,26 @@ export class Broker {
       checkpointIntervalMs: settings.CHECKPOINT_INTERVAL,
       checkpointBytes: settings.CHECKPOINT_BYTES,
       segmentBytes: settings.SEGMENT_BYTES,
+      deleteRetentionMs: settings.DELETE_RETENTION,
+      compactionBytes: settings.COMPACTION_BYTES,
       journalFileBytes: settings.JOURNAL_FILE_BYTES,
+      openFilesMax: descriptors.segments,
       onFailure,
     })
     this.#opened('engine', () => engine.close())
 
     const hand = new HandClock({ clock, log, settleMs: settings.CLOCK_SETTLE })
-    const index = await this.#openIndex(join(directory, 'index'))
+    const index = await home.openStore(() => openIdIndex(disk, join(directory, 'index'), log))
     this.#opened('index', () => index.close())
     const ids = await Ids.open({ engine, index, hand, windowMs: settings.DEDUPLICATION_WINDOW })
     this.#opened('ids', () => ids.stop())
 
-    const overflow = await openLevelStore(join(directory, 'overflow'))
+    const wheelDirectory = join(directory, 'wheel')
+    const overflowDirectory = join(directory, 'overflow')
+    const overflow = await home.openStore(() => {
+      const open = () => openLevelStore(disk, overflowDirectory)
+      return openOverflowStore({ open, engine, disk, directory: wheelDirectory })
+    })
     this.#opened('overflow', () => overflow.close())
     let metrics: Metrics | undefined
     const wheel = await Wheel.open({
@@ -122,12 +132,12 @@ export class Broker {
       clock,
       hand,
       overflow,
-      directory: join(directory, 'wheel'),
+      directory: wheelDirectory,
       log,
       slots: settings.WHEEL_SLOTS,
       memoryBytes: settings.WHEEL_MEMORY_BYTES,
       readBytes: Math.max(64 * KIB, Math.floor(settings.WHEEL_MEMORY_BYTES / 2)),
-      windowSeconds: Math.ceil(settings.WHEEL_WINDOW / 1000),
+      windowSeconds: descriptors.slots,
       rememberMs: settings.DEDUPLICATION_WINDOW,
       onDispatch: (dispatched, nowMs) => ids.dispatched(dispatched, nowMs),
       onLateness: (ms, count) => metrics?.observeLateness(ms, count),
@@ -152,13 +162,17 @@ export class Broker {
       defaultPartitions: settings.DEFAULT_PARTITIONS,
       autoCreate: settings.AUTO_CREATE_TOPICS,
       ownerOf: (topic) => groups.ownerOf(topic),
+      space,
     })
-    const publisher = new Publisher({ engine, topics, ids, wheel, hand, waitingBytesMax: settings.WAITING_BYTES_MAX })
+    const waitingBytesMax = settings.WAITING_BYTES_MAX
+    const publisher = new Publisher({ engine, topics, ids, wheel, hand, space, waitingBytesMax })
     const delayed = new DelayedMessages({ topics, ids, wheel })
     const checkpoints = new Checkpoints({
       clock,
       log,
       intervalMs: settings.CHECKPOINT_INTERVAL,
+      journalBytesMax: settings.CHECKPOINT_BYTES / 2,
+      journalBytes: () => engine.stats().journalBytes,
       parts: [wheel, groups, ids],
       onFailure,
     })
@@ -174,6 +188,8 @@ export class Broker {
       groups: () => groups.stats(),
       topics: () => topics.list().length,
       checkpoints: () => checkpoints.stats(),
+      compaction: () => engine.compaction,
+      space: () => space.stats(),
     })
     this.#server = await buildServer({
       settings,
@@ -185,8 +201,12 @@ export class Broker {
       groups,
       metrics,
       hand,
+      space,
+      clusterId,
       stopping: this.#stopping.signal,
     })
+    this.#server.server.maxConnections = descriptors.connections
+    this.#server.server.on('drop', () => metrics?.countDroppedConnection())
     this.#opened('server', () => this.#closeServer())
     this.#address = await listen(this.#server, settings)
     const tookMs = Math.round(clock.monotonicMs() - beganMs)
@@ -195,6 +215,7 @@ export class Broker {
       {
         address: this.#address,
         directory,
+        clusterId,
         topics: topics.list().length,
         groups: groups.stats().groups,
         pending,
@@ -206,22 +227,6 @@ export class Broker {
 
   #opened(part: string, close: () => Promise<unknown>): void {
     this.#open.push({ part, close })
-  }
-
-  /** The index is derived: when it is damaged it is made anew. */
-  async #openIndex(directory: string): Promise<KeyValueStore> {
-    const { disk, log } = this.#options
-    try {
-      return await openLevelStore(directory)
-    } catch (error) {
-      if (!(error instanceof DwellError) || error.code !== 'STORE_DAMAGED') throw error
-      log.error(
-        { path: directory, error: error.message },
-        'The index of ids is damaged and is made anew out of the log.',
-      )
-      await disk.removeTree(directory)
-      return openLevelStore(directory)
-    }
   }
 
   async #stop(): Promise<void> {

@@ -1,12 +1,20 @@
-// Writes checkpoints of all parts from time to time, from the top down: what a part lets go of in the log, the engine's
-// checkpoint then leaves out. They bound the work of the next start; nothing is lost without them.
+// Writes checkpoints of the parts above the log, one after the other, from time to time and after so much journal. They
+// bound the work of the next start; nothing is lost without them. The log writes its own (storage/log/checkpointer.ts): what a part lets go of here,
+// the next one of those leaves out.
 
 import type { Clock, Log, Timer } from '../storage/index.ts'
+
+/** How often it looks whether there was so much journal. */
+const LOOK_MS = 1_000
 
 export interface CheckpointsOptions {
   clock: Clock
   log: Log
   intervalMs: number
+  /** So much journal since the last one makes for another. */
+  journalBytesMax: number
+  /** Bytes of journal written so far. */
+  journalBytes: () => number
   /** In the order in which they are called, one after the other. */
   parts: readonly { checkpoint(): Promise<void> }[]
   onFailure: (error: unknown) => void
@@ -19,6 +27,7 @@ export class Checkpoints {
   #stopped = false
   #count = 0
   #lastMs: number
+  #lastJournalBytes = 0
 
   constructor(options: CheckpointsOptions) {
     this.#options = options
@@ -27,11 +36,11 @@ export class Checkpoints {
 
   start(): void {
     const { clock, intervalMs, onFailure } = this.#options
-    this.#timer = clock.setTimer(() => {
-      this.run().then(() => {
-        if (!this.#stopped) this.start()
-      }, onFailure)
-    }, intervalMs)
+    const look = async () => {
+      if (this.#isDue()) await this.run()
+      if (!this.#stopped) this.start()
+    }
+    this.#timer = clock.setTimer(() => void look().catch(onFailure), Math.min(intervalMs, LOOK_MS))
   }
 
   /** Writes one now, or waits for the one under way. */
@@ -52,9 +61,16 @@ export class Checkpoints {
     return { count: this.#count, lastAgeMs: this.#options.clock.monotonicMs() - this.#lastMs }
   }
 
+  #isDue(): boolean {
+    const { clock, intervalMs, journalBytes, journalBytesMax } = this.#options
+    const passedMs = clock.monotonicMs() - this.#lastMs
+    return passedMs >= intervalMs || journalBytes() - this.#lastJournalBytes >= journalBytesMax
+  }
+
   async #write(): Promise<void> {
-    const { clock, log, parts } = this.#options
+    const { clock, log, parts, journalBytes } = this.#options
     const beganMs = clock.monotonicMs()
+    this.#lastJournalBytes = journalBytes()
     for (const part of parts) await part.checkpoint()
     this.#count++
     this.#lastMs = clock.monotonicMs()

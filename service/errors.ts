@@ -22,6 +22,7 @@ export const ERRORS = {
   CONFLICTING_FIELDS: { status: 400, title: 'Fields exclude each other', retryable: false },
   INVALID_DURATION: { status: 400, title: 'The duration cannot be read', retryable: false },
   INVALID_TIME: { status: 400, title: 'The time cannot be read', retryable: false },
+  KEY_REQUIRED: { status: 400, title: 'Messages of a compacted topic need a key', retryable: false },
   DELAY_TOO_LONG: { status: 400, title: 'The delay is beyond the limit', retryable: false },
   EMPTY_BATCH: { status: 400, title: 'The request holds no message', retryable: false },
   TOO_MANY_MESSAGES: { status: 413, title: 'The request holds too many messages', retryable: false },
@@ -49,32 +50,38 @@ export const ERRORS = {
   TOPIC_EXISTS: { status: 409, title: 'The topic exists', retryable: false },
   PARTITIONS_CANNOT_SHRINK: { status: 409, title: 'Partitions cannot become fewer', retryable: false },
   GROUP_NAME_AMBIGUOUS: { status: 409, title: 'The retry topics would be those of another group', retryable: false },
-  COMPACTION_NOT_SUPPORTED: { status: 400, title: 'Topics are not compacted', retryable: false },
   TOPIC_OWNED_BY_GROUP: { status: 409, title: 'The topic belongs to a group', retryable: false },
   ALREADY_DISPATCHED: { status: 409, title: 'The message was dispatched already', retryable: false },
   // These two stand in the results of an acknowledge call, which is itself answered with 200.
   INVALID_RECORD_STATE: { status: 409, title: 'The receipt is not valid any more', retryable: false },
   RECORD_DELETED: { status: 409, title: 'Retention has deleted the record', retryable: false },
-  OVERLOADED: { status: 503, title: 'Too much is waiting to be written', retryable: true },
+  OVERLOADED: { status: 503, title: 'Too much is waiting', retryable: true },
   ENGINE_CLOSED: { status: 503, title: 'The service is stopping', retryable: true },
 
   // What disks do
+  DISK_LOW: { status: 507, title: 'The disk is nearly full', retryable: true },
+  DISK_FULL: { status: 507, title: 'The disk is full', retryable: true },
+  READ_FAILED: { status: 500, title: 'The disk failed to read', retryable: true },
+  DATA_DIRECTORY_LOST: { status: 503, title: 'The data directory is out of reach', retryable: false },
   JOURNAL_FAILED: { status: 503, title: 'The journal cannot be written', retryable: true },
   LOG_FAILED: { status: 503, title: 'The log cannot be written', retryable: true },
   WHEEL_FAILED: { status: 503, title: 'The timing wheel has stopped', retryable: true },
   SLOT_WRITE_FAILED: { status: 503, title: 'A slot file cannot be written', retryable: true },
   OVERFLOW_FAILED: { status: 503, title: 'The overflow store cannot be written', retryable: true },
   JOURNAL_DAMAGED: { status: 500, title: 'The journal is damaged', retryable: false },
+  RUN_DAMAGED: { status: 500, title: 'A run is damaged', retryable: false },
   CHECKPOINT_DAMAGED: { status: 500, title: 'The checkpoint is damaged', retryable: false },
   SEGMENT_DAMAGED: { status: 500, title: 'A segment is damaged', retryable: false },
   SLOT_DAMAGED: { status: 500, title: 'A slot file is damaged', retryable: false },
   ENTRY_DAMAGED: { status: 500, title: 'An entry of the timing wheel is damaged', retryable: false },
   OVERFLOW_LOST: { status: 500, title: 'Delayed messages are missing in the overflow store', retryable: false },
-  CODEC_UNSUPPORTED: { status: 500, title: 'A record batch is compressed', retryable: false },
+  CODEC_UNSUPPORTED: { status: 500, title: 'A record batch has an unknown codec', retryable: false },
+  BATCH_TOO_LARGE: { status: 500, title: 'A record batch unpacks to too much', retryable: false },
   FILE_DAMAGED: { status: 500, title: 'A file is damaged', retryable: false },
   BATCH_DAMAGED: { status: 500, title: 'A record batch is damaged', retryable: false },
   RECORD_DAMAGED: { status: 500, title: 'A record is damaged', retryable: false },
   STORE_DAMAGED: { status: 500, title: 'A LevelDB store is damaged', retryable: false },
+  STORE_UNREADABLE: { status: 503, title: 'A LevelDB store cannot be reached', retryable: true },
   ROW_DAMAGED: { status: 500, title: 'A row of a LevelDB store is damaged', retryable: false },
 
   // What stops the start
@@ -85,6 +92,12 @@ export const ERRORS = {
   DATA_DIRECTORY_UNUSABLE: { status: 500, title: 'The data directory cannot be used', retryable: false },
   STORE_LOCKED: { status: 500, title: 'Another process uses a store', retryable: true },
   ADDRESS_NOT_AVAILABLE: { status: 500, title: 'The address cannot be listened on', retryable: true },
+
+  // What the tools are asked for
+  FILE_NOT_FOUND: { status: 500, title: 'There is no such file', retryable: false },
+  FILE_UNREADABLE: { status: 500, title: 'The file cannot be read', retryable: false },
+  NOT_OURS: { status: 500, title: 'The file is none of ours', retryable: false },
+  REPAIR_IMPOSSIBLE: { status: 500, title: 'The damage cannot be repaired', retryable: false },
 
   // What we do wrong
   INTERNAL: { status: 500, title: 'The service failed', retryable: true },

@@ -31,6 +31,15 @@ export interface MetricSources {
   }
   topics(): number
   checkpoints(): { count: number; lastAgeMs: number }
+  compaction(): { passes: number; bytesBefore: number; bytesAfter: number; failures: number }
+  space(): {
+    freeBytes: number
+    freeFiles: number
+    low: boolean
+    reserveBytes: number
+    refused: number
+    givenUp: number
+  }
 }
 
 const LATENESS_SECONDS = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300]
@@ -39,6 +48,7 @@ export class Metrics {
   readonly #registry = new Registry()
   readonly #lateness: Histogram
   readonly #problems: Counter
+  readonly #droppedConnections: Counter
   readonly contentType = this.#registry.contentType
 
   constructor(sources: MetricSources) {
@@ -146,6 +156,16 @@ export class Metrics {
       'Time since the last checkpoint.',
       () => sources.checkpoints().lastAgeMs / 1000,
     )
+    total('dwell_compactions_total', 'Passes of compaction over a partition.', () => sources.compaction().passes)
+    total('dwell_compaction_read_bytes_total', 'Bytes of segments replaced.', () => sources.compaction().bytesBefore)
+    total('dwell_compaction_written_bytes_total', 'Bytes written for them.', () => sources.compaction().bytesAfter)
+    total('dwell_compaction_failures_total', 'Partitions not compacted.', () => sources.compaction().failures)
+    number('dwell_disk_free_bytes', 'Free bytes of the disk.', () => sources.space().freeBytes)
+    number('dwell_disk_free_files', 'How many more files fit on the disk.', () => sources.space().freeFiles)
+    number('dwell_disk_low', 'Whether publishing is refused for want of room.', () => (sources.space().low ? 1 : 0))
+    number('dwell_disk_reserve_bytes', 'What the reserve holds back.', () => sources.space().reserveBytes)
+    total('dwell_disk_reserve_given_up_total', 'How often the reserve was given up.', () => sources.space().givenUp)
+    total('dwell_publish_disk_low_total', 'Publishes refused for want of room.', () => sources.space().refused)
     number('dwell_resident_memory_bytes', 'Memory of the process.', () => process.memoryUsage.rss())
     this.#lateness = new Histogram({
       name: 'dwell_dispatch_lateness_seconds',
@@ -159,6 +179,11 @@ export class Metrics {
       labelNames: ['code'],
       registers,
     })
+    this.#droppedConnections = new Counter({
+      name: 'dwell_http_connections_dropped_total',
+      help: 'Connections that were not taken because there were too many.',
+      registers,
+    })
   }
 
   /** `count` messages were dispatched so late. */
@@ -169,6 +194,10 @@ export class Metrics {
 
   countProblem(code: string): void {
     this.#problems.inc({ code })
+  }
+
+  countDroppedConnection(): void {
+    this.#droppedConnections.inc()
   }
 
   /** All series in Prometheus' text format. */

@@ -129,6 +129,43 @@ export const SETTINGS = {
     max: 2 * GIB - 1,
     sentence: 'Size at which a partition begins its next segment.',
   },
+  OPEN_FILES_MAX: {
+    kind: 'count',
+    default: 256,
+    min: 1,
+    max: 100_000,
+    sentence: 'Segment files that are open at once; at most a quarter of the descriptors that the process may have.',
+  },
+  DISK_LOW_BYTES: {
+    kind: 'bytes',
+    // The journal may still grow by twice CHECKPOINT_BYTES; as much again is for what dispatch, segments and LevelDB write.
+    default: GIB,
+    min: 0,
+    max: 16_384 * GIB,
+    sentence: 'Free bytes of the disk below which publishing answers 507, so that all else can go on; 0 never refuses.',
+  },
+  DISK_RESERVE_BYTES: {
+    kind: 'bytes',
+    // A journal file of the default size, or a few compactions of LevelDB and all slots of a checkpoint.
+    default: 64 * MIB,
+    min: 0,
+    max: 64 * GIB,
+    sentence: 'Size of the reserve: a file that is given up when the disk is full all the same, and made again later.',
+  },
+  DELETE_RETENTION: {
+    kind: 'duration',
+    default: DAY_MS,
+    min: 0,
+    max: 36_600 * DAY_MS,
+    sentence: 'How long a record without a value stays in a compacted topic after compaction first saw it.',
+  },
+  COMPACTION_BYTES: {
+    kind: 'bytes',
+    default: 16 * MIB,
+    min: 64 * KIB,
+    max: 2 * GIB,
+    sentence: 'Memory for the keys that one pass of compaction knows.',
+  },
   JOURNAL_FILE_BYTES: { kind: 'bytes', default: 64 * MIB, min: MIB, max: GIB, sentence: 'Size of a journal file.' },
   MESSAGE_BYTES_MAX: {
     kind: 'bytes',

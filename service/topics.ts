@@ -15,6 +15,8 @@ export interface TopicsOptions {
   autoCreate: boolean
   /** The group that has a topic as a lane or for its dead letters. */
   ownerOf(name: string): { topic: string; group: string } | undefined
+  /** Throws while there is no room to publish. */
+  space: { admit(): void }
 }
 
 /** What a user says about a topic; null takes a limit away. */
@@ -30,12 +32,14 @@ export class Topics {
   readonly #defaultPartitions: number
   readonly #autoCreate: boolean
   readonly #ownerOf: TopicsOptions['ownerOf']
+  readonly #space: TopicsOptions['space']
 
-  constructor({ engine, defaultPartitions, autoCreate, ownerOf }: TopicsOptions) {
+  constructor({ engine, defaultPartitions, autoCreate, ownerOf, space }: TopicsOptions) {
     this.#engine = engine
     this.#defaultPartitions = defaultPartitions
     this.#autoCreate = autoCreate
     this.#ownerOf = ownerOf
+    this.#space = space
   }
 
   /** @throws TOPIC_NOT_FOUND */
@@ -91,8 +95,9 @@ export class Topics {
   }
 
   /**
-   * Creates a topic, or changes what is said of it.
-   * @throws PARTITIONS_CANNOT_SHRINK, INVALID_NAME, TOPIC_OWNED_BY_GROUP
+   * Creates a topic, or changes what is said of it. On a disk that is nearly full none is created, but a change, which
+   * may make room, is made.
+   * @throws PARTITIONS_CANNOT_SHRINK, INVALID_NAME, TOPIC_OWNED_BY_GROUP, DISK_LOW
    */
   async put(name: string, change: TopicChange): Promise<{ created: boolean; topic: TopicDescription }> {
     this.checkNotOwned(name)
@@ -104,6 +109,7 @@ export class Topics {
       cleanup: change.cleanup ?? before?.cleanup ?? 'delete',
     }
     if (before === undefined) {
+      this.#space.admit()
       return { created: true, topic: await this.#create(checkNewName(name, 'topic'), settings) }
     }
     if (settings.partitions < before.partitions) {

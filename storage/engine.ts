@@ -8,15 +8,24 @@
 //      never moves back, and nothing at or above it is ever read.
 //   4. After any failed write or sync the engine answers no append with success any more.
 
+/** Bytes that are known but lie in several places: they are written only once, where they will stay. */
+export interface BodySource {
+  /** How many bytes writeTo() writes. */
+  readonly length: number
+  writeTo(into: Buffer, position: number): void
+}
+
 /** One record to be appended. `body` is its key, value and headers in Kafka's encoding: see log/record-body.ts. */
 export interface LogRecord {
   timestampMs: number
-  body: Uint8Array
+  body: Uint8Array | BodySource
 }
 
 /** A record as it was read. */
-export interface StoredRecord extends LogRecord {
+export interface StoredRecord {
   offset: number
+  timestampMs: number
+  body: Uint8Array
 }
 
 /** Records for one partition; they get consecutive offsets. */
@@ -54,6 +63,9 @@ export interface PartitionOffsets {
   sizeBytes: number
 }
 
+/** Makes memory for what is read: for readers who use theirs again. */
+export type Allocate = (size: number) => Buffer
+
 /** Called after the high watermark of a partition has moved. Must be quick and must not throw. */
 export type HighWatermarkListener = (topic: string, partition: number, highWatermark: number) => void
 
@@ -81,17 +93,20 @@ export interface LogEngine {
 
   /**
    * Appends atomically. Offsets are given at once and in order of the calls; resolves with the base offset of each
-   * append when all of it is durable and below the high watermark. An append without records is allowed.
+   * append when all of it is durable and below the high watermark. An append without records is allowed. Records and
+   * what their bodies are made of must stay as they are until then.
    * @throws TOPIC_NOT_FOUND, PARTITION_NOT_FOUND, APPEND_TOO_LARGE (then nothing is appended)
    */
   append(appends: readonly Append[]): Promise<number[]>
   /**
    * Whole record batches as they are stored, up to about `maxBytes` (always at least one batch if there is one), the
-   * first of them holding `fromOffset` or the next offset there is; empty at the high watermark. Read them with
-   * readRecords() of log/record-batch.ts. The last batches may hold no record at or above the high watermark.
+   * first of them holding `fromOffset` or the next offset there is; empty at the high watermark. Read them with readPage()
+   * of log/record-page.ts, and go on where it says: where records were compacted away there may be batches but no records.
+   * The last batches may hold no record at or above the high watermark. An engine that makes memory for what it answers
+   * makes it with `allocate`, and lets go of it before this resolves.
    * @throws TOPIC_NOT_FOUND, PARTITION_NOT_FOUND, OFFSET_OUT_OF_RANGE (below the log start or above the high watermark)
    */
-  read(topic: string, partition: number, fromOffset: number, maxBytes: number): Promise<Buffer>
+  read(topic: string, partition: number, fromOffset: number, maxBytes: number, allocate?: Allocate): Promise<Buffer>
   /** @throws TOPIC_NOT_FOUND, PARTITION_NOT_FOUND */
   offsets(topic: string, partition: number): PartitionOffsets
   /** The first offset whose record has a timestamp ≥ `timestampMs`; the high watermark when there is none. */

@@ -14,7 +14,7 @@ import { type Disk, readDurableFile, readUInt64, writeDurableFile, writeUInt64 }
 import type { Stretch } from './delay-retention.ts'
 import type { Place } from './place.ts'
 
-const FORMAT = { magic: 'DWWC', version: 1 }
+export const CHECKPOINT_FORMAT = { magic: 'DWWC', version: 1 }
 
 export interface SlotRow {
   second: number
@@ -62,13 +62,17 @@ export async function writeCheckpoint(disk: Disk, path: string, checkpoint: Chec
     put(fromOffset)
     put(neededUntilMs)
   }
-  await writeDurableFile(disk, path, FORMAT, bytes.subarray(0, at))
+  await writeDurableFile(disk, path, CHECKPOINT_FORMAT, bytes.subarray(0, at))
 }
 
 /** @throws FILE_DAMAGED */
 export async function readCheckpoint(disk: Disk, path: string): Promise<Checkpoint | undefined> {
-  const bytes = await readDurableFile(disk, path, FORMAT)
-  if (bytes === undefined) return undefined
+  const bytes = await readDurableFile(disk, path, CHECKPOINT_FORMAT)
+  return bytes === undefined ? undefined : decodeCheckpoint(bytes)
+}
+
+/** Reads the contents of a checkpoint file. */
+export function decodeCheckpoint(bytes: Buffer): Checkpoint {
   let at = 1 + bytes[0]
   const next = () => {
     at += 8

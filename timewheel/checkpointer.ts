@@ -48,7 +48,7 @@ export class Checkpointer {
 
   /** Begins a checkpoint if one is wanted and none is under way. Only between two steps of the wheel. */
   begin(consumed: number): void {
-    if (!this.isWanted) return
+    if (!this.isWanted || !this.#options.pending.canSettle) return
     const wanted = this.#wanted.splice(0)
     const { pending, clock, hand, onFailure } = this.#options
     const { checkpoint, unwritten, doneMs } = pending.settle(clock.bootId(), consumed, hand.nowMs())
@@ -94,8 +94,8 @@ export class Checkpointer {
     const { engine, hand, rememberMs } = this.#options
     const { logStartOffset, highWatermark } = engine.offsets(MARK_TOPIC, 0)
     const forgottenMs = hand.nowMs() - rememberMs - MARK_SPARE_MS
-    // The last mark is needed however old it is.
-    const firstNeeded = Math.min(await engine.offsetForTime(MARK_TOPIC, 0, forgottenMs), highWatermark - 1)
+    // The last mark is needed however old it is; and the one before the first that is looked for, to tell that it is the first.
+    const firstNeeded = Math.min(await engine.offsetForTime(MARK_TOPIC, 0, forgottenMs), highWatermark) - 1
     if (firstNeeded > logStartOffset) await engine.deleteRecords(MARK_TOPIC, 0, firstNeeded)
   }
 }

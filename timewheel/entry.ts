@@ -11,7 +11,7 @@
 // partition is -1 when it is chosen at dispatch. topicId tells a topic from a later one of the same name. Flag 1: the last 26 bytes of the body are the message's id, to be filled
 // in at dispatch. Big-endian.
 
-import { assert, DwellError, encodeRecordValue, readUInt64, writeUInt64 } from '../storage/index.ts'
+import { assert, type BodySource, DwellError, RecordValueSource, readUInt64, writeUInt64 } from '../storage/index.ts'
 import { ID_PLACEHOLDER, messageId, type Place } from './place.ts'
 
 /** The topic that keeps delayed messages and their cancels, in the order in which they came. */
@@ -24,7 +24,7 @@ export interface DelayedRecord {
   partition?: number
   dueAtMs: number
   /** Key, value and headers: see encodeRecordBody(). */
-  body: Buffer
+  body: Uint8Array | BodySource
   /** The id that the publisher gave. */
   ownId?: string
   /** The last header of the body has ID_PLACEHOLDER as its value; the id is put there at dispatch. */
@@ -41,37 +41,64 @@ const TOPIC_AT = 18
 const TARGET_AT = 10
 const CANCEL_SIZE = 18
 
+/** The envelope of a message that is kept for the topic that now has `topicId`. */
+class MessageEnvelope implements BodySource {
+  readonly length: number
+  readonly #record: DelayedRecord
+  readonly #topicId: number
+
+  constructor(record: DelayedRecord, topicId: number) {
+    const { topic, body, ownId } = record
+    const topicSize = Buffer.byteLength(topic)
+    const ownIdSize = ownId === undefined ? 0 : Buffer.byteLength(ownId)
+    assert(topicSize < 256 && ownIdSize < 65536, 'names are checked before they come here')
+    this.#record = record
+    this.#topicId = topicId
+    this.length = TOPIC_AT + 1 + topicSize + 2 + ownIdSize + body.length
+  }
+
+  writeTo(into: Buffer, position: number): void {
+    const { topic, partition, dueAtMs, body, ownId, fillId } = this.#record
+    into[position] = MESSAGE
+    into[position + 1] = fillId ? FILL_ID : 0
+    writeUInt64(into, position + DUE_AT, dueAtMs)
+    into.writeInt32BE(partition ?? -1, position + PARTITION_AT)
+    into.writeUInt32BE(this.#topicId, position + TOPIC_ID_AT)
+    const topicSize = into.write(topic, position + TOPIC_AT + 1)
+    into[position + TOPIC_AT] = topicSize
+    const ownIdAt = position + TOPIC_AT + 1 + topicSize + 2
+    const ownIdSize = ownId === undefined ? 0 : into.write(ownId, ownIdAt)
+    into.writeUInt16BE(ownIdSize, ownIdAt - 2)
+    if (body instanceof Uint8Array) into.set(body, ownIdAt + ownIdSize)
+    else body.writeTo(into, ownIdAt + ownIdSize)
+  }
+}
+
+/** The envelope of a cancel. */
+class CancelEnvelope implements BodySource {
+  readonly length = CANCEL_SIZE
+  readonly #target: Place
+
+  constructor(target: Place) {
+    this.#target = target
+  }
+
+  writeTo(into: Buffer, position: number): void {
+    into[position] = CANCEL
+    into[position + 1] = 0
+    writeUInt64(into, position + DUE_AT, this.#target.dueAtMs)
+    writeUInt64(into, position + TARGET_AT, this.#target.offset)
+  }
+}
+
 /** The body of the `__delay` record that keeps a message for the topic that now has `topicId`. */
-export function encodeMessage(
-  { topic, partition, dueAtMs, body, ownId, fillId }: DelayedRecord,
-  topicId: number,
-): Buffer {
-  const topicSize = Buffer.byteLength(topic)
-  const ownIdSize = ownId === undefined ? 0 : Buffer.byteLength(ownId)
-  assert(topicSize < 256 && ownIdSize < 65536, 'names are checked before they come here')
-  return encodeRecordValue(TOPIC_AT + 1 + topicSize + 2 + ownIdSize + body.length, (bytes, at) => {
-    bytes[at] = MESSAGE
-    bytes[at + 1] = fillId ? FILL_ID : 0
-    writeUInt64(bytes, at + DUE_AT, dueAtMs)
-    bytes.writeInt32BE(partition ?? -1, at + PARTITION_AT)
-    bytes.writeUInt32BE(topicId, at + TOPIC_ID_AT)
-    bytes[at + TOPIC_AT] = topicSize
-    let position = at + TOPIC_AT + 1
-    position += bytes.write(topic, position)
-    position = bytes.writeUInt16BE(ownIdSize, position)
-    if (ownId !== undefined) position += bytes.write(ownId, position)
-    bytes.set(body, position)
-  })
+export function messageBody(record: DelayedRecord, topicId: number): BodySource {
+  return new RecordValueSource(new MessageEnvelope(record, topicId))
 }
 
 /** The body of the `__delay` record that cancels the message at `target`. */
-export function encodeCancel(target: Place): Buffer {
-  return encodeRecordValue(CANCEL_SIZE, (bytes, at) => {
-    bytes[at] = CANCEL
-    bytes[at + 1] = 0
-    writeUInt64(bytes, at + DUE_AT, target.dueAtMs)
-    writeUInt64(bytes, at + TARGET_AT, target.offset)
-  })
+export function cancelBody(target: Place): BodySource {
+  return new RecordValueSource(new CancelEnvelope(target))
 }
 
 export function kindOf(envelope: Buffer): number {
@@ -93,7 +120,7 @@ export function topicOf(message: Buffer): string {
 }
 
 /** Everything in a message's envelope; the body is a view into it, its id filled in where that is asked for. */
-export function decodeMessage(message: Buffer, offset: number): DelayedRecord & { topicId: number } {
+export function decodeMessage(message: Buffer, offset: number): DelayedRecord & { topicId: number; body: Buffer } {
   const partition = message.readInt32BE(PARTITION_AT)
   const ownIdAt = TOPIC_AT + 1 + message[TOPIC_AT]
   const ownIdSize = message.readUInt16BE(ownIdAt)

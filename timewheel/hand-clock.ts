@@ -4,7 +4,8 @@
 //   1. It never goes back. While the wall clock is behind it, it stands.
 //   2. It never runs ahead of the wall clock by itself: it moves by monotonic time, corrected to wall time.
 //   3. When the wall clock is suddenly more than a second ahead of what monotonic time allows, it goes on by monotonic time
-//      until the wall clock has stayed ahead for the settle time: clocks that jump ahead often jump back.
+//      until the wall clock has stayed ahead for the settle time: clocks that jump ahead often jump back. A second jump
+//      meanwhile begins that time anew.
 //   4. A suspended machine is no jump: the time since boot went on as well, so wall time is believed at once.
 
 import type { Clock, Log } from '../storage/index.ts'
@@ -31,6 +32,8 @@ export class HandClock {
   #bootMs: number
   #bootReadAtMs: number
   #aheadSinceMs: number | undefined
+  /** By how much the wall clock has been ahead at least since then. */
+  #aheadMs = 0
   #held = false
   /** How often the wall clock stepped back below the hand, and forward beyond it. */
   readonly steps = { back: 0, forward: 0 }
@@ -99,15 +102,17 @@ export class HandClock {
   }
 
   #runAhead(wallMs: number, monotonicMs: number, elapsedMs: number): void {
-    if (this.#aheadSinceMs === undefined) {
+    const aheadMs = Math.floor(wallMs - this.#handMs - elapsedMs)
+    if (this.#aheadSinceMs === undefined || aheadMs > this.#aheadMs + STEP_MS) {
       this.#aheadSinceMs = monotonicMs
+      this.#aheadMs = aheadMs
       this.steps.forward++
-      const aheadMs = Math.floor(wallMs - this.#handMs)
       this.#log.warn(
         { aheadMs, settleMs: this.#settleMs },
         'The wall clock jumped ahead: followed when it has stayed there.',
       )
     }
+    this.#aheadMs = Math.min(this.#aheadMs, aheadMs)
     if (monotonicMs - this.#aheadSinceMs >= this.#settleMs) this.#follow(wallMs)
     else this.#handMs += elapsedMs
   }

@@ -2,7 +2,7 @@
 // beside everything else. A slot whose file cannot be read is derived again from `__delay` and overflow.
 
 import { join } from 'node:path'
-import { type Disk, type Log, type LogEngine, readRecords, valueOfRecordBody } from '../storage/index.ts'
+import { type Disk, type Log, type LogEngine, readPage, valueOfRecordBody } from '../storage/index.ts'
 import { CANCEL, DELAY_TOPIC, dueAtMsOf, kindOf } from './entry.ts'
 import type { Pending } from './pending.ts'
 import { comparePlaces, lastPlaceOf, type Place } from './place.ts'
@@ -64,6 +64,8 @@ export class Horizon {
       pending.horizon = lastPlaceOf(targetMs)
       return false
     }
+    // No slot lies before it: what arrives while it is being read and is due earlier belongs behind the horizon already.
+    if (second > from) pending.horizon = lastPlaceOf(second * 1000 - 1)
     this.#begin(pending.slots.get(second) as Slot)
     return true
   }
@@ -156,12 +158,13 @@ export class Horizon {
     for (let at = 0; at < until; ) {
       // A checkpoint under way may let go of more meanwhile, of nothing that is needed here.
       at = Math.max(at, engine.offsets(DELAY_TOPIC, 0).logStartOffset)
-      for (const { offset, body } of readRecords(await engine.read(DELAY_TOPIC, 0, at, DERIVE_READ_BYTES), at)) {
+      const { records, nextOffset } = readPage(await engine.read(DELAY_TOPIC, 0, at, DERIVE_READ_BYTES), at)
+      for (const { offset, body } of records) {
         const envelope = valueOfRecordBody(body) as Buffer
         const dueAtMs = dueAtMsOf(envelope)
         if (offset < until && Math.floor(dueAtMs / 1000) === second) pending.slots.add(dueAtMs, offset, envelope)
-        at = offset + 1
       }
+      at = nextOffset
     }
     await pending.overflow.flush()
     for (let after: Place = { dueAtMs: second * 1000, offset: -1 }; ; ) {

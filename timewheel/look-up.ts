@@ -1,7 +1,7 @@
 // What became of a message: from the mark, from what is remembered of cancels, from `__delay` and overflow while it waits,
 // and from `__mark` and its target once it is dispatched. Nothing is written down for it at dispatch.
 
-import { type LogEngine, readRecords, valueOfRecordBody } from '../storage/index.ts'
+import { type LogEngine, readPage, readRecords, valueOfRecordBody } from '../storage/index.ts'
 import { CANCEL, DELAY_TOPIC, dueAtMsOf, kindOf, topicOf } from './entry.ts'
 import { covers, findMark, type Mark, type Target } from './mark.ts'
 import type { Overflow } from './overflow.ts'
@@ -57,12 +57,11 @@ export class LookUp {
     if (this.#engine.topic(topic) === undefined) return undefined
     const end = baseOffset + count
     for (let at = Math.max(baseOffset, this.#engine.offsets(topic, partition).logStartOffset); at < end; ) {
-      const records = readRecords(await this.#engine.read(topic, partition, at, READ_BYTES), at)
-      if (records.length === 0) return undefined
-      for (const { offset, body } of records) {
-        if (offset < end && hasId(body, id)) return offset
-        at = offset + 1
-      }
+      const { records, nextOffset } = readPage(await this.#engine.read(topic, partition, at, READ_BYTES), at)
+      for (const { offset, body } of records) if (offset < end && hasId(body, id)) return offset
+      // A page without records is not the end: compaction leaves gaps.
+      if (nextOffset === at) return undefined
+      at = nextOffset
     }
     return undefined
   }

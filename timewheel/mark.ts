@@ -18,7 +18,7 @@ import {
   DwellError,
   encodeRecordBody,
   type LogEngine,
-  readRecords,
+  readPage,
   readUInt64,
   type StoredRecord,
   valueOfRecordBody,
@@ -130,7 +130,13 @@ async function searchMark(
   return { mark: await readMark(engine, low), before: low === 0 ? FIRST_MARK : await readMark(engine, low - 1) }
 }
 
+/** The mark at `offset`, or the first one behind it, where a repair had to give offsets up: marks only grow. */
 async function readMark(engine: LogEngine, offset: number): Promise<Mark> {
-  const [record] = readRecords(await engine.read(MARK_TOPIC, 0, offset, 1), offset)
-  return decodeMark(record)
+  for (let at = offset; ; ) {
+    const { records, nextOffset } = readPage(await engine.read(MARK_TOPIC, 0, at, 1), at)
+    if (records.length > 0) return decodeMark(records[0])
+    if (nextOffset === at)
+      throw new DwellError('MARK_UNREADABLE', `There is no mark from offset ${offset} on.`, { offset })
+    at = nextOffset
+  }
 }

@@ -6,10 +6,13 @@
 //      `__delay` the rows are all there is.
 //   2. Rows gather in memory and are written in synced batches, in order; each batch raises the sequence in the ledger row.
 //      A checkpoint names the sequence it relies on: a store that is older has lost rows.
+//   3. Each batch leaves a row that says that it is there, for the last BATCHES_KEPT of them. LevelDB passes over damaged
+//      blocks of its write-ahead file without a word, so that a batch can be gone and later ones there.
 //
 //   key 'd' · dueAtMs <8b> · offset <8b>   →   envelope
 //   key 'c' · dueAtMs <8b> · offset <8b>   →   offset of the cancel <8b>      until the look-up window is over
-//   key 'l'                                →   sequence <8b>
+//   key 'b' · sequence <8b>                →   nothing
+//   key 'l'                                →   sequence <8b> · batchesFrom <8b>  the first batch that has such a row
 //
 // After a crash: rows that were not written yet come again from `__delay`.
 
@@ -22,12 +25,14 @@ import {
   writeUInt64,
 } from '../storage/index.ts'
 import type { Checkpoint } from './checkpoint.ts'
-import type { Place } from './place.ts'
+import { comparePlaces, lastPlaceOf, type Place } from './place.ts'
 
 const LEDGER_KEY = Buffer.from('l')
 const GATHERED_BYTES_MAX = 1024 * 1024
 const WAITING_BYTES_MAX = 16 * 1024 * 1024
 const COUNTED_AT_ONCE = 5_000
+/** Far more than are in a write-ahead file of LevelDB (4 MiB) as a rule: what went from there into tables is checked by LevelDB. */
+const BATCHES_KEPT = 10_000
 
 export class Overflow {
   readonly #store: KeyValueStore
@@ -37,6 +42,7 @@ export class Overflow {
   #written: Promise<void> = Promise.resolve()
   #failure: unknown
   #sequence: number
+  #batchesFrom: number
   #trimmedMs = { done: 0, forgotten: 0 }
   readonly #onWritten: () => void
   /** The latest due time of any row there ever was. */
@@ -50,6 +56,8 @@ export class Overflow {
     this.#onWritten = onWritten
     const ledger = store.get(LEDGER_KEY)
     this.#sequence = ledger === undefined ? 0 : readUInt64(ledger, 0)
+    // A ledger without it is of a time when batches left no row.
+    this.#batchesFrom = ledger !== undefined && ledger.length >= 16 ? readUInt64(ledger, 8) : this.#sequence + 1
   }
 
   /** The sequence that the ledger will have when all that is gathered now is durable. */
@@ -120,21 +128,41 @@ export class Overflow {
     if (this.#sequence === 0) await this.#writeBatch([])
   }
 
+  /** The sequence of the first batch that the store has lost, as far back as that is known; undefined when none is. */
+  async lostBatch(): Promise<number | undefined> {
+    let expected = this.#batchesFrom
+    while (expected <= this.#sequence) {
+      const range = { gte: batchKey(expected), lt: batchKey(this.#sequence + 1) }
+      const rows = await this.#store.rows(range, COUNTED_AT_ONCE)
+      for (const [key] of rows) if (readUInt64(key, 1) !== expected++) return expected - 1
+      if (rows.length < COUNTED_AT_ONCE) break
+    }
+    return expected <= this.#sequence ? expected : undefined
+  }
+
+  /** What the lost batches held is needed no more: a later start need not look for them. */
+  forgetLostBatches(): void {
+    this.#batchesFrom = this.#sequence + 1
+  }
+
   /** Puts the count right at a start: rows up to `moved` are in slots by now, or done. Without a checkpoint all are counted. */
   async restore(checkpoint: Checkpoint | undefined, moved: Place): Promise<void> {
     if (checkpoint === undefined) {
-      this.count = await this.#countRows(moved, Number.MAX_SAFE_INTEGER)
+      this.count = await this.#countRows(moved, lastPlaceOf(Number.MAX_SAFE_INTEGER - 1), Number.POSITIVE_INFINITY)
       return
     }
-    this.count = checkpoint.overflowCount - (await this.#countRows(checkpoint.moved, moved.dueAtMs))
+    this.count = checkpoint.overflowCount - (await this.#countRows(checkpoint.moved, moved, checkpoint.consumed))
     this.lastDueAtMs = checkpoint.overflowLastDueAtMs
   }
 
-  /** Counts the rows behind `after` that are due before `beforeMs`; takes time in proportion to them. */
-  async #countRows(after: Place, beforeMs: number): Promise<number> {
+  /**
+   * Counts the rows behind `after`, up to `upTo`, of entries before `beforeOffset`: those consumed after a checkpoint are
+   * not in its count. Takes time in proportion to them.
+   */
+  async #countRows(after: Place, upTo: Place, beforeOffset: number): Promise<number> {
     for (let counted = 0, last = after; ; ) {
-      const rows = await this.rows(last, beforeMs, COUNTED_AT_ONCE)
-      counted += rows.length
+      const rows = await this.rows(last, upTo.dueAtMs + 1, COUNTED_AT_ONCE)
+      for (const row of rows) if (row.offset < beforeOffset && comparePlaces(row, upTo) <= 0) counted++
       if (rows.length < COUNTED_AT_ONCE) return counted
       last = rows[rows.length - 1]
     }
@@ -159,9 +187,13 @@ export class Overflow {
   }
 
   async #writeBatch(writes: KeyedWrite[]): Promise<void> {
-    const value = Buffer.allocUnsafe(8)
-    writeUInt64(value, 0, ++this.#sequence)
-    await this.#store.write([...writes, { type: 'put', key: LEDGER_KEY, value }])
+    const sequence = ++this.#sequence
+    const batch: KeyedWrite[] = [...writes, { type: 'put', key: batchKey(sequence), value: Buffer.alloc(0) }]
+    while (this.#batchesFrom <= sequence - BATCHES_KEPT) batch.push({ type: 'del', key: batchKey(this.#batchesFrom++) })
+    const value = Buffer.allocUnsafe(16)
+    writeUInt64(value, 0, sequence)
+    writeUInt64(value, 8, this.#batchesFrom)
+    await this.#store.write([...batch, { type: 'put', key: LEDGER_KEY, value }])
   }
 
   async #write(): Promise<void> {
@@ -172,7 +204,13 @@ export class Overflow {
     try {
       await this.#writeBatch([...this.#writing.values()])
     } catch (error) {
-      this.#failure = new DwellError('OVERFLOW_FAILED', 'The overflow store cannot be written.', {}, error)
+      const { message, fields } = error as DwellError
+      this.#failure = new DwellError(
+        'OVERFLOW_FAILED',
+        `The overflow store cannot be written: ${message}`,
+        fields,
+        error,
+      )
       return
     }
     this.#writing = new Map()
@@ -187,6 +225,12 @@ function rangeOf(kind: 'd' | 'c', fromMs: number, beforeMs: number): KeyRange {
     gte: keyOf(kind, { dueAtMs: fromMs, offset: 0 }),
     lt: keyOf(kind, { dueAtMs: Math.max(0, beforeMs), offset: 0 }),
   }
+}
+
+function batchKey(sequence: number): Buffer {
+  const key = Buffer.from('b--------', 'latin1')
+  writeUInt64(key, 1, sequence)
+  return key
 }
 
 function keyOf(kind: 'd' | 'c', { dueAtMs, offset }: Place): Buffer {

@@ -56,6 +56,7 @@ export class Pending {
   readonly #markAtStart: Mark
   readonly #deriving: boolean
   readonly #consumedAtStart: number
+  readonly #movedAtCheckpoint: Place
   readonly #readBytes: number
   readonly #stepBytesMax: number
   hand: Place
@@ -86,8 +87,8 @@ export class Pending {
     this.#stepBytesMax = Math.min(STEP_BYTES_MAX, stepBytesMax)
     this.hand = mark.hand
     this.horizon = mark.hand
-    const movedBefore = checkpoint?.moved ?? mark.hand
-    this.moved = comparePlaces(movedBefore, mark.hand) < 0 ? mark.hand : movedBefore
+    this.#movedAtCheckpoint = checkpoint?.moved ?? mark.hand
+    this.moved = comparePlaces(this.#movedAtCheckpoint, mark.hand) < 0 ? mark.hand : this.#movedAtCheckpoint
     const handSecond = Math.floor((mark.hand.dueAtMs || nowMs) / 1000)
     this.reachMs = Math.max(this.moved.dueAtMs, (handSecond + reachSeconds) * 1000)
     for (const { second, count, fileSize } of checkpoint?.slots ?? []) {
@@ -100,6 +101,15 @@ export class Pending {
     let inSlots = 0
     for (const { count } of this.slots.values()) inSlots += count
     return inSlots + this.ready.count + this.#late.length + this.overflow.count
+  }
+
+  /**
+   * Whether a checkpoint can tell where each message waits from its place and its offset alone. Not while one is late: what
+   * is consumed behind it would be consumed again, and be counted twice; nor while the reach is ahead of `moved`: between
+   * them messages lie in slots or in overflow.
+   */
+  get canSettle(): boolean {
+    return this.#late.length === 0 && this.moved.dueAtMs >= this.reachMs
   }
 
   /** The due time of the message that is dispatched next, as far as it is in memory. */
@@ -159,6 +169,16 @@ export class Pending {
     const slot = this.slots.add(target.dueAtMs, offset, envelope)
     if ((isCopied || !hadRow) && comparePlaces(target, this.horizon) > 0) slot.count--
     this.retention.note(offset, target.dueAtMs)
+  }
+
+  /**
+   * A cancel that took effect is consumed again after a start, its target behind the hand. If it removed the target's row,
+   * that row is in the checkpoint's count, but was not among those that restore() took out of it.
+   */
+  cancelAgain(target: Place): void {
+    if (this.#deriving || target.offset >= this.#consumedAtStart) return
+    if (comparePlaces(target, this.#movedAtCheckpoint) <= 0 || this.overflow.get(target) !== undefined) return
+    this.overflow.count--
   }
 
   /** The entries of the next step, late ones first; the hand moves with the others. None when nothing is due. */

@@ -142,6 +142,7 @@ export function forEachEntry(
       throw damaged(second, position, 'a checksum does not match')
     }
     const dueAtMs = readUInt64(bytes, position + 8)
+    if (Math.floor(dueAtMs / 1000) !== second) throw damaged(second, position, 'an entry is of another second')
     const offset = readUInt64(bytes, position + 16)
     const envelope = bytes.subarray(position + ENTRY_HEADER_SIZE, end)
     checkEnvelope(envelope, offset)

@@ -160,7 +160,8 @@ export class Slots {
           this.#memoryBytes -= freedBytes
         } catch (error) {
           const path = join(this.#directory, slot.name)
-          throw new DwellError('SLOT_WRITE_FAILED', `The slot ${path} cannot be written.`, { path }, error)
+          const sentence = `The slot ${path} cannot be written: ${(error as Error).message}`
+          throw new DwellError('SLOT_WRITE_FAILED', sentence, { path }, error)
         }
         this.flushes++
       }

@@ -20,7 +20,7 @@ import {
   type KeyValueStore,
   type Log,
   type LogEngine,
-  readRecords,
+  readPage,
   type Timer,
   valueOfRecordBody,
 } from '../storage/index.ts'
@@ -28,13 +28,13 @@ import { Checkpointer } from './checkpointer.ts'
 import { Dispatcher, type DispatcherOptions } from './dispatcher.ts'
 import {
   CANCEL,
+  cancelBody,
   checkEnvelope,
   DELAY_TOPIC,
   type DelayedRecord,
   dueAtMsOf,
-  encodeCancel,
-  encodeMessage,
   kindOf,
+  messageBody,
   targetOf,
 } from './entry.ts'
 import type { HandClock } from './hand-clock.ts'
@@ -116,7 +116,7 @@ export class Wheel {
     const wake = () => wheel.#wakeUp()
     const overflow = new Overflow(options.overflow, wake)
     const slots = new Slots({ disk, directory: slotsDirectory, memoryBytes, onRelieved: wake })
-    const { logStartOffset } = engine.offsets(DELAY_TOPIC, 0)
+    const { logStartOffset, highWatermark } = engine.offsets(DELAY_TOPIC, 0)
     const { checkpoint, because } = await recover({
       disk,
       log,
@@ -125,6 +125,7 @@ export class Wheel {
       overflow,
       mark,
       delayLogStart: logStartOffset,
+      delayEnd: highWatermark,
       bootId: clock.bootId(),
     })
     const { slots: reachSeconds, readBytes } = options
@@ -208,7 +209,7 @@ export class Wheel {
       const { topic } = record
       const topicId = engine.topic(topic)?.id
       if (topicId === undefined) throw new DwellError('TOPIC_NOT_FOUND', `There is no topic ${topic}.`, { topic })
-      return { timestampMs, body: encodeMessage(record, topicId) }
+      return { timestampMs, body: messageBody(record, topicId) }
     })
     return { topic: DELAY_TOPIC, partition: 0, records: kept }
   }
@@ -220,7 +221,7 @@ export class Wheel {
   async cancel(topic: string, place: Place, id = messageId(place)): Promise<'cancelled' | 'dispatched' | 'unknown'> {
     const { state } = await this.lookUp(topic, place, id)
     if (state !== 'pending') return state
-    const records = [{ timestampMs: this.#options.hand.nowMs(), body: encodeCancel(place) }]
+    const records = [{ timestampMs: this.#options.hand.nowMs(), body: cancelBody(place) }]
     const [offset] = await this.#options.engine.append([{ topic: DELAY_TOPIC, partition: 0, records }])
     await this.#untilConsumed(offset)
     return this.#pending.overflow.cancelOf(place) === undefined ? 'dispatched' : 'cancelled'
@@ -316,7 +317,9 @@ export class Wheel {
     }
     if (this.#consumed >= this.#highWatermark() || this.#pending.crowded) return false
     const bytes = await this.#options.engine.read(DELAY_TOPIC, 0, this.#consumed, CONSUME_BYTES)
-    for (const { offset, body } of readRecords(bytes, this.#consumed)) {
+    // Offsets that a repair had to give up are in no record: nextOffset goes over them.
+    const { records, nextOffset } = readPage(bytes, this.#consumed)
+    for (const { offset, body } of records) {
       const envelope = valueOfRecordBody(body) as Buffer
       checkEnvelope(envelope, offset)
       if (kindOf(envelope) !== CANCEL)
@@ -326,6 +329,7 @@ export class Wheel {
       }
       this.#consumed = offset + 1
     }
+    this.#consumed = nextOffset
     this.#answerWaiters()
     return true
   }
@@ -334,9 +338,11 @@ export class Wheel {
   async #rememberOldCancel(offset: number, target: Place): Promise<boolean> {
     if (!covers(this.#mark, target)) return false
     const { overflow } = this.#pending
-    if (overflow.cancelOf(target) === undefined && (await this.#lookUp.tookEffect(offset, target))) {
-      overflow.rememberCancelled(target, offset)
-    }
+    const earlier = overflow.cancelOf(target)
+    const tookEffect = earlier === undefined ? await this.#lookUp.tookEffect(offset, target) : earlier === offset
+    if (!tookEffect) return true
+    if (earlier === undefined) overflow.rememberCancelled(target, offset)
+    this.#pending.cancelAgain(target)
     return true
   }
 

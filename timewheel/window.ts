@@ -22,7 +22,7 @@ export class Window {
     for (const [open, file] of this.#handles) {
       if (open >= second && open < second + this.#seconds) continue
       this.#handles.delete(open)
-      await file.close()
+      await closed(file)
     }
     for (let ahead = second; ahead < second + this.#seconds; ahead++) {
       const path = this.#handles.has(ahead) ? undefined : pathOf(ahead)
@@ -38,7 +38,12 @@ export class Window {
   }
 
   async close(): Promise<void> {
-    for (const file of this.#handles.values()) await file.close()
+    for (const file of this.#handles.values()) await closed(file)
     this.#handles.clear()
   }
+}
+
+/** Nothing was written through it, so that nothing is lost when closing fails. */
+async function closed(file: DiskFile): Promise<void> {
+  await file.close().catch(() => {})
 }

@@ -8,7 +8,8 @@ import {
   decodeRecordBody,
   type Log,
   type LogEngine,
-  readRecords,
+  type Page,
+  readPage,
   type StoredRecord,
 } from '../../storage/index.ts'
 import type { Attempt } from './delivery.ts'
@@ -67,35 +68,33 @@ export class DeadLetterScan {
   /** Those from `first` to before `end`. */
   async *partition(name: string, partition: number, first: number, end: number): AsyncGenerator<Found> {
     for (let offset = first; offset < end; ) {
-      const records = await this.#read(name, partition, offset)
-      if (typeof records === 'number') {
-        offset = records
-        continue
-      }
-      for (const record of records) {
+      const page = await this.#read(name, partition, offset)
+      for (const record of page.records) {
         if (record.offset >= end) return
         const place = { topic: name, partition, offset: record.offset }
         yield { place, letter: this.#letterOf(place, record) }
       }
-      offset = records.length > 0 ? records[records.length - 1].offset + 1 : offset + 1
+      offset = Math.max(page.nextOffset, offset + 1)
     }
   }
 
-  /** What lies at `offset`, or the offset to go on at where the records are damaged or were deleted meanwhile. */
-  async #read(topic: string, partition: number, offset: number): Promise<StoredRecord[] | number> {
+  /** What lies from `offset` on: nothing where the records are damaged or were deleted meanwhile. */
+  async #read(topic: string, partition: number, offset: number): Promise<Page> {
     const { engine, log, counters } = this.#parts
     try {
-      return readRecords(await engine.read(topic, partition, offset, READ_SIZE), offset)
+      return readPage(await engine.read(topic, partition, offset, READ_SIZE), offset)
     } catch (error) {
       if (!(error instanceof DwellError)) throw error
       const { logStartOffset } = engine.offsets(topic, partition)
-      if (error.code === 'OFFSET_OUT_OF_RANGE' && logStartOffset > offset) return logStartOffset
+      if (error.code === 'OFFSET_OUT_OF_RANGE' && logStartOffset > offset) {
+        return { records: [], nextOffset: logStartOffset }
+      }
       const { lastOffset } = error.fields
       if (typeof lastOffset !== 'number') throw error
       const to = Math.max(lastOffset, offset) + 1
       counters.skipped += to - offset
       log.error({ topic, partition, from: offset, to, code: error.code }, 'Damaged dead letters are passed over.')
-      return to
+      return { records: [], nextOffset: to }
     }
   }
 

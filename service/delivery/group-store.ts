@@ -13,7 +13,7 @@ import {
   encodeRecordBody,
   type LogEngine,
   type LogRecord,
-  readRecords,
+  readPage,
 } from '../../storage/index.ts'
 import type { Group } from './group.ts'
 import { type DeltaWriter, encodeKey, encodeSnapshot } from './group-log.ts'
@@ -56,13 +56,13 @@ export class GroupStore {
     let offset = logStartOffset
     while (offset < highWatermark) {
       const bytes = await this.#engine.read(GROUPS_TOPIC, 0, offset, READ_SIZE)
-      const records = readRecords(bytes, offset)
-      if (records.length === 0) break
+      const { records, nextOffset } = readPage(bytes, offset)
+      if (nextOffset === offset) break
       for (const record of records) {
         const { key, value } = decodeRecordBody(record.body)
         visit(key ?? Buffer.alloc(0), value, record.offset)
       }
-      offset = records[records.length - 1].offset + 1
+      offset = nextOffset
     }
     return highWatermark - logStartOffset
   }

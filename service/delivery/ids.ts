@@ -18,16 +18,15 @@ import {
   type KeyValueStore,
   type LogEngine,
   type LogRecord,
-  readRecords,
+  readPage,
   readUInt64,
   writeUInt64,
 } from '../../storage/index.ts'
 import type { Dispatched } from '../../timewheel/index.ts'
 import { decodeIdEntry, encodeIdEntry, type IdEntry, idKey } from './id-entry.ts'
+import { condemnIdIndex, PROGRESS_KEY } from './id-index.ts'
 
 export const IDS_TOPIC = '__ids'
-/** Topic ids begin at 1, so no row of an id has this key. */
-const PROGRESS_KEY = Buffer.alloc(4)
 const FIRST_ROW = Buffer.from([0, 0, 0, 1])
 const READ_BYTES = 1024 * 1024
 /** Entries in memory at which they go to the index. */
@@ -66,6 +65,8 @@ export class Ids {
   #sweepFrom: Buffer = FIRST_ROW
   #stopListening = () => {}
   #stopped = false
+  /** The index is damaged, and nothing more goes into it: the next start makes it anew. */
+  #condemned = false
   readonly stats = { duplicates: 0, remembered: 0, forgotten: 0 }
 
   private constructor({ engine, index, hand, windowMs }: IdsOptions) {
@@ -197,8 +198,13 @@ export class Ids {
 
   /** Moves what is in memory to the index, and forgets what is due to be forgotten. */
   async checkpoint(): Promise<void> {
-    await this.#flush()
-    await this.#sweep()
+    try {
+      await this.#flush()
+      await this.#sweep()
+    } catch (error) {
+      this.#condemned ||= await condemnIdIndex(this.#index, error).catch(() => false)
+      throw error
+    }
   }
 
   async stop(): Promise<void> {
@@ -227,10 +233,9 @@ export class Ids {
   async #readOn(): Promise<void> {
     while (this.#position < this.#engine.offsets(IDS_TOPIC, 0).highWatermark) {
       const batches = await this.#engine.read(IDS_TOPIC, 0, this.#position, READ_BYTES)
-      for (const { offset, body } of readRecords(batches, this.#position)) {
-        this.#apply(body as Buffer)
-        this.#position = offset + 1
-      }
+      const { records, nextOffset } = readPage(batches, this.#position)
+      for (const { body } of records) this.#apply(body as Buffer)
+      this.#position = nextOffset
       this.#dropPublished()
       if (this.#recent.size >= RECENT_MAX) await this.#flush()
     }
@@ -256,7 +261,7 @@ export class Ids {
 
   #flush(): Promise<void> {
     this.#flushed = this.#flushed.then(async () => {
-      if (this.#recent.size === 0) return
+      if (this.#recent.size === 0 || this.#condemned) return
       this.#flushing = this.#recent
       this.#recent = new Map()
       const writes: KeyedWrite[] = []

@@ -4,7 +4,8 @@
 // `__dwell.form` says in which form it goes out again; without it the value is text. Header names that begin with `__` are
 // ours alone: a publisher that gives one is refused, so nobody forges an id, an origin or an attempt.
 
-import { DwellError, encodeRecordBody, type Header } from '../../storage/index.ts'
+import { DwellError, EncodedHeaders, type Header, RecordBodySource } from '../../storage/index.ts'
+import { ID_PLACEHOLDER } from '../../timewheel/index.ts'
 import { formatDuration, parseDuration } from '../duration.ts'
 import type { JsonScanner } from '../json-scanner.ts'
 import { parseTime } from '../time.ts'
@@ -212,13 +213,28 @@ export function checkSize({ key, value, headers }: Message, { messageBytesMax }:
   throw new DwellError('MESSAGE_TOO_LARGE', sentence, { limit: messageBytesMax, size })
 }
 
-/** The record body of a message, with `id` (if there is one) as its last header. */
-export function bodyOf({ key, value, form, headers }: Message, id: Uint8Array | undefined): Buffer {
-  if (form === undefined && id === undefined) return encodeRecordBody(key, value, headers)
-  const all = headers.slice()
-  if (form !== undefined) all.push([FORM_HEADER, form])
-  if (id !== undefined) all.push([ID_HEADER, id])
-  return encodeRecordBody(key, value, all)
+/** What we add to a publisher's headers, by the form of the value: without an id, and with one to be filled in. */
+const FORM_ONLY = byForm(undefined)
+const FORM_AND_PLACEHOLDER = byForm(ID_PLACEHOLDER)
+
+function byForm(id: Uint8Array | undefined): Map<Form, EncodedHeaders> {
+  return new Map([undefined, JSON_FORM, BASE64_FORM].map((form) => [form, new EncodedHeaders(ownHeaders(form, id))]))
+}
+
+function ownHeaders(form: Form, id: Uint8Array | undefined): Header[] {
+  const headers: Header[] = []
+  if (form !== undefined) headers.push([FORM_HEADER, form])
+  if (id !== undefined) headers.push([ID_HEADER, id])
+  return headers
+}
+
+/** The record body of a message, with `id` (if there is one) as its last header. It is written out of the request's bytes. */
+export function bodyOf({ key, value, form, headers }: Message, id: Uint8Array | undefined): RecordBodySource {
+  if (id !== undefined && id !== ID_PLACEHOLDER) {
+    return new RecordBodySource(key, value, [...headers, ...ownHeaders(form, id)])
+  }
+  const more = (id === undefined ? FORM_ONLY : FORM_AND_PLACEHOLDER).get(form)
+  return new RecordBodySource(key, value, headers, more)
 }
 
 function fromBase64(text: string): Buffer {

@@ -5,7 +5,8 @@
 //   1. Nothing is appended, and no topic created, before every message of the request was found valid.
 //   2. Messages without a key of one request go to one partition, in their order; requests take turns.
 //   3. A message's offset, and the id that the server gives it, are known when the append is durable.
-//   4. What waits to become durable is bounded in bytes; beyond that publishing is refused, not queued.
+//   4. What waits to become durable is bounded in bytes; beyond that publishing is refused, not queued. So it is while the
+//      disk is nearly full.
 
 import { DwellError, type LogEngine, RoundRobin, type TopicDescription } from '../../storage/index.ts'
 import type { Wheel } from '../../timewheel/index.ts'
@@ -21,6 +22,8 @@ export interface PublisherOptions {
   ids: Ids
   wheel: Pick<Wheel, 'append' | 'lookUp'>
   hand: { nowMs(): number }
+  /** Throws while there is no room to publish. */
+  space: { admit(): void }
   waitingBytesMax: number
 }
 
@@ -40,12 +43,14 @@ export class Publisher {
 
   /**
    * Publishes all of `messages` or none; resolves with one result each when they are durable.
-   * @throws TOPIC_NOT_FOUND, TOPIC_OWNED_BY_GROUP, PARTITION_NOT_FOUND, OVERLOADED, APPEND_TOO_LARGE, INVALID_NAME
+   * @throws TOPIC_NOT_FOUND, TOPIC_OWNED_BY_GROUP, PARTITION_NOT_FOUND, KEY_REQUIRED, OVERLOADED, DISK_LOW, APPEND_TOO_LARGE, INVALID_NAME
    */
   async publish(topicName: string, messages: readonly Message[]): Promise<Published[]> {
+    this.#options.space.admit()
     this.#options.topics.checkNotOwned(topicName)
     this.#checkPartitions(topicName, messages)
     const topic = this.#options.topics.find(topicName) ?? (await this.#options.topics.ensure(topicName))
+    if (topic.cleanup === 'compact') checkKeys(topic.name, messages)
     const ids = ownIdsOf(messages)
     if (ids === undefined) return this.#append(topic, messages, undefined)
     return this.#appendWithIds(topic, messages, ids)
@@ -142,6 +147,14 @@ export class Publisher {
     }
     return results
   }
+}
+
+/** Compaction keeps the last record of each key: one without a key would stay for ever. */
+function checkKeys(topic: string, messages: readonly Message[]): void {
+  const index = messages.findIndex(({ key }) => key === null)
+  if (index < 0) return
+  const sentence = `The topic ${topic} keeps the last message of each key; this one has no key.`
+  throw new DwellError('KEY_REQUIRED', sentence, { field: 'key', index })
 }
 
 function ownIdsOf(messages: readonly Message[]): string[] | undefined {

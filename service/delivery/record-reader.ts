@@ -11,6 +11,8 @@ const LOST = new Set([
   'PARTITION_NOT_FOUND',
   'BATCH_DAMAGED',
   'RECORD_DAMAGED',
+  'CODEC_UNSUPPORTED',
+  'BATCH_TOO_LARGE',
 ])
 
 export class RecordReader {

@@ -8,7 +8,7 @@
 //
 // After a crash: rebuilt by the same calls from `__groups` (group-log.ts).
 
-import { assert, DwellError, type LogEngine, readRecords, type StoredRecord } from '../../storage/index.ts'
+import { assert, DwellError, type LogEngine, readPage, type StoredRecord } from '../../storage/index.ts'
 import { type LaneKind, laneTier } from './lane.ts'
 import { ReadAhead, type ReadAheadBudget } from './read-ahead.ts'
 import { MOVES, Run, Status } from './run.ts'
@@ -110,13 +110,13 @@ export class Source {
       return
     }
     if (this.epoch !== epoch || this.#readEnd !== from || (this.#ahead.count === 0 && this.next !== from)) return
-    const records = readRecords(bytes, from)
+    const { records, nextOffset } = readPage(bytes, from)
     if (records.length === 0) {
-      this.#passOver(from + 1)
+      this.#passOver(Math.max(nextOffset, from + 1))
       return
     }
     this.#ahead.add(records, bytes.length)
-    this.#readEnd = records[records.length - 1].offset + 1
+    this.#readEnd = nextOffset
   }
 
   /** No record lies here (a control batch, a compacted one): go on at `offset`. */

@@ -10,7 +10,7 @@ import { JSON_TYPE } from './messages.ts'
 import type { HttpParts } from './parts.ts'
 import { bodyMembers } from './record-json.ts'
 import { RecordMembers } from './records.ts'
-import { answers, GroupPath, Time } from './schemas.ts'
+import { answers, GroupPath, QueryCount, Time } from './schemas.ts'
 
 const LIMIT_MAX = 1_000
 const LIMIT = 100
@@ -30,7 +30,7 @@ const CountQuery = Type.Object(FILTER, OPEN)
 const ListQuery = Type.Object(
   {
     ...FILTER,
-    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: LIMIT_MAX, default: LIMIT })),
+    limit: QueryCount({ maximum: LIMIT_MAX, default: LIMIT }),
     after: Type.Optional(Type.String()),
   },
   OPEN,

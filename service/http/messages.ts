@@ -6,7 +6,7 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import { DwellError } from '../../storage/index.ts'
+import { BufferPool, DwellError } from '../../storage/index.ts'
 import { idOf } from '../delivery/delayed.ts'
 import { ID_LENGTH_MAX, invalidField, type Message, type MessageRules, unknownField } from '../delivery/message.ts'
 import { readLines, readOneOrMore } from '../delivery/message-batch.ts'
@@ -15,6 +15,7 @@ import { readRawMessage } from '../delivery/raw-message.ts'
 import { checkName } from '../names.ts'
 import { formatTime } from '../time.ts'
 import type { HttpParts } from './parts.ts'
+import { bodyTaker, RequestBody } from './request-body.ts'
 import { answers, CLOSED, Duration, TextMap, Time, TopicPath } from './schemas.ts'
 
 export const JSON_TYPE = 'application/json; charset=utf-8'
@@ -70,7 +71,7 @@ const Results = Type.Union([
 type PublishRequest = FastifyRequest<{
   Params: { topic: string }
   Querystring: Record<string, unknown>
-  Body: Buffer | undefined
+  Body: RequestBody | undefined
 }>
 
 /** The schemas of these routes are documents; nothing is compiled from them. */
@@ -78,17 +79,18 @@ const unchecked = { validatorCompiler: () => () => true }
 const plain = { serializerCompiler: () => (text: unknown) => text as string }
 
 export function messageRoutes(app: FastifyInstance, parts: HttpParts): void {
-  const { settings, hand, publisher } = parts
+  const { settings, hand, publisher, space } = parts
   const rules = (): MessageRules => ({
     messageBytesMax: settings.MESSAGE_BYTES_MAX,
     delayMaxMs: settings.DELAY_MAX,
     nowMs: hand.nowMs(),
   })
   const countMax = settings.REQUEST_MESSAGES_MAX
+  const takeBody = bodyTaker(new BufferPool(), settings.REQUEST_BYTES_MAX)
 
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers()
-    scope.addContentTypeParser(['application/json', 'application/x-ndjson'], { parseAs: 'buffer' }, passBytes)
+    scope.addContentTypeParser(['application/json', 'application/x-ndjson'], takeBody)
     scope.post(
       '/v1/topics/:topic/messages',
       {
@@ -114,15 +116,16 @@ export function messageRoutes(app: FastifyInstance, parts: HttpParts): void {
         const mode = modeOf(request.query)
         if (body === undefined) throw new DwellError('INVALID_JSON', 'The body is empty.')
         const isLines = request.headers['content-type']?.startsWith('application/x-ndjson')
-        const messages = isLines ? readLines(body, rules(), countMax) : readOneOrMore(body, rules(), countMax)
-        publish(topic, messages, mode, reply)
+        const { bytes } = body
+        const messages = isLines ? readLines(bytes, rules(), countMax) : readOneOrMore(bytes, rules(), countMax)
+        publish(topic, messages, body, mode, reply)
       },
     )
   })
 
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers()
-    scope.addContentTypeParser('*', { parseAs: 'buffer' }, passBytes)
+    scope.addContentTypeParser('*', takeBody)
     scope.post(
       '/v1/topics/:topic/raw',
       {
@@ -143,23 +146,38 @@ export function messageRoutes(app: FastifyInstance, parts: HttpParts): void {
         checkName(topic, 'topic')
         const { key, delay, deliverAt, id, ...query } = request.query
         const mode = modeOf(query)
-        const message = readRawMessage(request.body, request.headers, { key, delay, deliverAt, id }, rules())
-        publish(topic, [message], mode, reply)
+        const { body = NO_BODY } = request
+        const message = readRawMessage(body.bytes, request.headers, { key, delay, deliverAt, id }, rules())
+        publish(topic, [message], body, mode, reply)
       },
     )
   })
 
-  function publish(topic: string, messages: readonly Message[], { acks, quiet }: Mode, reply: FastifyReply): void {
+  function publish(
+    topic: string,
+    messages: readonly Message[],
+    body: RequestBody,
+    { acks, quiet }: Mode,
+    reply: FastifyReply,
+  ): void {
+    // Whoever does not wait is told at least what is known at once.
+    if (acks === '0') space.admit()
     const published = publisher.publish(topic, messages)
     reply.code(201).header('content-type', JSON_TYPE)
     if (acks === '0') {
       // Whoever does not wait is not told of a failure either; one of the disk stops the process.
-      published.catch(() => {})
+      published.then(
+        () => body.release(),
+        () => {},
+      )
       reply.send(`{"count":${messages.length}}`)
       return
     }
     published.then(
-      (results) => reply.send(quiet ? `{"count":${messages.length}}` : resultsJson(topic, messages, results)),
+      (results) => {
+        body.release()
+        reply.send(quiet ? `{"count":${messages.length}}` : resultsJson(topic, messages, results))
+      },
       (error) => reply.send(error),
     )
   }
@@ -170,6 +188,7 @@ interface Mode {
   quiet: boolean
 }
 
+const NO_BODY = new RequestBody(Buffer.alloc(0))
 const USUAL: Mode = { acks: 'all', quiet: false }
 
 function modeOf(query: Record<string, unknown>): Mode {
@@ -202,10 +221,4 @@ function resultJson(topic: string, ownId: string, result: Published): string {
   }
   const id = ownId === '' ? '' : `,"id":${JSON.stringify(ownId)}`
   return `{"topic":"${topic}","partition":${result.partition},"offset":${result.offset}${id}${duplicate}}`
-}
-
-function passBytes(request: FastifyRequest, body: Buffer, done: (error: Error | null, body?: Buffer) => void): void {
-  const encoding = request.headers['content-encoding']
-  if (encoding === undefined || encoding === 'identity') done(null, body)
-  else done(new DwellError('UNSUPPORTED_CONTENT_ENCODING', 'Send the body without Content-Encoding.'))
 }

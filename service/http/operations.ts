@@ -7,7 +7,7 @@ import { ERRORS, errorRow } from '../errors.ts'
 import type { HttpParts } from './parts.ts'
 import { NoQuery } from './schemas.ts'
 
-export function operationRoutes(app: FastifyInstance, { metrics, stopping }: HttpParts): void {
+export function operationRoutes(app: FastifyInstance, { metrics, space, clusterId, stopping }: HttpParts): void {
   const tags = ['Operations']
   const querystring = NoQuery
 
@@ -21,13 +21,20 @@ export function operationRoutes(app: FastifyInstance, { metrics, stopping }: Htt
         querystring,
         summary: 'Ready, or why not',
         response: {
-          200: Type.Object({ ready: Type.Literal(true) }),
+          200: Type.Object({
+            ready: Type.Literal(true),
+            clusterId: Type.String({ description: 'The id of the data directory; a copy of it has the same.' }),
+            publishing: Type.Boolean({ description: 'Whether messages can be published.' }),
+            why: Type.Optional(Type.String({ description: 'Why they cannot.' })),
+          }),
           503: Type.Object({ ready: Type.Literal(false), why: Type.String() }),
         },
       },
     },
     async (_request, reply) => {
-      if (!stopping.aborted) return { ready: true as const }
+      const ready = { ready: true as const, clusterId, publishing: !space.low }
+      // It stays ready: consumers must reach it, they are the ones who make room.
+      if (!stopping.aborted) return space.low ? { ...ready, why: space.refusal().message } : ready
       reply.code(503)
       return { ready: false as const, why: 'The service is stopping.' }
     },

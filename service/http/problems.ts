@@ -20,6 +20,9 @@ const FOREIGN_CODES: Record<string, { code: ErrorCode; sentence: string }> = {
   FST_ERR_MAX_PARAM_LENGTH: { code: 'INVALID_URL', sentence: 'A part of the URL is too long.' },
 }
 
+/** Refusals that come by the thousand while they last. The metrics count them; a log would fill the disk with them. */
+const COUNTED_ONLY: ReadonlySet<string> = new Set<ErrorCode>(['OVERLOADED', 'DISK_LOW'])
+
 export interface ProblemsOptions {
   log: Log
   requestBytesMax: number
@@ -41,7 +44,7 @@ export class Problems {
     const { code, message, fields } = known ?? new DwellError('INTERNAL', 'The service failed; its log says why.')
     const { status, title } = errorRow(code)
     onProblem(code)
-    if (status >= 500) {
+    if (status >= 500 && !COUNTED_ONLY.has(code)) {
       const where = { method: request.method, route: request.routeOptions.url, code }
       if (known === undefined) log.error({ ...where, error: describe(error) }, 'A request failed.')
       else log.warn({ ...where, detail: message }, 'A request was refused.')
@@ -105,7 +108,8 @@ function validationError(error: FastifyError): DwellError {
 }
 
 function wantedOf({ keyword, params, message }: Violation): string {
-  return keyword === 'const' ? `must be ${JSON.stringify(params.allowedValue)}` : String(message)
+  if (keyword === 'const') return `must be ${JSON.stringify(params.allowedValue)}`
+  return keyword === 'multipleOf' && params.multipleOf === 1 ? 'must be a whole number' : String(message)
 }
 
 function pathOf(instancePath: string, name: string): string {

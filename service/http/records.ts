@@ -1,31 +1,49 @@
-// GET /v1/topics/{topic}/partitions/{partition}/records: the log as it is, up to the high watermark.
+// What lies in a partition, up to the high watermark:
+//
+//   GET /v1/topics/{topic}/partitions/{partition}/records   as JSON, record by record
+//   GET /v1/topics/{topic}/partitions/{partition}/batches   as it is stored, in large pages: Kafka's record batches
 
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
-import { DwellError, type LogEngine, readRecords } from '../../storage/index.ts'
+import { DwellError, endOffsetOf, type LogEngine, readPage, Turns } from '../../storage/index.ts'
 import { invalidField } from '../delivery/message.ts'
 import { checkName } from '../names.ts'
 import { formatTime, parseTime } from '../time.ts'
+import type { Topics } from '../topics.ts'
 import { JSON_TYPE } from './messages.ts'
+import { PageMemory } from './page-memory.ts'
 import type { HttpParts } from './parts.ts'
 import { bodyMembers } from './record-json.ts'
-import { answers, CLOSED } from './schemas.ts'
+import { answers, CLOSED, QueryCount } from './schemas.ts'
 
+const MIB = 1024 * 1024
 const LIMIT_MAX = 10_000
-const READ_BYTES = 1024 * 1024
+const READ_BYTES = MIB
 /** The answer ends behind the record with which it becomes larger. */
-const ANSWER_LENGTH_MAX = 8 * 1024 * 1024
+const ANSWER_LENGTH_MAX = 8 * MIB
+/** Answers in JSON that are being made at once. */
+const MAKING_MAX = 8
+const PAGE_BYTES = MIB
+/** Checking the checksums of so much holds all others up for about two milliseconds. */
+const PAGE_BYTES_MAX = 8 * MIB
+const BATCHES_TYPE = 'application/octet-stream'
 
 const Path = Type.Object({ topic: Type.String(), partition: Type.String({ pattern: '^[0-9]{1,9}$' }) })
-const Query = Type.Object(
+const Offset = Type.Optional(
+  Type.String({
+    default: 'earliest',
+    description: 'A number, earliest, latest, or a time as @2026-11-20T10:00:00Z.',
+  }),
+)
+const RecordsQuery = Type.Object({ offset: Offset, limit: QueryCount({ maximum: LIMIT_MAX, default: 100 }) }, CLOSED)
+const BatchesQuery = Type.Object(
   {
-    offset: Type.Optional(
-      Type.String({
-        default: 'earliest',
-        description: 'A number, earliest, latest, or a time as @2026-11-20T10:00:00Z.',
-      }),
-    ),
-    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: LIMIT_MAX, default: 100 })),
+    offset: Offset,
+    maxBytes: QueryCount({
+      maximum: PAGE_BYTES_MAX,
+      default: PAGE_BYTES,
+      description: 'About how much to answer; always at least one batch if there is one.',
+    }),
   },
   CLOSED,
 )
@@ -43,33 +61,87 @@ const Records = Type.Object({
   nextOffset: Type.Integer({ description: 'Where to read on.' }),
   highWatermark: Type.Integer(),
 })
+const Batches = {
+  description:
+    'Record batches, version 2, as Kafka stores them (kafka.apache.org/documentation/#recordbatch), one behind the other. ' +
+    'The first one holds the offset that was asked for, or the next one there is: it may begin below it. ' +
+    'Empty at the high watermark.',
+  headers: {
+    'dwell-next-offset': { ...Type.Integer(), description: 'Where to read on.' },
+    'dwell-high-watermark': { ...Type.Integer(), description: 'The first offset that is not durable yet.' },
+    'dwell-log-start-offset': { ...Type.Integer(), description: 'The first offset that is kept.' },
+  },
+  content: { [BATCHES_TYPE]: { schema: Type.String({ format: 'binary' }) } },
+}
+
+interface PartitionPath {
+  topic: string
+  partition: string
+}
 
 export function recordRoutes(app: FastifyInstance, { topics, engine }: HttpParts): void {
-  app.get<{ Params: { topic: string; partition: string }; Querystring: Static<typeof Query> }>(
-    '/v1/topics/:topic/partitions/:partition/records',
+  const path = '/v1/topics/:topic/partitions/:partition'
+  const shared = { tags: ['Topics'], params: Path }
+  const memory = new PageMemory()
+  const making = new Turns(MAKING_MAX)
+  const serializerCompiler = () => (text: unknown) => text as string
+
+  app.get<{ Params: PartitionPath; Querystring: Static<typeof RecordsQuery> }>(
+    `${path}/records`,
     {
-      serializerCompiler: () => (text) => text as string,
+      serializerCompiler,
+      schema: { ...shared, summary: 'Read the log', querystring: RecordsQuery, ...answers({ 200: Records }) },
+    },
+    async ({ params, query }, reply) => {
+      const { topic, partition } = placeOf(topics, params)
+      const from = await offsetOf(engine, topic, partition, query.offset ?? 'earliest')
+      const text = await making.run(() => readJson(engine, topic, partition, from, query.limit ?? 100))
+      memory.lend(text.length).endWith(reply.raw)
+      reply.header('content-type', JSON_TYPE)
+      return text
+    },
+  )
+
+  // Answers what the engine answers: nothing of it is copied, or looked into but the headers of the batches.
+  app.get<{ Params: PartitionPath; Querystring: Static<typeof BatchesQuery> }>(
+    `${path}/batches`,
+    {
+      serializerCompiler,
       schema: {
-        tags: ['Topics'],
-        summary: 'Read the log',
-        params: Path,
-        querystring: Query,
-        ...answers({ 200: Records }),
+        ...shared,
+        summary: 'Read the log as it is stored, in large pages',
+        querystring: BatchesQuery,
+        ...answers({ 200: Batches }),
       },
     },
     async ({ params, query }, reply) => {
-      const { name: topic, partitions } = topics.describe(checkName(params.topic, 'topic'))
-      const partition = Number(params.partition)
-      if (partition >= partitions) {
-        throw new DwellError('PARTITION_NOT_FOUND', `The topic ${topic} has ${partitions} partitions.`, {
-          limit: partitions - 1,
-        })
-      }
+      const { topic, partition } = placeOf(topics, params)
       const from = await offsetOf(engine, topic, partition, query.offset ?? 'earliest')
-      reply.header('content-type', JSON_TYPE)
-      return readJson(engine, topic, partition, from, query.limit ?? 100)
+      const maxBytes = query.maxBytes ?? PAGE_BYTES
+      const loan = memory.lend(maxBytes)
+      const bytes = await engine.read(topic, partition, from, maxBytes, loan.allocate).catch((error) => {
+        loan.end()
+        throw error
+      })
+      loan.endWith(reply.raw)
+      const { logStartOffset, highWatermark } = engine.offsets(topic, partition)
+      reply
+        .header('content-type', BATCHES_TYPE)
+        .header('dwell-next-offset', endOffsetOf(bytes, from))
+        .header('dwell-high-watermark', highWatermark)
+        .header('dwell-log-start-offset', logStartOffset)
+      return bytes
     },
   )
+}
+
+function placeOf(topics: Topics, params: PartitionPath): { topic: string; partition: number } {
+  const { name: topic, partitions } = topics.describe(checkName(params.topic, 'topic'))
+  const partition = Number(params.partition)
+  if (partition < partitions) return { topic, partition }
+  throw new DwellError('PARTITION_NOT_FOUND', `The topic ${topic} has ${partitions} partitions.`, {
+    limit: partitions - 1,
+  })
 }
 
 async function offsetOf(engine: LogEngine, topic: string, partition: number, text: string): Promise<number> {
@@ -98,15 +170,18 @@ async function readJson(
   let text = ''
   let offset = from
   let count = 0
-  while (count < limit && offset < highWatermark && text.length < ANSWER_LENGTH_MAX) {
-    const records = readRecords(await engine.read(topic, partition, offset, READ_BYTES), offset)
-    if (records.length === 0) break
-    for (const record of records) {
-      if (count === limit || record.offset >= highWatermark || text.length >= ANSWER_LENGTH_MAX) break
+  const isFull = () => count === limit || text.length >= ANSWER_LENGTH_MAX
+  while (offset < highWatermark && !isFull()) {
+    const { records, nextOffset } = readPage(await engine.read(topic, partition, offset, READ_BYTES), offset)
+    if (nextOffset === offset) break
+    let taken = 0
+    for (; taken < records.length && !isFull() && records[taken].offset < highWatermark; taken++) {
+      const { offset: at, timestampMs, body } = records[taken]
       const comma = count++ === 0 ? '' : ','
-      text += `${comma}{"offset":${record.offset},"timestamp":"${formatTime(record.timestampMs)}",${bodyMembers(record.body)}}`
-      offset = record.offset + 1
+      text += `${comma}{"offset":${at},"timestamp":"${formatTime(timestampMs)}",${bodyMembers(body)}}`
     }
+    // Between records, and behind the last one, there may be gaps that compaction left.
+    offset = Math.min(taken < records.length ? records[taken].offset : nextOffset, highWatermark)
   }
   return `{"records":[${text}],"nextOffset":${offset},"highWatermark":${highWatermark}}`
 }

@@ -17,6 +17,11 @@ export const TopicPath = Type.Object({ topic: Topic })
 export const GroupPath = Type.Object({ topic: Topic, group: Topic })
 export const NoQuery = Type.Object({}, CLOSED)
 
+/** A number of things in a query. Not Type.Integer: a query is converted before it is checked, and 1.5 would become 1. */
+export function QueryCount(options: { maximum: number; default: number; description?: string }) {
+  return Type.Optional(Type.Number({ minimum: 1, multipleOf: 1, ...options }))
+}
+
 export const TextMap = Type.Record(Type.String(), Type.String())
 
 export const Problem = Type.Object(

@@ -2,7 +2,7 @@
 
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
-import { DwellError, type TopicDescription } from '../../storage/index.ts'
+import type { TopicDescription } from '../../storage/index.ts'
 import { formatDuration, parseDuration } from '../duration.ts'
 import { checkName } from '../names.ts'
 import type { HttpParts } from './parts.ts'
@@ -23,7 +23,10 @@ const Change = Type.Object(
     ),
     cleanup: Type.Optional(
       Type.Union([Type.Literal('delete'), Type.Literal('compact')], {
-        description: 'delete; compact is refused as long as there is no compaction.',
+        description:
+          'What happens to records that are no longer wanted. delete: nothing but retention takes them. compact: of each ' +
+          'key the last record is kept, sooner or later the others go; messages need a key then. Offsets never change; ' +
+          'retention, if it is set, takes old records in either case.',
       }),
     ),
   },
@@ -74,7 +77,7 @@ export function topicRoutes(app: FastifyInstance, { topics, engine, groups }: Ht
         partitions: body.partitions,
         retentionMs: retention === undefined || retention === null ? retention : parseDuration(retention, 'retention'),
         retentionBytes: body.retentionBytes,
-        cleanup: cleanupOf(body.cleanup),
+        cleanup: body.cleanup,
       })
       reply.code(created ? 201 : 200)
       return describe(topic)
@@ -127,12 +130,6 @@ export function topicRoutes(app: FastifyInstance, { topics, engine, groups }: Ht
     })
     return { ...keptOf(topic), partitions }
   }
-}
-
-function cleanupOf(cleanup: 'delete' | 'compact' | undefined): 'delete' | undefined {
-  if (cleanup !== 'compact') return cleanup
-  const sentence = 'There is no compaction yet: cleanup is delete.'
-  throw new DwellError('COMPACTION_NOT_SUPPORTED', sentence, { field: 'cleanup' })
 }
 
 function keptOf({ name, retentionMs, retentionBytes, cleanup }: TopicDescription) {

@@ -9,7 +9,7 @@
 // After a crash: the kernel has let go; the next owner replaces owner.json.
 
 import { join } from 'node:path'
-import { openLevelStore } from '../keyed/key-value-store.ts'
+import { type KeyValueStore, openLevelStore } from '../keyed/key-value-store.ts'
 import type { Disk } from './disk.ts'
 import { DwellError } from './errors.ts'
 
@@ -35,9 +35,9 @@ export async function lockDirectory(disk: Disk, directory: string, owner: Owner)
     throw new DwellError('DATA_DIRECTORY_UNUSABLE', sentence, { path: directory }, error)
   })
   const ownerPath = join(directory, 'owner.json')
-  const store = await openLevelStore(join(directory, 'lock')).catch(async (error) => {
+  const store = await openLock(disk, join(directory, 'lock')).catch(async (error) => {
     if (!(error instanceof DwellError) || error.code !== 'STORE_LOCKED') throw error
-    throw locked(directory, await readOwner(disk, ownerPath), error)
+    throw await ownerOf(disk, directory, error)
   })
   try {
     await writeOwner(disk, ownerPath, owner)
@@ -51,6 +51,22 @@ export async function lockDirectory(disk: Disk, directory: string, owner: Owner)
       await store.close()
     },
   }
+}
+
+/** There are no rows to be lost: what a power cut left of its files is made anew, all but LOCK, which is the lock itself. */
+async function openLock(disk: Disk, directory: string): Promise<KeyValueStore> {
+  try {
+    return await openLevelStore(disk, directory)
+  } catch (error) {
+    if (!(error instanceof DwellError) || error.code !== 'STORE_DAMAGED') throw error
+    for (const name of await disk.list(directory)) if (name !== 'LOCK') await disk.remove(join(directory, name))
+    return openLevelStore(disk, directory)
+  }
+}
+
+/** The error that names who uses `directory`. */
+export async function ownerOf(disk: Disk, directory: string, cause: DwellError): Promise<DwellError> {
+  return locked(directory, await readOwner(disk, join(directory, 'owner.json')), cause)
 }
 
 function locked(directory: string, owner: Owner | undefined, cause: DwellError): DwellError {

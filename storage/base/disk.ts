@@ -7,6 +7,7 @@
 import { constants } from 'node:fs'
 import * as fs from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { Turns } from './turns.ts'
 
 /**
  * - `read`: the file must exist.
@@ -27,6 +28,13 @@ export interface DiskFile {
   close(): Promise<void>
 }
 
+/** What the file system that holds a path has left for us. */
+export interface FreeSpace {
+  bytes: number
+  /** How many more files and folders there may be; infinite where only bytes count. */
+  files: number
+}
+
 export interface Disk {
   open(path: string, mode: OpenMode): Promise<DiskFile>
   /** Names in a folder, unordered; none when the folder does not exist. */
@@ -41,6 +49,8 @@ export interface Disk {
   removeTree(directory: string): Promise<void>
   /** Makes names created, renamed or removed in this folder survive a power cut. */
   syncDirectory(directory: string): Promise<void>
+  /** What is free where `path`, which must exist, lies. */
+  free(path: string): Promise<FreeSpace>
 }
 
 const FLAGS: Record<OpenMode, number> = {
@@ -49,10 +59,19 @@ const FLAGS: Record<OpenMode, number> = {
   'write-through': constants.O_RDWR | constants.O_CREAT | (constants.O_DSYNC ?? constants.O_SYNC),
 }
 
+/**
+ * Reads under way at once, and how much each of them reads: Node's pool has four threads, and a crowd of readers far behind
+ * on a slow disk must not keep the journal's write waiting for one.
+ */
+const READS_MAX = 2
+const READ_BYTES_MAX = 1024 * 1024
+
 /** The machine's own file system. */
 export class SystemDisk implements Disk {
+  readonly #reads = new Turns(READS_MAX)
+
   async open(path: string, mode: OpenMode): Promise<DiskFile> {
-    return new SystemFile(await fs.open(path, FLAGS[mode], 0o640))
+    return new SystemFile(await fs.open(path, FLAGS[mode], 0o640), path, this.#reads)
   }
 
   async list(directory: string): Promise<string[]> {
@@ -96,19 +115,31 @@ export class SystemDisk implements Disk {
       await handle.close()
     }
   }
+
+  async free(path: string): Promise<FreeSpace> {
+    const { bavail, bsize, files, ffree } = await fs.statfs(path)
+    return { bytes: bavail * bsize, files: files === 0 ? Number.POSITIVE_INFINITY : ffree }
+  }
 }
 
+/** Its errors name the file: those that Node makes of a handle do not. */
 class SystemFile implements DiskFile {
   readonly #handle: fs.FileHandle
+  readonly #path: string
+  readonly #reads: Turns
 
-  constructor(handle: fs.FileHandle) {
+  constructor(handle: fs.FileHandle, path: string, reads: Turns) {
     this.#handle = handle
+    this.#path = path
+    this.#reads = reads
   }
 
   async read(into: Uint8Array, position: number): Promise<number> {
     let filled = 0
     while (filled < into.length) {
-      const { bytesRead } = await this.#handle.read(into, filled, into.length - filled, position + filled)
+      const size = Math.min(into.length - filled, READ_BYTES_MAX)
+      const piece = () => this.#handle.read(into, filled, size, position + filled)
+      const { bytesRead } = await this.#named(this.#reads.run(piece))
       if (bytesRead === 0) break
       filled += bytesRead
     }
@@ -118,26 +149,46 @@ class SystemFile implements DiskFile {
   async write(bytes: Uint8Array, position: number): Promise<void> {
     let written = 0
     while (written < bytes.length) {
-      const part = await this.#handle.write(bytes, written, bytes.length - written, position + written)
+      const rest = bytes.length - written
+      const part = await this.#named(this.#handle.write(bytes, written, rest, position + written))
       written += part.bytesWritten
     }
   }
 
   async sync(): Promise<void> {
-    await this.#handle.datasync()
+    await this.#named(this.#handle.datasync())
   }
 
   async truncate(size: number): Promise<void> {
-    await this.#handle.truncate(size)
+    await this.#named(this.#handle.truncate(size))
   }
 
   async size(): Promise<number> {
-    return (await this.#handle.stat()).size
+    return (await this.#named(this.#handle.stat())).size
   }
 
   async close(): Promise<void> {
-    await this.#handle.close()
+    await this.#named(this.#handle.close())
   }
+
+  async #named<T>(operation: Promise<T>): Promise<T> {
+    try {
+      return await operation
+    } catch (error) {
+      const failure = error as NodeJS.ErrnoException
+      if (failure.path === undefined) {
+        failure.path = this.#path
+        failure.message += ` '${this.#path}'`
+      }
+      throw failure
+    }
+  }
+}
+
+/** Whether a call failed because no space, or no file, was left to be had. */
+export function isFull(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'ENOSPC' || code === 'EDQUOT' || code === 'DISK_FULL'
 }
 
 async function unlessMissing<T>(operation: Promise<T>): Promise<T | undefined> {

@@ -11,12 +11,15 @@ import { crc32c } from './crc.ts'
 import type { Disk } from './disk.ts'
 import { DwellError } from './errors.ts'
 
-const HEADER_SIZE = 14
+export const DURABLE_HEADER_SIZE = 14
 
 export interface DurableFileFormat {
   /** Four ASCII characters. */
   magic: string
+  /** What is written. */
   version: number
+  /** The first version that can still be read; `version` when absent. */
+  oldestVersion?: number
 }
 
 /** Replaces the file at `path`. Resolves when the new contents are durable. */
@@ -26,12 +29,12 @@ export async function writeDurableFile(
   format: DurableFileFormat,
   contents: Uint8Array,
 ): Promise<void> {
-  const bytes = Buffer.allocUnsafe(HEADER_SIZE + contents.length)
+  const bytes = Buffer.allocUnsafe(DURABLE_HEADER_SIZE + contents.length)
   bytes.write(format.magic, 0, 4, 'latin1')
   bytes.writeUInt16BE(format.version, 4)
   bytes.writeUInt32BE(contents.length, 6)
   bytes.writeUInt32BE(crc32c(contents), 10)
-  bytes.set(contents, HEADER_SIZE)
+  bytes.set(contents, DURABLE_HEADER_SIZE)
   const beside = `${path}.new`
   const file = await disk.open(beside, 'write')
   try {
@@ -61,11 +64,13 @@ export async function readDurableFile(
     await file.close()
   }
   const damaged = (why: string) => new DwellError('FILE_DAMAGED', `${path} is damaged: ${why}.`, { path })
-  if (size < HEADER_SIZE) throw damaged(`it has ${size} bytes, its header alone has ${HEADER_SIZE}`)
+  if (size < DURABLE_HEADER_SIZE) throw damaged(`it has ${size} bytes, its header alone has ${DURABLE_HEADER_SIZE}`)
   if (bytes.toString('latin1', 0, 4) !== format.magic) throw damaged(`it does not begin with ${format.magic}`)
   const version = bytes.readUInt16BE(4)
-  if (version !== format.version) throw damaged(`its version is ${version}, this program reads ${format.version}`)
-  const contents = bytes.subarray(HEADER_SIZE)
+  if (version > format.version || version < (format.oldestVersion ?? format.version)) {
+    throw damaged(`its version is ${version}, this program reads ${format.version}`)
+  }
+  const contents = bytes.subarray(DURABLE_HEADER_SIZE)
   if (bytes.readUInt32BE(6) !== contents.length) throw damaged('its size is not what its header says')
   if (bytes.readUInt32BE(10) !== crc32c(contents)) throw damaged('its checksum does not match')
   return contents

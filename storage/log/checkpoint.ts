@@ -10,9 +10,12 @@
 //   │ topicId <4b> │ partition <4b> │ logStartOffset<8b>│ endOffset <8b> │ segmentBase <8b>│ size <8b> │ sizeBytes <8b> │
 //   ├──────────────┴───┬────────────┴───────────────────┴────────────────┴─────────────────┴───────────┴────────────────┘
 //   │ lastBytesSize<2b>│ lastBytes     those of the segment's last sector: segment.ts says why
-//   └──────────────────┴───────────
+//   ├──────────────────┼───────────
+//   │ runCount <4b>    │  then per run, in order: number <8b>      run.ts; since version 2
+//   └──────────────────┘
 //
-// Always true: everything in the journal before the position lies durably in the segments that the entries name.
+// Always true: everything in the journal before the position lies durably in the segments that the entries name, or in
+// these runs.
 //
 // After a crash: the old file or the new one. Damaged or missing: recovery.ts surveys the segments instead.
 
@@ -21,10 +24,10 @@ import type { Disk } from '../base/disk.ts'
 import { readDurableFile, writeDurableFile } from '../base/durable-file.ts'
 import { DwellError } from '../base/errors.ts'
 import type { JournalPosition } from './journal.ts'
+import type { SafeEnd } from './partition-folder.ts'
 import { readUInt64, writeUInt64 } from './record-batch.ts'
-import type { SafeEnd } from './segments.ts'
 
-const FORMAT = { magic: 'DWCP', version: 1 }
+export const CHECKPOINT_FORMAT = { magic: 'DWCP', version: 2, oldestVersion: 1 }
 const ENTRY_SIZE = 50
 
 export interface CheckpointEntry {
@@ -39,6 +42,8 @@ export interface Checkpoint {
   bootId: string
   journal: JournalPosition
   entries: CheckpointEntry[]
+  /** The numbers of the runs that count, in order. */
+  runs: readonly number[]
 }
 
 export function checkpointPath(directory: string): string {
@@ -47,10 +52,10 @@ export function checkpointPath(directory: string): string {
 
 /** Replaces the checkpoint; resolves when durable. */
 export async function writeCheckpoint(disk: Disk, directory: string, checkpoint: Checkpoint): Promise<void> {
-  const { bootId, journal, entries } = checkpoint
+  const { bootId, journal, entries, runs } = checkpoint
   const bootIdSize = Buffer.byteLength(bootId)
   const entriesSize = entries.reduce((sum, { safe }) => sum + ENTRY_SIZE + safe.lastBytes.length, 0)
-  const bytes = Buffer.alloc(2 + bootIdSize + 28 + entriesSize)
+  const bytes = Buffer.alloc(2 + bootIdSize + 28 + entriesSize + 4 + 8 * runs.length)
   bytes.writeUInt16BE(bootIdSize, 0)
   bytes.write(bootId, 2)
   let at = 2 + bootIdSize
@@ -71,21 +76,27 @@ export async function writeCheckpoint(disk: Disk, directory: string, checkpoint:
     bytes.set(safe.lastBytes, at + ENTRY_SIZE)
     at += ENTRY_SIZE + safe.lastBytes.length
   }
-  await writeDurableFile(disk, checkpointPath(directory), FORMAT, bytes)
+  at = bytes.writeUInt32BE(runs.length, at)
+  for (const number of runs) {
+    writeUInt64(bytes, at, number)
+    at += 8
+  }
+  await writeDurableFile(disk, checkpointPath(directory), CHECKPOINT_FORMAT, bytes)
 }
 
 /** The checkpoint; 'missing' or 'damaged' when there is no good one. */
 export async function readCheckpoint(disk: Disk, directory: string): Promise<Checkpoint | 'missing' | 'damaged'> {
   try {
-    const bytes = await readDurableFile(disk, checkpointPath(directory), FORMAT)
-    return bytes === undefined ? 'missing' : decode(bytes)
+    const bytes = await readDurableFile(disk, checkpointPath(directory), CHECKPOINT_FORMAT)
+    return bytes === undefined ? 'missing' : decodeCheckpoint(bytes)
   } catch (error) {
     if (error instanceof DwellError && error.code === 'FILE_DAMAGED') return 'damaged'
     throw error
   }
 }
 
-function decode(bytes: Buffer): Checkpoint {
+/** Reads the contents of a checkpoint file. */
+export function decodeCheckpoint(bytes: Buffer): Checkpoint {
   const bootIdEnd = 2 + bytes.readUInt16BE(0)
   const journal = {
     sequence: readUInt64(bytes, bootIdEnd),
@@ -94,7 +105,8 @@ function decode(bytes: Buffer): Checkpoint {
   }
   const entries: CheckpointEntry[] = []
   const count = bytes.readUInt32BE(bootIdEnd + 24)
-  for (let i = 0, at = bootIdEnd + 28; i < count; i++) {
+  let at = bootIdEnd + 28
+  for (let i = 0; i < count; i++) {
     const end = at + ENTRY_SIZE + bytes.readUInt16BE(at + 48)
     entries.push({
       topicId: bytes.readUInt32BE(at),
@@ -110,5 +122,9 @@ function decode(bytes: Buffer): Checkpoint {
     })
     at = end
   }
-  return { bootId: bytes.toString('utf8', 2, bootIdEnd), journal, entries }
+  const runs: number[] = []
+  // A checkpoint of version 1 ends here.
+  const runCount = at < bytes.length ? bytes.readUInt32BE(at) : 0
+  for (let i = 0; i < runCount; i++) runs.push(readUInt64(bytes, at + 4 + 8 * i))
+  return { bootId: bytes.toString('utf8', 2, bootIdEnd), journal, entries, runs }
 }

@@ -1,24 +1,29 @@
-// Writes checkpoints: now and then, and after so much journal, so that a start has little to replay and journal files
-// can be used again.
+// Writes checkpoints: `intervalMs` after the last one if anything was appended, and after `bytesMax` of journal, so that a
+// start has little to replay and journal files can be used again. Where the disk is too slow for that, appends wait at
+// twice `bytesMax` (room()).
 //
 // In this order, each step only when the one before is durable:
-//   1. note where the journal stands; 2. retention moves log starts; 3. write and sync what is dirty; 4. replace the
-//   checkpoint; 5. set journal files free and remove segments before the log starts.
+//   1. note where the journal stands; 2. retention moves log starts; 3. write and sync what is dirty, small tails to a run;
+//   4. replace the checkpoint; 5. set journal files free, remove merged runs and segments before the log starts.
 //
 // After a crash between any two steps: the old checkpoint with the old journal files, or the new one; steps 5 that were
 // not made are made after the next checkpoint.
 
-import type { Clock } from '../base/clock.ts'
+import type { Clock, Timer } from '../base/clock.ts'
 import type { Disk } from '../base/disk.ts'
+import type { DwellError } from '../base/errors.ts'
 import { type CheckpointEntry, writeCheckpoint } from './checkpoint.ts'
+import { asFailure } from './failure.ts'
 import type { GroupCommit } from './group-commit.ts'
 import type { Journal } from './journal.ts'
 import type { Partition } from './partition.ts'
 import { partitionsDirectory } from './recovery.ts'
+import type { Runs } from './runs.ts'
+import type { TailWriter } from './tail-writer.ts'
 import type { Topic, Topics } from './topics.ts'
 
-/** Syncs under way at once: few, so that the journal finds a free thread. */
-const SYNCS_MAX = 2
+/** Removals under way at once: few, so that the journal finds a free thread. */
+const REMOVALS_MAX = 2
 
 export interface CheckpointerOptions {
   disk: Disk
@@ -27,6 +32,14 @@ export interface CheckpointerOptions {
   journal: Journal
   commits: GroupCommit
   topics: Topics
+  tails: TailWriter
+  runs: Runs
+  bytesMax: number
+  intervalMs: number
+  /** Makes the checkpoint of an interval smaller by an append; fails harmlessly. */
+  shorten: () => Promise<void>
+  /** Called when one could not be written. */
+  onFailure: (failure: DwellError) => void
 }
 
 export class Checkpointer {
@@ -35,6 +48,7 @@ export class Checkpointer {
   #next: Promise<void> | undefined
   /** Bytes that the journal had written at the last checkpoint. */
   #journalBytes = 0
+  #timer: Timer | undefined
 
   constructor(options: CheckpointerOptions) {
     this.#options = options
@@ -45,15 +59,38 @@ export class Checkpointer {
     return this.#options.journal.writtenBytes - this.#journalBytes
   }
 
-  /** Whether a checkpoint is being written. */
-  get busy(): boolean {
-    return this.#running !== undefined
+  /** Begins to write one in each interval. */
+  start(): void {
+    const { clock, intervalMs, shorten } = this.#options
+    this.#timer = clock.setTimer(() => {
+      if (this.replayBytes > 0 && this.#running === undefined) shorten().then(() => this.soon())
+      this.start()
+    }, intervalMs)
+  }
+
+  stop(): void {
+    this.#timer?.cancel()
+  }
+
+  /** The journal has grown: begins a checkpoint if it has come to `bytesMax`. */
+  grown(): void {
+    if (this.replayBytes >= this.#options.bytesMax) this.soon()
+  }
+
+  /** Begins one, if none is being written. A failure goes to onFailure. */
+  soon(): void {
+    if (this.#running === undefined) this.run().catch(() => {})
+  }
+
+  /** Resolves when the journal may grow further; undefined when it may already. */
+  room(): Promise<void> | undefined {
+    return this.replayBytes < 2 * this.#options.bytesMax ? undefined : this.run()
   }
 
   /** Writes a checkpoint that covers all that is durable now. Calls that come while one is written share the next one. */
   run(): Promise<void> {
     if (this.#running === undefined) {
-      this.#running = this.#write().finally(() => {
+      this.#running = this.#attempt().finally(() => {
         this.#running = undefined
       })
       return this.#running
@@ -71,20 +108,32 @@ export class Checkpointer {
     return this.#next
   }
 
+  async #attempt(): Promise<void> {
+    try {
+      await this.#write()
+    } catch (error) {
+      const failure = asFailure(error)
+      this.#options.onFailure(failure)
+      throw failure
+    }
+  }
+
   async #write(): Promise<void> {
-    const { disk, clock, directory, journal, commits, topics } = this.#options
+    const { disk, clock, directory, journal, commits, topics, tails, runs } = this.#options
     const applied = commits.applied
     const journalBytes = journal.writtenBytes
     await this.#retain()
-    const folders = partitionsDirectory(directory)
-    const dirty = [...topics.partitions()].filter((partition) => partition.dirty)
-    await eachOf(dirty, SYNCS_MAX, (partition) => partition.sync())
-    if (dirty.length > 0) await disk.syncDirectory(folders)
+    await tails.sync(topics.partitions())
+    // All of one moment: a merge of runs may be under way, and make folders.
     const entries = [...topics.partitions()].flatMap(entryOf)
-    await writeCheckpoint(disk, directory, { bootId: clock.bootId(), journal: applied, entries })
+    const merged = runs.takeMerged()
+    const numbers = runs.numbers
+    await disk.syncDirectory(partitionsDirectory(directory))
+    await writeCheckpoint(disk, directory, { bootId: clock.bootId(), journal: applied, entries, runs: numbers })
     this.#journalBytes = journalBytes
     journal.trim(applied)
-    await eachOf([...topics.partitions()], SYNCS_MAX, (partition) => partition.removeExpired())
+    await runs.remove(merged)
+    await eachOf([...topics.partitions()], REMOVALS_MAX, (partition) => partition.removeExpired())
   }
 
   async #retain(): Promise<void> {

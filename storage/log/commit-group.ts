@@ -5,6 +5,7 @@
 // the records' bodies are copied once.
 
 import { assert } from '../base/assert.ts'
+import type { BufferPool, PooledBuffer } from '../base/buffer-pool.ts'
 import type { LogRecord } from '../engine.ts'
 import { blocks, FRAME_HEADER_SIZE, PART_HEADER_SIZE, PartKind, writePartHeader } from './journal-format.ts'
 import type { Partition } from './partition.ts'
@@ -31,9 +32,11 @@ export interface GroupPart {
   readonly kind: number
 }
 
-/** An encoded group: `frame` still lacks its header. */
+/** An encoded group. */
 export interface EncodedGroup {
-  frame: Buffer
+  frame: PooledBuffer
+  /** The frame's bytes, a whole number of blocks; they still lack their header. */
+  bytes: Buffer
   size: number
   /** Contents of each part, in order of `parts`. */
   contents: Buffer[]
@@ -98,23 +101,24 @@ export class CommitGroup {
     })
   }
 
-  /** Encodes all parts into one buffer. Nothing can be added any more. */
-  encode(): EncodedGroup {
+  /** Encodes all parts into one frame out of the pool. Nothing can be added any more. */
+  encode(pool: BufferPool): EncodedGroup {
     const sizes = this.parts.map((part) => (part.kind === PartKind.batch ? batchSize(part.records) : LOG_START_BYTES))
     const size = sizes.reduce((sum, partSize) => sum + PART_HEADER_SIZE + partSize, FRAME_HEADER_SIZE)
-    const frame = Buffer.allocUnsafeSlow(blocks(size))
+    const frame = pool.take(blocks(size))
+    const bytes = frame.bytes.subarray(0, blocks(size))
     const contents: Buffer[] = []
     let at = FRAME_HEADER_SIZE
     for (const [i, { partition, kind, baseOffset, records }] of this.parts.entries()) {
       const header = { topicId: partition.topicId, partition: partition.index, kind, size: sizes[i] }
-      const contentsAt = writePartHeader(frame, at, header)
+      const contentsAt = writePartHeader(bytes, at, header)
       at = contentsAt + sizes[i]
-      if (kind === PartKind.batch) assert(writeBatch(frame, contentsAt, baseOffset, records) === at, 'a batch fits')
-      else writeUInt64(frame, contentsAt, baseOffset)
-      contents.push(frame.subarray(contentsAt, at))
+      if (kind === PartKind.batch) assert(writeBatch(bytes, contentsAt, baseOffset, records) === at, 'a batch fits')
+      else writeUInt64(bytes, contentsAt, baseOffset)
+      contents.push(bytes.subarray(contentsAt, at))
       if (partition.openPart?.group === this) partition.openPart = undefined
     }
-    return { frame, size: at, contents }
+    return { frame, bytes, size: at, contents }
   }
 
   resolve(): void {

@@ -4,17 +4,15 @@
 //   append ─► group-commit ─► journal (durable, answered) ─► partition's tail (read from here)
 //                                                               └─► tail-writer ─► segments ─► checkpoint ─► journal files free
 //
-// Files: `journal/` (journal-files.ts), `topics/<topic>-<partition>/` (segments.ts), `checkpoint` (checkpoint.ts).
+// Files: `journal/` (journal-files.ts), `topics/<topic>-<partition>/` (segments.ts), `runs/` (run.ts), `checkpoint`
+// (checkpoint.ts).
 //
 // After a crash: recovery.ts.
 
-import { dirname, join } from 'node:path'
-import type { Clock, Timer } from '../base/clock.ts'
-import type { Disk } from '../base/disk.ts'
+import type { Timer } from '../base/clock.ts'
 import { DwellError } from '../base/errors.ts'
-import type { Log } from '../base/log.ts'
-import { type Random, SystemRandom } from '../base/random.ts'
 import type {
+  Allocate,
   Append,
   HighWatermarkListener,
   LogEngine,
@@ -25,81 +23,83 @@ import type {
 } from '../engine.ts'
 import { Catalogue } from './catalogue.ts'
 import { Checkpointer } from './checkpointer.ts'
+import { Cleaner, type CleanerStats } from './cleaner.ts'
 import { type CommitGroup, type EncodedGroup, LOG_START_BYTES, recordsBytesMax } from './commit-group.ts'
+import { type EmbeddedEngineOptions, type EngineOptions, withDefaults } from './engine-options.ts'
+import { type EngineParts, makeFolders, makeParts } from './engine-parts.ts'
+import { asFailure, asReadFailure } from './failure.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { Journal } from './journal.ts'
-import { JournalFiles } from './journal-files.ts'
 import { PartKind } from './journal-format.ts'
-import { OpenFiles } from './open-files.ts'
+import type { OpenFiles } from './open-files.ts'
 import type { Partition } from './partition.ts'
-import { PartitionMaker } from './partition-maker.ts'
-import { partitionsDirectory, type Recovered, recover } from './recovery.ts'
-import { TailWriter } from './tail-writer.ts'
+import { type Recovered, recover } from './recovery.ts'
+import type { Runs } from './runs.ts'
+import type { TailWriter } from './tail-writer.ts'
 import { TOPICS } from './topic-record.ts'
 import type { Topics } from './topics.ts'
 
 const MIB = 1024 * 1024
 /** The largest append: half a journal file of the default size. */
 const APPEND_BYTES_MAX = 32 * MIB
-const CHECKPOINT_BYTES = 256 * MIB
 /** A batch that is a smaller part of its frame than one in so many is copied out of it. */
 const FRAME_SHARE = 4
 
-export interface EmbeddedEngineOptions {
-  disk: Disk
-  clock: Clock
-  /** For the salt of journal files; the system's own unless a test needs to repeat a run. */
-  random?: Random
-  directory: string
-  log: Log
-  /** A checkpoint is written this long after the last one if anything was appended. */
-  checkpointIntervalMs?: number
-  /** A checkpoint is written after this much journal. */
-  checkpointBytes?: number
-  segmentBytes?: number
-  journalFileBytes?: number
-  /** Handles of segments that are open at once. */
-  openFilesMax?: number
-  /** Memory for what is durable in the journal and not yet in segments. */
-  tailBytes?: number
-  /** Called once, after a failed write or sync: the process must end, nothing is answered with success any more. */
-  onFailure: (error: DwellError) => void
-}
-
 export class EmbeddedEngine implements LogEngine {
-  readonly #options: EmbeddedEngineOptions
+  readonly #options: EngineOptions
   readonly #topics: Topics
   readonly #catalogue: Catalogue
   readonly #journal: Journal
   readonly #files: OpenFiles
   readonly #tails: TailWriter
+  readonly #runs: Runs
   readonly #commits: GroupCommit
   readonly #checkpointer: Checkpointer
+  readonly #cleaner: Cleaner
   readonly #listeners = new Set<HighWatermarkListener>()
   #timer: Timer | undefined
   #closing: Promise<void> | undefined
-  readonly #checkpointBytes: number
   #failed = false
 
-  private constructor(
-    options: EmbeddedEngineOptions,
-    parts: Recovered & { files: OpenFiles; tails: TailWriter; maker: PartitionMaker },
-  ) {
+  private constructor(options: EngineOptions, parts: Recovered & EngineParts) {
     const { disk, clock, directory } = options
-    const { topics, catalogue, journal, files, tails, maker } = parts
+    const { topics, catalogue, journal, files, tails, runs, maker } = parts
     this.#options = options
-    this.#checkpointBytes = options.checkpointBytes ?? CHECKPOINT_BYTES
     this.#topics = topics
     this.#journal = journal
     this.#files = files
     this.#tails = tails
+    this.#runs = runs
     this.#commits = new GroupCommit({
       journal,
       apply: (group, encoded) => this.#apply(group, encoded),
-      room: () => tails.room() ?? this.#journalRoom(),
+      room: () => tails.room() ?? this.#checkpointer.room(),
       onFailure: (error) => this.#fail(error),
     })
-    this.#checkpointer = new Checkpointer({ disk, clock, directory, journal, commits: this.#commits, topics })
+    const commits = this.#commits
+    this.#checkpointer = new Checkpointer({
+      disk,
+      clock,
+      directory,
+      journal,
+      commits,
+      topics,
+      tails,
+      runs,
+      bytesMax: options.checkpointBytes,
+      intervalMs: options.checkpointIntervalMs,
+      shorten: () => this.#shortenCatalogue(),
+      onFailure: (error) => this.#fail(error),
+    })
+    this.#cleaner = new Cleaner({
+      topics,
+      clock,
+      log: options.log,
+      segmentBytes: options.segmentBytes,
+      deleteRetentionMs: options.deleteRetentionMs,
+      memoryBytes: options.compactionBytes,
+      onFailure: (error) => this.#fail(asFailure(error)),
+    })
     const append = (appends: readonly Append[]) => this.append(appends)
     const deleteRecords = (before: number) => this.deleteRecords(TOPICS, 0, before)
     this.#catalogue = new Catalogue({ topics, partition: catalogue, append, deleteRecords, maker, clock })
@@ -109,38 +109,30 @@ export class EmbeddedEngine implements LogEngine {
    * Opens the log in `directory`, which is made when missing, and replays what the last stop left over.
    * @throws JOURNAL_DAMAGED, CHECKPOINT_DAMAGED, SEGMENT_DAMAGED
    */
-  static async open(options: EmbeddedEngineOptions): Promise<EmbeddedEngine> {
-    const { disk, clock, directory, log, random = new SystemRandom() } = options
-    const { journalFileBytes = 64 * MIB, checkpointBytes = CHECKPOINT_BYTES } = options
-    const { segmentBytes = 128 * MIB, openFilesMax = 256, tailBytes } = options
-    await disk.makeDirectory(join(directory, 'journal'))
-    await disk.makeDirectory(partitionsDirectory(directory))
-    for (const changed of [directory, dirname(directory)]) await disk.syncDirectory(changed)
-    const files = new OpenFiles(disk, openFilesMax)
+  static async open(given: EmbeddedEngineOptions): Promise<EmbeddedEngine> {
+    const options = withDefaults(given)
+    const { disk, clock, directory, log } = options
+    await makeFolders(disk, directory)
     let failure: DwellError | undefined
     let fail = (error: DwellError) => {
       failure ??= error
     }
-    const tails = new TailWriter({ memoryBytes: tailBytes, onFailure: (error) => fail(asFailure(error)) })
-    const maker = new PartitionMaker({ disk, files, tails, directory: partitionsDirectory(directory), segmentBytes })
-    const journalDirectory = join(directory, 'journal')
-    const journalFiles = new JournalFiles({
-      disk,
-      random,
-      directory: journalDirectory,
-      fileBytes: journalFileBytes,
-      freeMax: Math.ceil(checkpointBytes / journalFileBytes) + 1,
-      onFailure: (error) => fail(asFailure(error)),
+    let makeRoom = async () => {}
+    const parts = makeParts(options, { onFailure: (error) => fail(asFailure(error)), makeRoom: () => makeRoom() })
+    const recovering = recover({ disk, directory, bootId: clock.bootId(), log, ...parts })
+    const recovered = await recovering.catch(async (error) => {
+      await parts.files.closeAll()
+      throw error
     })
-    const bootId = clock.bootId()
-    const recovered = await recover({ disk, directory, bootId, journalFiles, tails, log, maker })
     if (failure !== undefined) throw failure
-    const engine = new EmbeddedEngine(options, { ...recovered, files, tails, maker })
+    const engine = new EmbeddedEngine(options, { ...recovered, ...parts })
     fail = (error) => engine.#fail(error)
+    makeRoom = () => engine.#checkpointer.run()
     if (recovered.frames > 0) log.info({ frames: recovered.frames }, 'Replayed the journal.')
     if (!recovered.checkpointed) await engine.checkpoint()
-    else if (recovered.frames > 0) engine.#checkpointSoon()
-    engine.#schedule()
+    else if (recovered.frames > 0) engine.#checkpointer.soon()
+    engine.#checkpointer.start()
+    engine.#tidyUp()
     return engine
   }
 
@@ -164,7 +156,6 @@ export class EmbeddedEngine implements LogEngine {
     for (const { description } of this.#topics.all()) yield description
   }
 
-  /** As the contract says. Records and their bodies must stay as they are until it resolves. */
   append(appends: readonly Append[]): Promise<number[]> {
     const { refusal } = this.#commits
     if (refusal !== undefined) return Promise.reject(refusal)
@@ -195,19 +186,26 @@ export class EmbeddedEngine implements LogEngine {
     return group.promise(baseOffsets)
   }
 
-  async read(topic: string, partition: number, fromOffset: number, maxBytes: number): Promise<Buffer> {
+  async read(
+    topic: string,
+    partition: number,
+    fromOffset: number,
+    maxBytes: number,
+    allocate?: Allocate,
+  ): Promise<Buffer> {
+    this.#checkOpen()
     const found = this.#partition(topic, partition)
-    const { logStartOffset, highWatermark } = found
-    if (!(fromOffset >= logStartOffset && fromOffset <= highWatermark)) {
-      const sentence = `Offset ${fromOffset} of ${topic}-${partition} is not in ${logStartOffset} to ${highWatermark}.`
-      throw new DwellError('OFFSET_OUT_OF_RANGE', sentence, { logStartOffset, highWatermark })
-    }
+    checkRange(found, fromOffset)
     try {
-      return await found.read(fromOffset, maxBytes)
+      const bytes = await found.read(fromOffset, maxBytes, allocate)
+      if (!found.dropped) return bytes
     } catch (error) {
-      // Its files went away while it was read.
-      throw found.dropped ? topicNotFound(topic) : error
+      // What happened to its files while it was read says more than what that did to the read.
+      this.#checkOpen()
+      if (!found.dropped) checkRange(found, fromOffset)
+      if (!found.dropped) throw asReadFailure(error)
     }
+    throw topicNotFound(topic)
   }
 
   offsets(topic: string, partition: number): PartitionOffsets {
@@ -216,7 +214,11 @@ export class EmbeddedEngine implements LogEngine {
   }
 
   async offsetForTime(topic: string, partition: number, timestampMs: number): Promise<number> {
-    return this.#partition(topic, partition).offsetForTime(timestampMs)
+    this.#checkOpen()
+    const found = this.#partition(topic, partition)
+    return found.offsetForTime(timestampMs).catch((error) => {
+      throw asReadFailure(error)
+    })
   }
 
   async deleteRecords(topic: string, partition: number, beforeOffset: number): Promise<void> {
@@ -226,7 +228,7 @@ export class EmbeddedEngine implements LogEngine {
       const sentence = `Records can be deleted up to offset ${highWatermark} of ${topic}-${partition}, not ${beforeOffset}.`
       throw new DwellError('OFFSET_OUT_OF_RANGE', sentence, { logStartOffset, highWatermark })
     }
-    if (beforeOffset <= found.logStartOffset) return
+    if (beforeOffset <= found.durableStart) return
     const { refusal } = this.#commits
     if (refusal !== undefined) throw refusal
     const group = this.#commits.group(LOG_START_BYTES)
@@ -240,22 +242,22 @@ export class EmbeddedEngine implements LogEngine {
   }
 
   async checkpoint(): Promise<void> {
-    if (this.#commits.refusal === undefined) {
-      // What can go wrong here is an append, and a failed append has been reported; a long catalogue harms nobody.
-      await this.#catalogue.shorten().catch((error) => this.#options.log.warn({ error }, 'The catalogue stays long.'))
-    }
-    await this.#writeCheckpoint()
+    await this.#shortenCatalogue()
+    await this.#checkpointer.run()
   }
 
-  /** Waits for no append: so the commit loop itself may wait for it. */
-  async #writeCheckpoint(): Promise<void> {
-    try {
-      await this.#checkpointer.run()
-    } catch (error) {
-      const failure = asFailure(error)
-      this.#fail(failure)
-      throw failure
-    }
+  /**
+   * Compacts all that may be compacted now, as fast as it goes: what lies in segments that were complete at the last
+   * checkpoint. It happens by itself, slowly, where enough is dirty.
+   */
+  async compact(): Promise<void> {
+    this.#checkOpen()
+    await this.#cleaner.compact()
+  }
+
+  /** What compaction has done. */
+  get compaction(): CleanerStats {
+    return this.#cleaner.stats
   }
 
   /** Bytes that wait to become durable, for backpressure, and what else is worth watching. */
@@ -270,15 +272,20 @@ export class EmbeddedEngine implements LogEngine {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#close()
+    this.#closing ??= this.#close().catch((error) => {
+      throw asFailure(error)
+    })
     return this.#closing
   }
 
   async #close(): Promise<void> {
     this.#timer?.cancel()
+    this.#checkpointer.stop()
     await this.#commits.stop()
-    if (!this.#failed) await this.#writeCheckpoint()
+    await this.#cleaner.stop()
+    if (!this.#failed) await this.#checkpointer.run()
     await this.#tails.stop()
+    await this.#runs.stop()
     this.#listeners.clear()
     await this.#files.closeAll()
     await this.#journal.close()
@@ -290,16 +297,22 @@ export class EmbeddedEngine implements LogEngine {
       const { partition, kind, baseOffset } = parts[i]
       if (kind === PartKind.logStart) partition.startAt(baseOffset)
       // A view keeps its whole frame in memory, and is charged all of it; a small one is copied out of it instead.
-      else if (contents[i].length * FRAME_SHARE >= frame.length) partition.commit(contents[i], frame.length)
-      else partition.commit(Buffer.from(contents[i]), contents[i].length)
+      else if (contents[i].length * FRAME_SHARE >= frame.bytes.length) {
+        partition.commit(contents[i], frame.bytes.length, frame)
+      } else partition.commit(Buffer.from(contents[i]), contents[i].length)
     }
     this.#tails.run()
-    if (this.#checkpointer.replayBytes >= this.#checkpointBytes) this.#checkpointSoon()
+    this.#checkpointer.grown()
     if (this.#listeners.size === 0) return
     for (const { partition, kind } of parts) {
       if (kind !== PartKind.batch || partition.dropped) continue
       for (const listener of this.#listeners) listener(partition.topic, partition.index, partition.highWatermark)
     }
+  }
+
+  /** @throws ENGINE_CLOSED */
+  #checkOpen(): void {
+    if (this.#closing !== undefined) throw new DwellError('ENGINE_CLOSED', 'The log is closed.')
   }
 
   #partition(topic: string, partition: number): Partition {
@@ -321,46 +334,40 @@ export class EmbeddedEngine implements LogEngine {
     throw new DwellError('APPEND_TOO_LARGE', `An append has at most ${limit} bytes, not ${bytes}.`, { limit })
   }
 
-  #schedule(): void {
-    const { clock, checkpointIntervalMs = 30_000 } = this.#options
+  /** Lets go of what nobody has used for a while, now and then. */
+  #tidyUp(): void {
+    const { clock, checkpointIntervalMs } = this.#options
     this.#timer = clock.setTimer(() => {
-      // A failure has gone to onFailure already.
-      if (this.#checkpointer.replayBytes > 0 && !this.#checkpointer.busy) this.checkpoint().catch(() => {})
       this.#files.closeUnused()
-      this.#schedule()
+      this.#cleaner.wake()
+      this.#tidyUp()
     }, checkpointIntervalMs)
   }
 
-  #checkpointSoon(): void {
-    // A failure has gone to onFailure already.
-    if (!this.#checkpointer.busy) this.#writeCheckpoint().catch(() => {})
-  }
-
-  /** Bounds the journal, and so the next start, where the disk is too slow for checkpoints to keep up: waits for one. */
-  #journalRoom(): Promise<void> | undefined {
-    return this.#checkpointer.replayBytes < 2 * this.#checkpointBytes ? undefined : this.#writeCheckpoint()
+  /** What can go wrong here is an append, and a failed append has been reported; a long catalogue harms nobody. */
+  async #shortenCatalogue(): Promise<void> {
+    if (this.#commits.refusal !== undefined) return
+    await this.#catalogue.shorten().catch((error) => this.#options.log.warn({ error }, 'The catalogue stays long.'))
   }
 
   #fail(error: DwellError): void {
     if (this.#failed) return
     this.#failed = true
     this.#timer?.cancel()
+    this.#checkpointer.stop()
+    void this.#cleaner.stop()
     this.#commits.refuse(error)
     this.#options.onFailure(error)
   }
 }
 
-function topicNotFound(topic: string): DwellError {
-  return new DwellError('TOPIC_NOT_FOUND', `There is no topic ${topic}.`, { topic })
+/** @throws OFFSET_OUT_OF_RANGE */
+function checkRange({ topic, index, logStartOffset, highWatermark }: Partition, fromOffset: number): void {
+  if (fromOffset >= logStartOffset && fromOffset <= highWatermark) return
+  const sentence = `Offset ${fromOffset} of ${topic}-${index} is not in ${logStartOffset} to ${highWatermark}.`
+  throw new DwellError('OFFSET_OUT_OF_RANGE', sentence, { logStartOffset, highWatermark })
 }
 
-function asFailure(error: unknown): DwellError {
-  if (error instanceof DwellError) return error
-  const { path, message } = error as NodeJS.ErrnoException
-  return new DwellError(
-    'LOG_FAILED',
-    `The log cannot be written: ${message}`,
-    path === undefined ? {} : { path },
-    error,
-  )
+function topicNotFound(topic: string): DwellError {
+  return new DwellError('TOPIC_NOT_FOUND', `There is no topic ${topic}.`, { topic })
 }

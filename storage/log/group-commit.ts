@@ -6,8 +6,10 @@
 //   2. A group that has reached `groupBytesSoft` takes no more in; the next one begins.
 //   3. After a failure everything waiting and everything that comes is rejected; nothing is answered with success.
 
+import { BufferPool } from '../base/buffer-pool.ts'
 import { DwellError } from '../base/errors.ts'
 import { CommitGroup, type EncodedGroup } from './commit-group.ts'
+import { asFailure, isFault } from './failure.ts'
 import type { Journal, JournalPosition } from './journal.ts'
 
 const MIB = 1024 * 1024
@@ -15,7 +17,7 @@ const GROUP_BYTES_SOFT = 8 * MIB
 
 export interface GroupCommitOptions {
   journal: Journal
-  /** Called when a group is durable, before its appends are answered. */
+  /** Called when a group is durable, before its appends are answered. Who keeps a view of the frame has to hold it. */
   apply: (group: CommitGroup, encoded: EncodedGroup) => void
   /** Resolves when there is room in memory for what the next group brings. */
   room: () => Promise<void> | undefined
@@ -24,6 +26,7 @@ export interface GroupCommitOptions {
 
 export class GroupCommit {
   readonly #options: GroupCommitOptions
+  readonly #pool = new BufferPool()
   /** The last one is still open; the others wait, full. */
   #waiting: CommitGroup[] = []
   #running: Promise<void> | undefined
@@ -78,9 +81,9 @@ export class GroupCommit {
   }
 
   async #run(): Promise<void> {
-    // Everything that arrives in the same turn of the event loop joins the first group.
-    await new Promise((resolve) => setImmediate(resolve))
     while (this.#waiting.length > 0) {
+      // Everything that arrives in the same turn of the event loop joins the group: fewer, larger writes.
+      await new Promise((resolve) => setImmediate(resolve))
       let group: CommitGroup | undefined
       try {
         await this.#options.room()
@@ -99,12 +102,13 @@ export class GroupCommit {
     const { journal, apply } = this.#options
     const gatheredBytes = group.bytes
     if (group.parts.length > 0) {
-      const encoded = group.encode()
-      await journal.write(encoded.frame, encoded.size, group.parts.length)
+      const encoded = group.encode(this.#pool)
+      await journal.write(encoded.bytes, encoded.size, group.parts.length)
       // It is durable, yet nothing is answered with success after a failure, wherever that was.
       this.#checkFailure()
       this.#applied = journal.end
       apply(group, encoded)
+      encoded.frame.release()
     }
     this.#waitingBytes -= gatheredBytes
     group.resolve()
@@ -115,7 +119,8 @@ export class GroupCommit {
   }
 
   #fail(group: CommitGroup | undefined, error: unknown): void {
-    const failure = error instanceof DwellError ? error : new DwellError('JOURNAL_FAILED', String(error), {}, error)
+    const isKnown = error instanceof DwellError || isFault(error)
+    const failure = isKnown ? asFailure(error) : new DwellError('JOURNAL_FAILED', String(error), {}, error)
     group?.reject(failure)
     this.refuse(failure)
     this.#options.onFailure(failure)

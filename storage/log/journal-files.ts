@@ -7,11 +7,14 @@
 //   2. The next file is prepared while the current one fills, made out of a file that a checkpoint has set free if
 //      there is one; its old frames are told by their sequence and salt.
 //   3. At most `freeMax` free files wait; more are removed.
+//   4. What is prepared ahead leaves room for as much again. Where there is none that is no failure yet: it is prepared as
+//      soon as a checkpoint has set an old file free, or made when it is needed.
 //
 // After a crash: files below the checkpoint's sequence are free; a leftover `.preparing` is written over.
 
 import { join } from 'node:path'
-import type { Disk, DiskFile } from '../base/disk.ts'
+import { type Disk, type DiskFile, isFull } from '../base/disk.ts'
+import { DwellError } from '../base/errors.ts'
 import type { Random } from '../base/random.ts'
 import { encodeFileHeader, type FileHeader } from './journal-format.ts'
 
@@ -33,6 +36,8 @@ export interface JournalFilesOptions {
   directory: string
   fileBytes: number
   freeMax: number
+  /** Sets files free that are not needed any more, by a checkpoint. */
+  makeRoom: () => Promise<void>
   /** Called when a file could not be prepared: a write or a sync has failed. */
   onFailure: (error: unknown) => void
 }
@@ -41,6 +46,8 @@ export class JournalFiles {
   readonly #options: JournalFilesOptions
   #free: number[] = []
   #next: { sequence: number; file: Promise<JournalFile> } | undefined
+  /** The file that found no space. */
+  #lacking: number | undefined
   #removing: Promise<void> = Promise.resolve()
 
   constructor(options: JournalFilesOptions) {
@@ -79,10 +86,13 @@ export class JournalFiles {
 
   /** The file with this sequence, empty and ready; the one after it is prepared in the background. */
   async take(sequence: number): Promise<JournalFile> {
-    this.prepare(sequence)
-    const { file } = this.#next as { file: Promise<JournalFile> }
+    const next = this.#next
     this.#next = undefined
-    const taken = await file
+    this.#lacking = undefined
+    const prepared = await next?.file.catch(unlessFull)
+    // None, or none that found room: rather an old file than one more.
+    if (prepared === undefined) await this.#options.makeRoom()
+    const taken = prepared ?? (await this.#make(sequence))
     this.prepare(sequence + 1)
     return taken
   }
@@ -90,9 +100,18 @@ export class JournalFiles {
   /** Begins to make the file with this sequence. */
   prepare(sequence: number): void {
     if (this.#next !== undefined) return
-    const file = this.#make(sequence)
-    file.catch(this.#options.onFailure)
-    this.#next = { sequence, file }
+    const { makeRoom, onFailure } = this.#options
+    const file = this.#make(sequence, true)
+    const next = { sequence, file }
+    this.#next = next
+    file.catch((error) => {
+      if (!isFull(error)) return onFailure(error)
+      // Whoever waits for it already makes room himself.
+      if (this.#next !== next) return
+      this.#next = undefined
+      this.#lacking = sequence
+      makeRoom().catch(onFailure)
+    })
   }
 
   /** Sets files free to be used again. */
@@ -101,6 +120,10 @@ export class JournalFiles {
     // The oldest go first, so that those that stay follow one another without a gap.
     const surplus = this.#free.splice(0, Math.max(0, this.#free.length - this.#options.freeMax))
     if (surplus.length > 0) this.#removing = this.#removing.then(() => this.#remove(surplus))
+    if (this.#lacking === undefined || this.#free.length === 0) return
+    const sequence = this.#lacking
+    this.#lacking = undefined
+    this.prepare(sequence)
   }
 
   /** Waits for what is under way and closes the prepared file. */
@@ -114,11 +137,12 @@ export class JournalFiles {
     )
   }
 
-  async #make(sequence: number): Promise<JournalFile> {
+  async #make(sequence: number, ahead = false): Promise<JournalFile> {
     const { disk, random, directory, fileBytes } = this.#options
-    const header = { sequence, salt: random.bytes(4).readUInt32BE(0) }
+    const header = { sequence, salt: random.bytes(4).readUInt32BE(0), fileBytes }
     const path = this.path(sequence)
     const old = await this.#takeFree()
+    if (old === undefined && ahead) await this.#checkRoom(path)
     const from = old === undefined ? join(directory, PREPARING) : this.path(old)
     const file = await disk.open(from, old === undefined ? 'write' : 'write-through')
     try {
@@ -130,10 +154,19 @@ export class JournalFiles {
       if (old !== undefined) return { ...header, path, file, size: fileBytes }
     } catch (error) {
       await file.close().catch(() => {})
+      // What was filled of it must not keep the little room that is left.
+      if (old === undefined) await disk.remove(from).catch(() => {})
       throw error
     }
     await file.close()
     return this.open(header)
+  }
+
+  async #checkRoom(path: string): Promise<void> {
+    const { disk, directory, fileBytes } = this.#options
+    const { bytes } = await disk.free(directory)
+    if (bytes >= 2 * fileBytes) return
+    throw new DwellError('DISK_FULL', `There is no room to make ${path} ahead of its need.`, { path, freeBytes: bytes })
   }
 
   /** A free file of the right size; others (the setting was changed) are removed. */
@@ -150,6 +183,10 @@ export class JournalFiles {
     // A file that stays is taken for a free one at the next start: a failure here harms nothing.
     for (const sequence of sequences) await this.#options.disk.remove(this.path(sequence)).catch(() => {})
   }
+}
+
+function unlessFull(error: unknown): undefined {
+  if (!isFull(error)) throw error
 }
 
 async function fillWithZeros(file: DiskFile, size: number): Promise<void> {

@@ -1,9 +1,9 @@
 // The bytes of a journal file. Pure: what is read and written here is a Buffer, never a file.
 //
 //   block 0:
-//   ┌────────────┬──────────────┬────────────────┬───────────┬─────────────┐
-//   │ magic <4b> │ version <4b> │ sequence <8b>  │ salt <4b> │ crc32c <4b> │  then zeros up to 4096
-//   └────────────┴──────────────┴────────────────┴───────────┴─────────────┘
+//   ┌────────────┬──────────────┬────────────────┬───────────┬────────────────┬─────────────┐
+//   │ magic <4b> │ version <4b> │ sequence <8b>  │ salt <4b> │ fileBytes <4b> │ crc32c <4b> │  then zeros up to 4096;
+//   └────────────┴──────────────┴────────────────┴───────────┴────────────────┴─────────────┘  in version 1 no fileBytes
 //   then frames, each beginning at a multiple of 4096 and padded with zeros up to the next:
 //   ┌────────────┬───────────┬─────────────┬───────────────┬─────────────┬────────────────┐
 //   │ magic <4b> │ size <4b> │ crc32c <4b> │ sequence <8b> │ number <8b> │ partCount <4b> │
@@ -24,17 +24,20 @@ export const FRAME_HEADER_SIZE = 32
 export const PART_HEADER_SIZE = 16
 
 const FILE_MAGIC = 0x4457_4a4c // DWJL
-const FILE_VERSION = 1
-const FILE_HEADER_SIZE = 24
+const FILE_VERSION = 2
+/** By version: how many bytes the checksum of the header covers; it stands behind them. */
+const COVERED_SIZE: Record<number, number | undefined> = { 1: 20, 2: 24 }
 const FRAME_MAGIC = 0x4457_4a46 // DWJF
-const CRC_AT = 8
-const CRC_END = 12
+export const CRC_AT = 8
+export const CRC_END = 12
 
 export const PartKind = { batch: 1, logStart: 2 } as const
 
 export interface FileHeader {
   sequence: number
   salt: number
+  /** The size that the file must have: a shorter one has lost frames. Not known of files of version 1. */
+  fileBytes?: number
 }
 
 /** One part of a frame; `contents` is a view into the frame's buffer. */
@@ -51,24 +54,30 @@ export function blocks(size: number): number {
 }
 
 /** The first block of a journal file. */
-export function encodeFileHeader({ sequence, salt }: FileHeader): Buffer {
+export function encodeFileHeader({ sequence, salt, fileBytes = 0 }: FileHeader): Buffer {
   const block = Buffer.alloc(BLOCK_SIZE)
   block.writeUInt32BE(FILE_MAGIC, 0)
   block.writeUInt32BE(FILE_VERSION, 4)
   writeUInt64(block, 8, sequence)
   block.writeUInt32BE(salt, 16)
-  block.writeUInt32BE(crc32c(block.subarray(0, 20)), 20)
+  block.writeUInt32BE(fileBytes, 20)
+  block.writeUInt32BE(crc32c(block.subarray(0, 24)), 24)
   return block
 }
 
 /** Reads the first block of a journal file, or answers in words what is wrong with it. */
 export function decodeFileHeader(block: Buffer): FileHeader | string {
-  if (block.length < FILE_HEADER_SIZE) return 'it ends within its header'
+  if (block.length < 8) return 'it ends within its header'
   if (block.readUInt32BE(0) !== FILE_MAGIC) return 'it does not begin as a journal file does'
-  if (block.readUInt32BE(20) !== crc32c(block.subarray(0, 20))) return 'the checksum of its header does not match'
   const version = block.readUInt32BE(4)
-  if (version !== FILE_VERSION) return `its version is ${version}, this program reads ${FILE_VERSION}`
-  return { sequence: readUInt64(block, 8), salt: block.readUInt32BE(16) }
+  const coveredSize = COVERED_SIZE[version]
+  if (coveredSize === undefined) return `its version is ${version}, this program reads up to ${FILE_VERSION}`
+  if (block.length < coveredSize + 4) return 'it ends within its header'
+  if (block.readUInt32BE(coveredSize) !== crc32c(block.subarray(0, coveredSize))) {
+    return 'the checksum of its header does not match'
+  }
+  const header = { sequence: readUInt64(block, 8), salt: block.readUInt32BE(16) }
+  return version === 1 ? header : { ...header, fileBytes: block.readUInt32BE(20) }
 }
 
 /** Writes the header of one part at `position`; answers the position of its contents. */
@@ -101,6 +110,20 @@ export function frameSizeAt(bytes: Buffer, position: number, { sequence }: FileH
   if (bytes.readUInt32BE(position) !== FRAME_MAGIC) return 0
   if (readUInt64(bytes, position + 12) !== sequence) return 0
   return Math.max(FRAME_HEADER_SIZE, bytes.readUInt32BE(position + 4))
+}
+
+/**
+ * The size that a frame claims which was to have this number and is not whole; 0 when nothing was written there. What a
+ * recycled file held before agrees in none of sequence and number; one damaged field leaves two.
+ */
+export function tornSizeAt(bytes: Buffer, position: number, { sequence }: FileHeader, number: number): number {
+  if (position + FRAME_HEADER_SIZE > bytes.length) return 0
+  const agreeing = [
+    bytes.readUInt32BE(position) === FRAME_MAGIC,
+    readUInt64(bytes, position + 12) === sequence,
+    readUInt64(bytes, position + 20) === number,
+  ].filter((agrees) => agrees)
+  return agreeing.length < 2 ? 0 : Math.max(FRAME_HEADER_SIZE, bytes.readUInt32BE(position + 4))
 }
 
 /** The number of the frame at `position`; undefined when it is not whole. */

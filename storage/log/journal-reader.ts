@@ -23,6 +23,7 @@ import {
   frameSizeAt,
   type Part,
   partsAt,
+  tornSizeAt,
 } from './journal-format.ts'
 
 const WINDOW_BYTES = 4 * 1024 * 1024
@@ -60,12 +61,16 @@ export interface JournalSource {
   sequences: readonly number[]
 }
 
-interface OpenJournal {
+/** A file of the journal whose header is good. */
+export interface OpenJournal {
   header: FileHeader
   path: string
   file: DiskFile
   size: number
 }
+
+/** Gets the parts of one frame. They lie in memory that is written again once it resolves. */
+export type FrameVisitor = (parts: Iterable<Part>) => Promise<void> | void
 
 /**
  * Visits the parts of every frame from `from` on, in order.
@@ -74,15 +79,16 @@ interface OpenJournal {
 export async function readJournal(
   source: JournalSource,
   from: JournalPosition,
-  visit: (parts: Iterable<Part>) => Promise<void> | void,
+  visit: FrameVisitor,
 ): Promise<JournalEnd> {
+  const window = Buffer.allocUnsafeSlow(WINDOW_BYTES)
   let expectedNumber = from.frameNumber
   const firstNumber = expectedNumber
   let position = from.position
   for (const [i, sequence] of source.sequences.entries()) {
-    const journal = await open(source, sequence)
+    const journal = await openJournalFile(source, sequence)
     try {
-      const frames = new FrameReader(journal)
+      const frames = new FrameReader(journal, window)
       let frame = await frames.at(position)
       while (frame?.number === expectedNumber) {
         await visit(partsAt(frame.bytes, 0))
@@ -91,7 +97,9 @@ export async function readJournal(
         frame = await frames.at(position)
       }
       const here = frame !== undefined || (await frames.anyFrom(position + BLOCK_SIZE))
-      const later = await lookAhead(source, source.sequences.slice(i + 1))
+      // Before later files are read into the same memory.
+      const tornBytes = await frames.tornSize(position, expectedNumber)
+      const later = await lookAhead(source, source.sequences.slice(i + 1), window)
       const behind = { here, laterNumber: later.number, expectedNumber }
       const verdict = VERDICTS.find(({ when }) => when(behind))?.verdict
       if (verdict === 'refuse') throw damaged(journal.path, position, reason(behind))
@@ -101,7 +109,7 @@ export async function readJournal(
           position,
           frameNumber: expectedNumber,
           ahead: later.headers,
-          tornBytes: await frames.claimedSize(position),
+          tornBytes,
           frames: expectedNumber - firstNumber,
         }
       }
@@ -111,6 +119,34 @@ export async function readJournal(
     position = BLOCK_SIZE
   }
   throw new DwellError('JOURNAL_DAMAGED', 'The journal has no file.')
+}
+
+/** Visits the frames from `from` to `end` again, which readJournal() has found and checked. */
+export async function readJournalAgain(
+  source: JournalSource,
+  from: JournalPosition,
+  end: JournalEnd,
+  visit: FrameVisitor,
+): Promise<void> {
+  const window = Buffer.allocUnsafeSlow(WINDOW_BYTES)
+  let { position, frameNumber } = from
+  for (const sequence of source.sequences) {
+    if (frameNumber === end.frameNumber) return
+    const journal = await openJournalFile(source, sequence)
+    try {
+      const frames = new FrameReader(journal, window)
+      while (frameNumber < end.frameNumber) {
+        const frame = await frames.checkedAt(position)
+        if (frame === undefined) break
+        await visit(partsAt(frame, 0))
+        position += blocks(frame.length)
+        frameNumber++
+      }
+    } finally {
+      await journal.file.close()
+    }
+    position = BLOCK_SIZE
+  }
 }
 
 function reason({ here, laterNumber, expectedNumber }: Behind): string {
@@ -123,14 +159,25 @@ function damaged(path: string, position: number, why: string): DwellError {
   return new DwellError('JOURNAL_DAMAGED', sentence, { path, position, reason: why })
 }
 
-async function open({ disk, path }: JournalSource, sequence: number): Promise<OpenJournal> {
+/**
+ * Opens a file of the journal for reading.
+ * @throws JOURNAL_DAMAGED when its header is not its own
+ */
+export async function openJournalFile(
+  { disk, path }: Pick<JournalSource, 'disk' | 'path'>,
+  sequence: number,
+): Promise<OpenJournal> {
   const file = await disk.open(path(sequence), 'read')
   try {
     const block = Buffer.alloc(BLOCK_SIZE)
     const header = decodeFileHeader(block.subarray(0, await file.read(block, 0)))
     if (typeof header === 'string') throw damaged(path(sequence), 0, header)
     if (header.sequence !== sequence) throw damaged(path(sequence), 0, `its header has sequence ${header.sequence}`)
-    return { header, path: path(sequence), file, size: await file.size() }
+    const size = await file.size()
+    if (size < (header.fileBytes ?? 0)) {
+      throw damaged(path(sequence), size, `it ends here, and its header says ${header.fileBytes} bytes`)
+    }
+    return { header, path: path(sequence), file, size }
   } catch (error) {
     await file.close()
     throw error
@@ -141,12 +188,13 @@ async function open({ disk, path }: JournalSource, sequence: number): Promise<Op
 async function lookAhead(
   source: JournalSource,
   sequences: readonly number[],
+  window: Buffer,
 ): Promise<{ number: number | undefined; headers: FileHeader[] }> {
   const headers: FileHeader[] = []
   for (const sequence of sequences) {
-    const journal = await open(source, sequence)
+    const journal = await openJournalFile(source, sequence)
     try {
-      const frames = new FrameReader(journal)
+      const frames = new FrameReader(journal, window)
       const first = await frames.at(BLOCK_SIZE)
       if (first !== undefined) return { number: first.number, headers }
       // Its first frame is gone: whichever number that had, the journal does not go on here.
@@ -182,14 +230,19 @@ export async function beginningOf(source: JournalSource): Promise<{ source: Jour
   }
 }
 
-/** Good frames of one file, by position; reads ahead. A window is never written again: views into it may be kept. */
-class FrameReader {
+/**
+ * Good frames of one file, by position; reads ahead. Given memory for that, it is used over and over, and a frame is there
+ * until the next one is asked for; otherwise views may be kept.
+ */
+export class FrameReader {
   readonly #journal: OpenJournal
+  readonly #memory: Buffer | undefined
   #window: Buffer = Buffer.alloc(0)
   #windowAt = 0
 
-  constructor(journal: OpenJournal) {
+  constructor(journal: OpenJournal, memory?: Buffer) {
     this.#journal = journal
+    this.#memory = memory
   }
 
   /** The good frame at `position`, undefined when there is none. */
@@ -200,6 +253,15 @@ class FrameReader {
     const at = position - this.#windowAt
     const number = frameNumberAt(this.#window, at, this.#journal.header)
     return number === undefined ? undefined : { bytes: this.#window.subarray(at, at + size), size, number }
+  }
+
+  /** The frame at `position`, seen to be good before; undefined when none of this file begins there. */
+  async checkedAt(position: number): Promise<Buffer | undefined> {
+    const size = await this.claimedSize(position)
+    if (size === 0 || position + size > this.#journal.size) return undefined
+    await this.#reach(position, size)
+    const at = position - this.#windowAt
+    return this.#window.subarray(at, at + size)
   }
 
   /** Whether a good frame stands anywhere from `position` on. */
@@ -217,12 +279,20 @@ class FrameReader {
     return frameSizeAt(this.#window, position - this.#windowAt, this.#journal.header)
   }
 
+  /** The size that a torn frame with this number claims at `position`; 0 when none was begun. */
+  async tornSize(position: number, number: number): Promise<number> {
+    if (position + BLOCK_SIZE > this.#journal.size) return 0
+    await this.#reach(position, BLOCK_SIZE)
+    return tornSizeAt(this.#window, position - this.#windowAt, this.#journal.header, number)
+  }
+
   async #reach(position: number, size: number): Promise<void> {
     const at = position - this.#windowAt
     if (at >= 0 && at + size <= this.#window.length) return
-    const window = Buffer.alloc(Math.min(Math.max(size, WINDOW_BYTES), this.#journal.size - position))
-    await this.#journal.file.read(window, position)
-    this.#window = window
+    const windowSize = Math.min(Math.max(size, WINDOW_BYTES), this.#journal.size - position)
+    const fits = this.#memory !== undefined && windowSize <= this.#memory.length
+    const window = fits ? this.#memory.subarray(0, windowSize) : Buffer.allocUnsafeSlow(windowSize)
+    this.#window = window.subarray(0, await this.#journal.file.read(window, position))
     this.#windowAt = position
   }
 }

@@ -48,6 +48,8 @@ export class Journal {
   /** Goes on at `end`, where the last good frame ended; `older` are the sequences that still hold needed frames. */
   static async resume(files: JournalFiles, older: number[], end: JournalPosition & FileHeader): Promise<Journal> {
     const file = await files.open(end)
+    // A frame that was under way when a process died was read, but perhaps never synced; frames behind it rely on it.
+    await file.file.sync()
     files.prepare(end.sequence + 1)
     return new Journal(files, older, file, end.position, end.frameNumber)
   }

@@ -8,7 +8,7 @@
 //   1. A batch gets an entry when more than 4096 bytes came before it since the last entry, so the first never has one.
 //   2. Offsets and positions grow.
 //
-// After a crash: derived; segment.ts checks it against the segment and writes it anew when they disagree.
+// After a crash: derived; segment-indexes.ts checks it against the segment and writes it anew when they disagree.
 
 import type { Disk } from '../base/disk.ts'
 import { IndexFile } from './index-file.ts'
@@ -36,8 +36,8 @@ export class OffsetIndex {
     entry.writeInt32BE(position, 4)
   }
 
-  /** Where to begin looking for `offset`: at the last entry not above it, or at the beginning. */
-  async positionBefore(offset: number): Promise<number> {
+  /** Where to begin looking for `offset`: the last entry not above it; undefined for the beginning. */
+  async entryBefore(offset: number): Promise<OffsetEntry | undefined> {
     const entries = await this.#file.entries()
     let low = 0
     let high = entries.length / ENTRY_SIZE
@@ -46,7 +46,9 @@ export class OffsetIndex {
       if (entries.readInt32BE(middle * ENTRY_SIZE) <= offset - this.#baseOffset) low = middle + 1
       else high = middle
     }
-    return low === 0 ? 0 : entries.readInt32BE((low - 1) * ENTRY_SIZE + 4)
+    if (low === 0) return undefined
+    const at = (low - 1) * ENTRY_SIZE
+    return { lastOffset: this.#baseOffset + entries.readInt32BE(at), position: entries.readInt32BE(at + 4) }
   }
 
   /** The last entry, undefined without any; 'disordered' when offsets or positions do not grow. */

@@ -2,16 +2,21 @@
 // they are needed.
 
 import { join } from 'node:path'
+import type { BufferPool } from '../base/buffer-pool.ts'
 import type { Disk } from '../base/disk.ts'
+import type { Cleanup } from '../engine.ts'
 import type { CheckpointEntry } from './checkpoint.ts'
 import type { OpenFiles } from './open-files.ts'
 import { Partition } from './partition.ts'
+import { PartitionFolder } from './partition-folder.ts'
 import { Segments } from './segments.ts'
 import type { TailWriter } from './tail-writer.ts'
 
 export interface PartitionMakerOptions {
   disk: Disk
   files: OpenFiles
+  /** For what partitions write. */
+  pool: BufferPool
   tails: TailWriter
   /** Where the folders of partitions are. */
   directory: string
@@ -25,20 +30,26 @@ export class PartitionMaker {
     this.#options = options
   }
 
-  /** A partition as `entry` says, or an empty one; `indexesTrusted` as in SegmentsOptions. */
+  /** A partition as `entry` says, or an empty one; `indexesTrusted` as in PartitionFolderOptions. */
   make(
-    topic: { id: number; name: string },
+    topic: { id: number; name: string; cleanup?: Cleanup },
     index: number,
     entry?: CheckpointEntry | undefined,
     indexesTrusted = true,
   ): Partition {
-    const { disk, files, tails, directory, segmentBytes } = this.#options
+    const { disk, files, pool, tails, segmentBytes } = this.#options
     const logStartOffset = entry?.logStartOffset ?? 0
-    const folder = join(directory, folderName(topic.name, index))
-    const segments = new Segments(
-      { disk, files, directory: folder, topicId: topic.id, segmentBytes, indexesTrusted, logStartOffset },
-      entry?.safe,
-    )
+    const directory = join(this.#options.directory, folderName(topic.name, index))
+    const folder = new PartitionFolder({
+      disk,
+      files,
+      pool,
+      directory,
+      topicId: topic.id,
+      isCompacted: topic.cleanup === 'compact',
+      indexesTrusted,
+    })
+    const segments = new Segments({ folder, segmentBytes, logStartOffset }, entry?.safe)
     const start = { topicId: topic.id, topic: topic.name, index, logStartOffset }
     return new Partition(start, segments, (partition, delta) => tails.changed(partition, delta))
   }

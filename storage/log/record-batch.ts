@@ -5,30 +5,62 @@
 //   ├─────────────────┴─┬────────────────┴─────┬─────┴───────────┼────────────┴─────┬───────────┴────┬─────────────────┤
 //   │ baseTimestamp <8b>│ maxTimestamp <8b>    │ producerId <8b> │producerEpoch <2b>│baseSequence<4b>│ recordCount <4b>│
 //   └───────────────────┴──────────────────────┴─────────────────┴──────────────────┴────────────────┴─────────────────┘
-//   then each record: length varint · attributes <1b> · timestampDelta varint · offsetDelta varint · body
+//   then each record: length varint · attributes <1b> · timestampDelta varint · offsetDelta varint · body (record-page.ts)
 //
 // The checksum covers everything from the attributes to the end. Source: kafka.apache.org/documentation/#recordbatch.
 
 import { assert } from '../base/assert.ts'
 import { crc32c } from '../base/crc.ts'
-import { DwellError } from '../base/errors.ts'
-import { VarintReader, varintSize, writeVarint } from '../base/varint.ts'
-import type { LogRecord, StoredRecord } from '../engine.ts'
+import { varintSize, writeVarint } from '../base/varint.ts'
+import type { LogRecord } from '../engine.ts'
+import { CODECS, type Codec } from './codec.ts'
 
 export const BATCH_HEADER_SIZE = 61
 const LENGTH_AT = 8
 const LENGTH_END = 12
-const MAGIC_AT = 16
+const EPOCH_AT = 12
+export const MAGIC_AT = 16
 const CRC_AT = 17
 const ATTRIBUTES_AT = 21
 const LAST_OFFSET_DELTA_AT = 23
 const BASE_TIMESTAMP_AT = 27
 const MAX_TIMESTAMP_AT = 35
 const PRODUCER_ID_AT = 43
+const PRODUCER_EPOCH_AT = 51
+const BASE_SEQUENCE_AT = 53
 const RECORD_COUNT_AT = 57
-const MAGIC = 2
-const CODEC_MASK = 0x07
-const CONTROL_FLAG = 0x20
+export const MAGIC = 2
+export const CODEC_MASK = 0x07
+export const APPEND_TIME_FLAG = 0x08
+const TRANSACTIONAL_FLAG = 0x10
+export const CONTROL_FLAG = 0x20
+const DELETE_HORIZON_FLAG = 0x40
+
+/** All that stands before the records of a batch. */
+export interface BatchHeader {
+  /** Of the whole batch, header included. */
+  size: number
+  baseOffset: number
+  lastOffset: number
+  partitionLeaderEpoch: number
+  crc: number
+  attributes: number
+  /** Undefined for a number that no codec has. */
+  codec: Codec | undefined
+  /** Whether all records have the time at which they were appended, maxTimestampMs. */
+  hasAppendTime: boolean
+  isTransactional: boolean
+  /** A batch of the log itself (commit, abort): consumers do not see its record. */
+  isControl: boolean
+  /** When the tombstones in it may go. */
+  deleteHorizonMs: number | undefined
+  baseTimestampMs: number
+  maxTimestampMs: number
+  producerId: number
+  producerEpoch: number
+  baseSequence: number
+  recordCount: number
+}
 
 /** The size in bytes of one batch that holds `records`. */
 export function batchSize(records: readonly LogRecord[]): number {
@@ -58,12 +90,13 @@ export function writeBatch(into: Buffer, position: number, baseOffset: number, r
     into[at++] = 0
     at = writeVarint(into, at, record.timestampMs - baseTimestampMs)
     at = writeVarint(into, at, i)
-    into.set(record.body, at)
+    if (record.body instanceof Uint8Array) into.set(record.body, at)
+    else record.body.writeTo(into, at)
     at += record.body.length
   }
   writeUInt64(into, position, baseOffset)
   into.writeInt32BE(at - position - LENGTH_END, position + LENGTH_AT)
-  into.writeInt32BE(0, position + 12)
+  into.writeInt32BE(0, position + EPOCH_AT)
   into[position + MAGIC_AT] = MAGIC
   into.writeInt16BE(0, position + ATTRIBUTES_AT)
   into.writeInt32BE(records.length - 1, position + LAST_OFFSET_DELTA_AT)
@@ -95,6 +128,31 @@ export function maxTimestampAt(bytes: Buffer, position: number): number {
   return readUInt64(bytes, position + MAX_TIMESTAMP_AT)
 }
 
+/** Codec and flags of the batch at `position`. */
+export function attributesAt(bytes: Buffer, position: number): number {
+  return bytes.readInt16BE(position + ATTRIBUTES_AT)
+}
+
+/** What the timestamps of the batch at `position` are counted from. */
+export function baseTimestampAt(bytes: Buffer, position: number): number {
+  return readUInt64(bytes, position + BASE_TIMESTAMP_AT)
+}
+
+export function recordCountAt(bytes: Buffer, position: number): number {
+  return bytes.readInt32BE(position + RECORD_COUNT_AT)
+}
+
+/** The offset behind the last whole batch in `bytes`; `fromOffset` when there is none, or it ends below that. */
+export function endOffsetOf(bytes: Buffer, fromOffset = 0): number {
+  let endOffset = fromOffset
+  for (let position = 0; ; ) {
+    const size = sizeOfBatchAt(bytes, position)
+    if (size < BATCH_HEADER_SIZE || position + size > bytes.length) return endOffset
+    endOffset = Math.max(endOffset, lastOffsetAt(bytes, position) + 1)
+    position += size
+  }
+}
+
 /** What is wrong with the batch at `position`, in words; undefined when it is whole and its checksum matches. */
 export function damageOfBatchAt(bytes: Buffer, position: number): string | undefined {
   const size = sizeOfBatchAt(bytes, position)
@@ -107,47 +165,28 @@ export function damageOfBatchAt(bytes: Buffer, position: number): string | undef
   return undefined
 }
 
-/**
- * The records of all whole batches in `bytes` from `fromOffset` on, in order of offset; bodies are views into `bytes`.
- * Control batches are passed over, an incomplete last batch is left out. Checksums are taken as checked by the engine.
- * @throws RECORD_DAMAGED, CODEC_UNSUPPORTED
- */
-export function readRecords(bytes: Buffer, fromOffset = 0): StoredRecord[] {
-  const records: StoredRecord[] = []
-  let position = 0
-  for (;;) {
-    const size = sizeOfBatchAt(bytes, position)
-    if (size < BATCH_HEADER_SIZE || position + size > bytes.length) return records
-    if (lastOffsetAt(bytes, position) >= fromOffset) readBatch(bytes, position, size, fromOffset, records)
-    position += size
-  }
-}
-
-function readBatch(bytes: Buffer, position: number, size: number, fromOffset: number, into: StoredRecord[]): void {
-  const attributes = bytes.readInt16BE(position + ATTRIBUTES_AT)
-  if (attributes & CONTROL_FLAG) return
-  const baseOffset = readUInt64(bytes, position)
-  if (attributes & CODEC_MASK) {
-    throw new DwellError('CODEC_UNSUPPORTED', `The batch at offset ${baseOffset} is compressed.`, {
-      offset: baseOffset,
-    })
-  }
-  const baseTimestampMs = readUInt64(bytes, position + BASE_TIMESTAMP_AT)
-  const count = bytes.readInt32BE(position + RECORD_COUNT_AT)
-  const reader = new VarintReader(bytes, position + BATCH_HEADER_SIZE)
-  for (let i = 0; i < count; i++) {
-    const length = reader.next()
-    const end = reader.position + length
-    reader.position++ // attributes
-    const timestampMs = baseTimestampMs + reader.next()
-    const offset = baseOffset + reader.next()
-    if (reader.failed || length <= 0 || reader.position > end || end > position + size) {
-      throw new DwellError('RECORD_DAMAGED', `A record of the batch at offset ${baseOffset} is damaged.`, {
-        offset: baseOffset,
-      })
-    }
-    if (offset >= fromOffset) into.push({ offset, timestampMs, body: bytes.subarray(reader.position, end) })
-    reader.position = end
+/** The header of the batch at `position`, all 61 bytes of which must be there. */
+export function headerOfBatchAt(bytes: Buffer, position: number): BatchHeader {
+  const attributes = attributesAt(bytes, position)
+  const baseTimestampMs = baseTimestampAt(bytes, position)
+  return {
+    size: sizeOfBatchAt(bytes, position),
+    baseOffset: baseOffsetAt(bytes, position),
+    lastOffset: lastOffsetAt(bytes, position),
+    partitionLeaderEpoch: bytes.readInt32BE(position + EPOCH_AT),
+    crc: bytes.readUInt32BE(position + CRC_AT),
+    attributes,
+    codec: CODECS[attributes & CODEC_MASK],
+    hasAppendTime: (attributes & APPEND_TIME_FLAG) !== 0,
+    isTransactional: (attributes & TRANSACTIONAL_FLAG) !== 0,
+    isControl: (attributes & CONTROL_FLAG) !== 0,
+    deleteHorizonMs: attributes & DELETE_HORIZON_FLAG ? baseTimestampMs : undefined,
+    baseTimestampMs,
+    maxTimestampMs: maxTimestampAt(bytes, position),
+    producerId: readUInt64(bytes, position + PRODUCER_ID_AT),
+    producerEpoch: bytes.readInt16BE(position + PRODUCER_EPOCH_AT),
+    baseSequence: bytes.readInt32BE(position + BASE_SEQUENCE_AT),
+    recordCount: recordCountAt(bytes, position),
   }
 }
 

@@ -6,6 +6,7 @@
 
 import { DwellError } from '../base/errors.ts'
 import { VarintReader, varintSize, writeVarint } from '../base/varint.ts'
+import type { BodySource } from '../engine.ts'
 
 export type Header = readonly [name: string, value: Uint8Array | null]
 
@@ -15,23 +16,57 @@ export interface RecordBody {
   headers: Header[]
 }
 
+/** Headers that many records have, encoded once. */
+export class EncodedHeaders {
+  readonly count: number
+  readonly bytes: Buffer
+
+  constructor(headers: readonly Header[]) {
+    this.count = headers.length
+    this.bytes = Buffer.allocUnsafeSlow(headersSize(headers))
+    writeHeaders(this.bytes, 0, headers)
+  }
+}
+
+const NO_MORE = new EncodedHeaders([])
+
+/** A body that is not put together before it is written; null for a key or a value that is absent. */
+export class RecordBodySource implements BodySource {
+  readonly length: number
+  readonly #key: Uint8Array | null
+  readonly #value: Uint8Array | null
+  readonly #headers: readonly Header[]
+  readonly #more: EncodedHeaders
+
+  /** `more` come behind `headers`. */
+  constructor(
+    key: Uint8Array | null,
+    value: Uint8Array | null,
+    headers: readonly Header[],
+    more: EncodedHeaders = NO_MORE,
+  ) {
+    this.#key = key
+    this.#value = value
+    this.#headers = headers
+    this.#more = more
+    const headersLength = varintSize(headers.length + more.count) + headersSize(headers) + more.bytes.length
+    this.length = fieldSize(key) + fieldSize(value) + headersLength
+  }
+
+  writeTo(into: Buffer, position: number): void {
+    let at = writeField(into, position, this.#key)
+    at = writeField(into, at, this.#value)
+    at = writeVarint(into, at, this.#headers.length + this.#more.count)
+    at = writeHeaders(into, at, this.#headers)
+    into.set(this.#more.bytes, at)
+  }
+}
+
 /** Encodes key, value and headers; null for a key or a value that is absent. */
 export function encodeRecordBody(key: Uint8Array | null, value: Uint8Array | null, headers: readonly Header[]): Buffer {
-  let size = fieldSize(key) + fieldSize(value) + varintSize(headers.length)
-  for (const [name, content] of headers) {
-    const nameSize = Buffer.byteLength(name)
-    size += varintSize(nameSize) + nameSize + fieldSize(content)
-  }
-  const bytes = Buffer.allocUnsafe(size)
-  let position = writeField(bytes, 0, key)
-  position = writeField(bytes, position, value)
-  position = writeVarint(bytes, position, headers.length)
-  for (const [name, content] of headers) {
-    const nameSize = Buffer.byteLength(name)
-    position = writeVarint(bytes, position, nameSize)
-    position += bytes.write(name, position)
-    position = writeField(bytes, position, content)
-  }
+  const source = new RecordBodySource(key, value, headers)
+  const bytes = Buffer.allocUnsafe(source.length)
+  source.writeTo(bytes, 0)
   return bytes
 }
 
@@ -67,16 +102,41 @@ export function valueOfRecordBody(bytes: Uint8Array): Buffer | null {
   return value
 }
 
-/**
- * Makes room for a body that has a value of `valueSize` bytes, no key and no headers; `write` puts the value at the position
- * it is given.
- */
-export function encodeRecordValue(valueSize: number, write: (into: Buffer, position: number) => void): Buffer {
-  const bytes = Buffer.allocUnsafe(1 + varintSize(valueSize) + valueSize + 1)
-  const position = writeVarint(bytes, writeVarint(bytes, 0, -1), valueSize)
-  write(bytes, position)
-  writeVarint(bytes, position + valueSize, 0)
-  return bytes
+/** A body that has a value, no key and no headers. */
+export class RecordValueSource implements BodySource {
+  readonly length: number
+  readonly #value: BodySource
+
+  constructor(value: BodySource) {
+    this.#value = value
+    this.length = 1 + varintSize(value.length) + value.length + 1
+  }
+
+  writeTo(into: Buffer, position: number): void {
+    const at = writeVarint(into, writeVarint(into, position, -1), this.#value.length)
+    this.#value.writeTo(into, at)
+    writeVarint(into, at + this.#value.length, 0)
+  }
+}
+
+function headersSize(headers: readonly Header[]): number {
+  let size = 0
+  for (let i = 0; i < headers.length; i++) {
+    const nameSize = Buffer.byteLength(headers[i][0])
+    size += varintSize(nameSize) + nameSize + fieldSize(headers[i][1])
+  }
+  return size
+}
+
+function writeHeaders(into: Buffer, position: number, headers: readonly Header[]): number {
+  let at = position
+  for (let i = 0; i < headers.length; i++) {
+    const [name, content] = headers[i]
+    at = writeVarint(into, at, Buffer.byteLength(name))
+    at += into.write(name, at)
+    at = writeField(into, at, content)
+  }
+  return at
 }
 
 function fieldSize(field: Uint8Array | null): number {

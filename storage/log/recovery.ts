@@ -16,10 +16,11 @@
 //   1. Replay changes nothing that is already there: a batch that a partition has is passed over, and one of a deleted
 //      topic too. So a crash during recovery is a crash like any other.
 //   2. The catalogue comes first: `__topics` is read to its end before any other partition is touched, so that folders
-//      of deleted topics are gone before a topic of the same name writes into them.
+//      of deleted topics are gone before a topic of the same name writes into them. Then come runs, then the journal.
 //   3. Memory stays bounded: tails are written to segments while the replay goes on.
 
 import { join } from 'node:path'
+import { BufferPool } from '../base/buffer-pool.ts'
 import type { Disk } from '../base/disk.ts'
 import { DwellError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
@@ -27,16 +28,21 @@ import { type Checkpoint, type CheckpointEntry, checkpointPath, readCheckpoint }
 import { Journal, type JournalPosition } from './journal.ts'
 import type { JournalFiles } from './journal-files.ts'
 import { type Part, PartKind } from './journal-format.ts'
-import { beginningOf, type JournalEnd, type JournalSource, readJournal } from './journal-reader.ts'
+import { beginningOf, type JournalEnd, type JournalSource, readJournal, readJournalAgain } from './journal-reader.ts'
 import type { Partition } from './partition.ts'
 import { folderName, type PartitionMaker } from './partition-maker.ts'
-import { baseOffsetAt, lastOffsetAt, readRecords, readUInt64 } from './record-batch.ts'
+import { baseOffsetAt, lastOffsetAt, readUInt64 } from './record-batch.ts'
+import { readPage } from './record-page.ts'
+import type { Runs } from './runs.ts'
 import { type Survey, surveySegments } from './survey.ts'
 import type { TailWriter } from './tail-writer.ts'
 import { decodeTopic, TOPICS, TOPICS_ID } from './topic-record.ts'
 import { Topics } from './topics.ts'
 
-const READ_BYTES = 1024 * 1024
+const MIB = 1024 * 1024
+const READ_BYTES = MIB
+/** Copies of this size are made into memory that is used again: fresh memory costs its collection. */
+const POOLED_BYTES_MIN = 16 * 1024
 
 export type Start = 'begin' | 'replay' | 'survey' | 'refuse'
 
@@ -61,6 +67,7 @@ export interface RecoveryOptions {
   bootId: string
   journalFiles: JournalFiles
   tails: TailWriter
+  runs: Runs
   log: Log
   maker: PartitionMaker
 }
@@ -82,7 +89,7 @@ export function partitionsDirectory(directory: string): string {
 
 /**
  * Reads what is there, replays the journal, and answers a log to go on with.
- * @throws JOURNAL_DAMAGED, CHECKPOINT_DAMAGED, SEGMENT_DAMAGED: what was acknowledged cannot be brought back whole
+ * @throws JOURNAL_DAMAGED, CHECKPOINT_DAMAGED, SEGMENT_DAMAGED, RUN_DAMAGED: what was acknowledged cannot be brought back whole
  */
 export async function recover(options: RecoveryOptions): Promise<Recovered> {
   const { disk, directory, journalFiles, log } = options
@@ -101,42 +108,48 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
   if (start === 'begin') {
     const catalogue = makeCatalogue(options, undefined, false)
     const journal = await Journal.create(journalFiles, 1, 1)
-    return { topics: topicsWith(catalogue), catalogue, journal, checkpointed: false, frames: 0 }
+    const topics = topicsWith(catalogue)
+    await options.runs.open([], topics)
+    return { topics, catalogue, journal, checkpointed: false, frames: 0 }
   }
   if (good !== undefined) return replay(options, good, sequences, needed)
   log.warn({ path: checkpointPath(directory) }, `The checkpoint is ${found.checkpoint}: reading all segments instead.`)
   const survey = await surveySegments({ disk, directory: partitionsDirectory(directory), log })
   const { source, from } = await beginningOf(sourceOf(options, sequences))
   await checkReach(survey, source, from)
-  const checkpoint = { bootId: '', journal: from, entries: survey.entries }
-  return { ...(await replay(options, checkpoint, sequences, source.sequences)), checkpointed: false }
+  const checkpoint = { bootId: '', journal: from, entries: survey.entries, runs: undefined }
+  const recovered = await replay(options, checkpoint, sequences, source.sequences)
+  options.runs.checkLeftOut()
+  return { ...recovered, checkpointed: false }
 }
 
 async function replay(
   options: RecoveryOptions,
-  checkpoint: Checkpoint,
+  checkpoint: Omit<Checkpoint, 'runs'> & { runs: readonly number[] | undefined },
   sequences: readonly number[],
   needed: readonly number[],
 ): Promise<Recovered> {
-  const { disk, directory, journalFiles, log, maker, tails, bootId } = options
+  const { disk, directory, journalFiles, log, maker, tails, runs, bootId } = options
   const trusted = bootId !== '' && bootId === checkpoint.bootId
   const source = sourceOf(options, needed)
+  const frames = new BufferPool(64 * MIB)
   const entries = new Map(checkpoint.entries.map((entry) => [keyOf(entry), entry]))
 
   const catalogue = makeCatalogue(options, entries.get(`${TOPICS_ID}-0`), trusted)
   const end = await readJournal(source, checkpoint.journal, (parts) => {
-    for (const part of parts) if (part.topicId === TOPICS_ID) apply(part, catalogue)
+    for (const part of parts) if (part.topicId === TOPICS_ID) apply(part, catalogue, frames)
   })
   const topics = topicsWith(catalogue)
   await readCatalogue(catalogue, topics, (topic, index) =>
     maker.make(topic, index, entries.get(`${topic.id}-${index}`), trusted),
   )
   await removeOrphans(disk, partitionsDirectory(directory), topics)
+  await (checkpoint.runs === undefined ? runs.openWhole(topics) : runs.open(checkpoint.runs, topics))
 
-  await readJournal(source, checkpoint.journal, async (parts) => {
+  await readJournalAgain(source, checkpoint.journal, end, async (parts) => {
     for (const part of parts) {
       const partition = topics.partition(part.topicId, part.partition)
-      if (partition !== undefined && partition !== catalogue) apply(part, partition)
+      if (partition !== undefined && partition !== catalogue) apply(part, partition, frames)
     }
     tails.run()
     await tails.room()
@@ -157,7 +170,7 @@ async function resume(files: JournalFiles, needed: readonly number[], end: Journ
   return Journal.resume(files, older, end)
 }
 
-function apply(part: Part, partition: Partition): void {
+function apply(part: Part, partition: Partition, frames: BufferPool): void {
   if (part.kind === PartKind.logStart) {
     partition.startAt(readUInt64(part.contents, 0))
   } else if (lastOffsetAt(part.contents, 0) >= partition.logEndOffset) {
@@ -167,8 +180,15 @@ function apply(part: Part, partition: Partition): void {
       const sentence = `The journal goes on at offset ${baseOffset} of ${topic}-${index}, whose segments end at ${logEndOffset}.`
       throw new DwellError('JOURNAL_DAMAGED', sentence, { offset: logEndOffset, reason: 'records are missing' })
     }
-    // A copy: a view would keep the whole window that was read in memory.
-    partition.commit(Buffer.from(part.contents), part.contents.length)
+    // A copy: the window that was read is read into again.
+    if (part.contents.length < POOLED_BYTES_MIN) {
+      partition.commit(Buffer.from(part.contents), part.contents.length)
+      return
+    }
+    const frame = frames.take(part.contents.length)
+    part.contents.copy(frame.bytes)
+    partition.commit(frame.bytes.subarray(0, part.contents.length), frame.bytes.length, frame)
+    frame.release()
   }
 }
 
@@ -203,11 +223,11 @@ async function readCatalogue(
   makePartition: (topic: { id: number; name: string }, index: number) => Partition,
 ): Promise<void> {
   for (let offset = catalogue.logStartOffset; offset < catalogue.highWatermark; ) {
-    const records = readRecords(await catalogue.read(offset, READ_BYTES), offset)
-    if (records.length === 0)
+    const { records, nextOffset } = readPage(await catalogue.read(offset, READ_BYTES), offset)
+    if (nextOffset === offset)
       throw new DwellError('SEGMENT_DAMAGED', `Offset ${offset} of ${TOPICS} is missing.`, { offset })
+    offset = nextOffset
     for (const record of records) {
-      offset = record.offset + 1
       const { name, description } = decodeTopic(record)
       const old = topics.get(name)
       if (old !== undefined) topics.delete(old)

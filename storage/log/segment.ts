@@ -6,18 +6,23 @@
 // Always true:
 //   1. Batches lie in order of their offsets, one behind the other; only the last segment of a partition grows.
 //   2. What lies behind `size` does not count: it is written, but not yet part of the log, or left from before a crash.
-//   3. Bytes are answered only after their checksum was seen to match.
+//   3. Bytes are answered only after their checksum was seen to match. Damage is reported with exactly the offsets that
+//      cannot be read (batch-walk.ts), so that a reader can go on behind them.
 //   4. A sector that is being written when the power goes may be lost as a whole, also what was durable in it. So the
 //      checkpoint keeps the bytes of the last sector, and restore() writes them again.
+//   5. Its files are not taken away while somebody reads them: retire() lets no reader in, and waits for the last.
 //
 // After a crash: segments.ts cuts the file to what the checkpoint says is safe, the journal brings the rest again. The
 // indexes are derived: ready() checks them against the file and writes them anew when they disagree.
 
 import { join } from 'node:path'
-import type { Disk, DiskFile } from '../base/disk.ts'
+import { BufferPool, type PooledBuffer } from '../base/buffer-pool.ts'
+import type { Disk, DiskFile, OpenMode } from '../base/disk.ts'
 import { DwellError } from '../base/errors.ts'
-import { BatchCursor } from './batch-cursor.ts'
-import { INDEX_INTERVAL_BYTES, OffsetIndex } from './offset-index.ts'
+import type { Allocate } from '../engine.ts'
+import { BatchWalk, type Extent, type Missing } from './batch-walk.ts'
+import { FileWindow } from './file-window.ts'
+import type { OffsetEntry } from './offset-index.ts'
 import type { FileOwner, OpenFiles } from './open-files.ts'
 import {
   BATCH_HEADER_SIZE,
@@ -25,65 +30,96 @@ import {
   damageOfBatchAt,
   lastOffsetAt,
   maxTimestampAt,
-  readRecords,
   sizeOfBatchAt,
 } from './record-batch.ts'
-import { TimeIndex } from './time-index.ts'
+import { readRecords } from './record-page.ts'
+import { SegmentIndexes } from './segment-indexes.ts'
 
 const READ_BYTES_MIN = 16 * 1024
+const WALK_BYTES = 256 * 1024
 export const SECTOR_SIZE = 512
+/** Offsets in a segment lie at most so far apart: indexes store 31-bit distances from its base. */
+export const OFFSETS_MAX = 2 ** 31 - 1
 
 export interface SegmentPlace {
   disk: Disk
   files: OpenFiles
   directory: string
   baseOffset: number
+  /** Records may have been compacted away: a gap between offsets is no damage. */
+  mayHaveGaps?: boolean
+  /** See SegmentIndexesOptions. */
+  indexIntervalBytes?: number
+  /** For the bytes of one write. */
+  pool?: BufferPool
 }
 
+/** What a segment's file is called behind its base offset: see segment-exchange.ts. */
+export type SegmentEnding = '.log' | '.log.cleaned' | '.log.swap'
+
 export class Segment implements FileOwner {
-  readonly path: string
   readonly baseOffset: number
+  readonly mayHaveGaps: boolean
   /** Bytes that are part of the log. */
   size: number
-  /** The latest timestamp, once ready; -1 without records. */
-  maxTimestampMs = -1
-  readonly #disk: Disk
+  /** The offset behind the last batch; infinite when that is not known. */
+  endOffset: number
+  /** Growing ones are written to; others must not be made anew when they are missing. */
+  mode: OpenMode = 'read'
+  ending: SegmentEnding = '.log'
+  readonly #stem: string
   readonly #files: OpenFiles
-  readonly #index: OffsetIndex
-  readonly #times: TimeIndex
-  /** The last offset of the first batch that holds maxTimestampMs. */
-  #maxTimestampOffset = -1
-  #bytesSinceEntry = 0
+  readonly #pool: BufferPool
+  readonly #disk: Disk
+  readonly #indexes: SegmentIndexes
   #lastBytes: Buffer = Buffer.alloc(0)
   #ready: Promise<void> | undefined
+  #retired = false
 
-  constructor({ disk, files, directory, baseOffset }: SegmentPlace, size: number) {
-    const stem = join(directory, String(baseOffset).padStart(20, '0'))
+  constructor(place: SegmentPlace, size: number, endOffset = Number.POSITIVE_INFINITY) {
+    const { disk, files, directory, baseOffset, mayHaveGaps = false, indexIntervalBytes } = place
+    const { pool = new BufferPool(0) } = place
+    this.#stem = join(directory, String(baseOffset).padStart(20, '0'))
     this.#disk = disk
     this.#files = files
-    this.path = `${stem}.log`
+    this.#pool = pool
     this.baseOffset = baseOffset
+    this.mayHaveGaps = mayHaveGaps
     this.size = size
-    this.#index = new OffsetIndex(disk, `${stem}.index`, baseOffset)
-    this.#times = new TimeIndex(disk, `${stem}.timeindex`, baseOffset)
+    this.endOffset = endOffset
+    this.#indexes = new SegmentIndexes({ disk, stem: this.#stem, baseOffset, intervalBytes: indexIntervalBytes })
+  }
+
+  get path(): string {
+    return `${this.#stem}${this.ending}`
+  }
+
+  /** The latest timestamp, once ready; -1 without records. */
+  get maxTimestampMs(): number {
+    return this.#indexes.maxTimestampMs
   }
 
   /** The segment is new: its files are not there yet. */
-  begin(): void {
-    this.#index.begin()
-    this.#times.begin()
+  begin(ending: SegmentEnding = '.log'): void {
+    this.mode = 'write'
+    this.ending = ending
+    this.endOffset = this.baseOffset
+    this.#indexes.begin()
     this.#ready = Promise.resolve()
   }
 
   /** Makes sure, once, that the indexes say what the file holds; with `trusted` false they are written anew. */
-  ready(trusted = true): Promise<void> {
-    this.#ready ??= this.#files
-      .use(this, (file) => this.#checkIndexes(file, trusted))
-      .catch((error) => {
-        // The next one tries again: a read that failed once may succeed.
-        this.#ready = undefined
-        throw error
-      })
+  async ready(trusted = true): Promise<void> {
+    if (this.#ready === undefined) await this.#files.use(this, (file) => this.#readyWith(file, trusted))
+    else await this.#ready
+  }
+
+  #readyWith(file: DiskFile, trusted: boolean): Promise<void> {
+    this.#ready ??= this.#checkIndexes(file, trusted).catch((error) => {
+      // The next one tries again: a read that failed once may succeed.
+      this.#ready = undefined
+      throw error
+    })
     return this.#ready
   }
 
@@ -94,6 +130,7 @@ export class Segment implements FileOwner {
 
   /** Drops what lies behind `size`, and writes the bytes of the last sector again. */
   async restore(lastBytes: Buffer): Promise<void> {
+    this.mode = 'write'
     this.#lastBytes = lastBytes
     await this.#files.use(this, async (file) => {
       await file.truncate(this.size)
@@ -104,56 +141,70 @@ export class Segment implements FileOwner {
   /** Adds whole batches, in order, with one write. They are part of the log when this resolves, not yet durable. */
   async append(batches: readonly Buffer[]): Promise<void> {
     await this.ready()
-    const bytes = batches.length === 1 ? batches[0] : Buffer.concat(batches)
+    const joined = batches.length === 1 ? undefined : this.#join(batches)
+    const bytes = joined?.bytes ?? batches[0]
     await this.#files.use(this, (file) => file.write(bytes, this.size))
     let position = this.size
     for (const batch of batches) {
-      this.#note(position, batch.length, lastOffsetAt(batch, 0), maxTimestampAt(batch, 0))
+      const lastOffset = lastOffsetAt(batch, 0)
+      this.#indexes.add({ position, size: batch.length, lastOffset, maxTimestampMs: maxTimestampAt(batch, 0) })
       position += batch.length
+      this.endOffset = lastOffset + 1
     }
     this.size = position
     const lastSize = position % SECTOR_SIZE
     const known = bytes.length < lastSize ? Buffer.concat([this.#lastBytes, bytes]) : bytes
     this.#lastBytes = Buffer.from(known.subarray(known.length - lastSize))
+    joined?.buffer.release()
+  }
+
+  #join(batches: readonly Buffer[]): { buffer: PooledBuffer; bytes: Buffer } {
+    const buffer = this.#pool.take(batches.reduce((sum, { length }) => sum + length, 0))
+    let size = 0
+    for (const batch of batches) size += batch.copy(buffer.bytes, size)
+    return { buffer, bytes: buffer.bytes.subarray(0, size) }
   }
 
   /**
    * Whole batches from the one that holds `fromOffset`, or the next one there is, up to about `maxBytes`, at least one;
    * empty when nothing of that kind is here.
-   * @throws BATCH_DAMAGED
+   * @throws BATCH_DAMAGED with the offsets that cannot be read
    */
-  async read(fromOffset: number, maxBytes: number): Promise<Buffer> {
-    await this.ready()
-    let position = await this.#index.positionBefore(fromOffset)
-    return this.#files.use(this, async (file) => {
-      let bytes = await this.#piece(file, position, maxBytes)
-      let at = 0
-      while (position + at < this.size) {
-        const size = this.#checkedSize(bytes, at, position + at)
-        if (size > 0 && at + size <= bytes.length) {
-          if (lastOffsetAt(bytes, at) >= fromOffset) return this.#wholeBatches(bytes, at, maxBytes, fromOffset)
-          at += size
-        } else {
-          position += at
-          bytes = await this.#piece(file, position, Math.max(maxBytes, size))
-          at = 0
+  async read(fromOffset: number, maxBytes: number, allocate?: Allocate): Promise<Buffer> {
+    return this.#held(fromOffset, async (file) => {
+      // Small: the batches before are only walked over, the page is read once it is known where it begins.
+      const window = new FileWindow(file, this.size, READ_BYTES_MIN)
+      const extent = this.#extent()
+      const walk = new BatchWalk(window, extent, fromOffset, await this.#indexes.entryBefore(fromOffset))
+      let more = await walk.next()
+      for (; more && !isMissing(walk.missing, fromOffset); ) {
+        if (walk.lastOffset < fromOffset) {
+          more = await walk.next()
+          continue
         }
+        const bytes = await window.at(walk.position, Math.max(maxBytes, walk.size), allocate)
+        const why = damageOfBatchAt(bytes, 0) ?? overlapIn(bytes, walk)
+        if (why === undefined) return wholeBatches(bytes, maxBytes, extent)
+        more = await walk.passOver(why)
       }
+      if (isMissing(walk.missing, fromOffset)) throw this.#damaged(fromOffset, walk.missing)
       return Buffer.alloc(0)
     })
   }
 
-  /** The first offset whose record is not earlier than `timestampMs`; undefined when all are earlier. */
-  async offsetForTime(timestampMs: number): Promise<number | undefined> {
-    await this.ready()
-    if (this.maxTimestampMs < timestampMs) return undefined
-    const from = await this.#index.positionBefore(await this.#times.offsetBefore(timestampMs))
-    return this.#files.use(this, async (file) => {
-      const cursor = new BatchCursor(file, from, this.size)
-      while (await cursor.next()) {
-        if (cursor.maxTimestampMs < timestampMs) continue
-        const records = readRecords(await cursor.bytes())
-        return records.find((record) => record.timestampMs >= timestampMs)?.offset
+  /** The first offset from `fromOffset` on whose record is not earlier than `timestampMs`; undefined without one. */
+  async offsetForTime(timestampMs: number, fromOffset = 0): Promise<number | undefined> {
+    return this.#held(fromOffset, async (file) => {
+      if (this.maxTimestampMs < timestampMs) return undefined
+      const window = new FileWindow(file, this.size, WALK_BYTES)
+      const walkFrom = (entry?: OffsetEntry) => new BatchWalk(window, this.#extent(), -1, entry)
+      const walk = walkFrom(await this.#indexes.entryBeforeTime(timestampMs, walkFrom))
+      while (await walk.next()) {
+        if (walk.maxTimestampMs < timestampMs || walk.lastOffset < fromOffset) continue
+        const bytes = (await window.at(walk.position, walk.size)).subarray(0, walk.size)
+        if (damageOfBatchAt(bytes, 0) !== undefined) continue
+        const found = readRecords(bytes, fromOffset).find((record) => record.timestampMs >= timestampMs)
+        if (found !== undefined) return found.offset
       }
       return undefined
     })
@@ -162,23 +213,46 @@ export class Segment implements FileOwner {
   /** Completes the time index: nothing will be added any more. */
   async finish(): Promise<void> {
     await this.ready()
-    if (this.size > 0) this.#times.append({ timestampMs: this.maxTimestampMs, offset: this.#maxTimestampOffset })
+    this.#indexes.finish()
   }
 
   /** Makes what is part of the log durable; the indexes only when `indexes` is set (those of a growing segment need not). */
   async sync(indexes: boolean): Promise<void> {
     await this.#files.use(this, (file) => file.sync())
-    await this.#index.flush(indexes)
-    await this.#times.flush(indexes)
+    await this.#indexes.flush(indexes)
+    if (indexes) this.mode = 'read'
   }
 
-  /** Removes the files. The `.log` goes last: while it is there, the segment is. */
+  /** Makes the indexes durable, those of a segment that takes the place of others. */
+  async syncIndexes(): Promise<void> {
+    await this.#indexes.flush(true)
+  }
+
+  /** Makes the log durable, the indexes not. */
+  async syncLog(): Promise<void> {
+    await this.#files.use(this, (file) => file.sync())
+  }
+
+  /** Whether readers have to look for what they want elsewhere. */
+  get retired(): boolean {
+    return this.#retired
+  }
+
+  /** Lets no reader in any more; resolves when the last one has left and the file is closed. */
+  async retire(): Promise<void> {
+    this.#retired = true
+    await this.#files.close(this)
+  }
+
+  /** Removes the files of a retired segment. The `.log` goes last: while it is there, the segment is. */
   async remove(): Promise<void> {
     await this.#files.close(this)
-    const stem = this.path.slice(0, -'.log'.length)
-    await this.#disk.remove(`${stem}.timeindex`)
-    await this.#disk.remove(`${stem}.index`)
+    await this.#indexes.remove()
     await this.#disk.remove(this.path)
+  }
+
+  async removeIndexes(): Promise<void> {
+    await this.#indexes.remove()
   }
 
   async close(): Promise<void> {
@@ -186,106 +260,67 @@ export class Segment implements FileOwner {
   }
 
   forget(): void {
-    this.#index.forget()
-    this.#times.forget()
+    this.#indexes.forget()
+  }
+
+  /** Reads the file, which stays until `task` is done, for what lies from `fromOffset` on; the indexes are ready. */
+  async #held<T>(fromOffset: number, task: (file: DiskFile) => Promise<T>): Promise<T> {
+    try {
+      // One use for all of it: as long as it lasts, retire() waits.
+      return await this.#files.use(this, async (file) => {
+        await this.#readyWith(file, true)
+        return task(file)
+      })
+    } catch (error) {
+      const { code, path } = error as NodeJS.ErrnoException
+      if (code !== 'ENOENT' || path !== this.path) throw error
+      throw this.#damaged(fromOffset, {
+        offset: fromOffset,
+        lastOffset: this.endOffset - 1,
+        why: 'the file is missing',
+      })
+    }
+  }
+
+  #extent(): Extent {
+    const { size, baseOffset, endOffset, mayHaveGaps } = this
+    return { size, baseOffset, endOffset, mayHaveGaps }
   }
 
   async #checkIndexes(file: DiskFile, trusted: boolean): Promise<void> {
-    if (trusted && (await this.#resume(file))) return
-    await this.#index.clear()
-    await this.#times.clear()
-    this.maxTimestampMs = -1
-    this.#bytesSinceEntry = 0
-    const cursor = new BatchCursor(file, 0, this.size)
-    while (await cursor.next()) this.#note(cursor.position, cursor.size, cursor.lastOffset, cursor.maxTimestampMs)
+    const window = new FileWindow(file, this.size, WALK_BYTES)
+    const walkFrom = (entry?: OffsetEntry) => new BatchWalk(window, this.#extent(), -1, entry)
+    if (trusted && (await this.#indexes.resume(walkFrom))) return
+    await this.#indexes.rebuild(walkFrom())
   }
 
-  /** Takes the state of both indexes up from their files; false when they do not fit what the segment holds. */
-  async #resume(file: DiskFile): Promise<boolean> {
-    const entry = await this.#index.last()
-    const time = await this.#times.last()
-    if (entry === 'disordered' || time === 'disordered') return false
-    if (this.size > 0 && entry === undefined && time === undefined) return false
-    this.maxTimestampMs = time?.timestampMs ?? -1
-    this.#maxTimestampOffset = time?.offset ?? -1
-    this.#bytesSinceEntry = 0
-    const cursor = new BatchCursor(file, entry?.position ?? 0, this.size)
-    let lastOffset = this.baseOffset - 1
-    while (await cursor.next()) {
-      if (cursor.position === entry?.position) {
-        if (cursor.lastOffset !== entry.lastOffset || cursor.maxTimestampMs > this.maxTimestampMs) return false
-      } else if (this.#bytesSinceEntry > INDEX_INTERVAL_BYTES) return false
-      this.#count(cursor.size, cursor.lastOffset, cursor.maxTimestampMs)
-      lastOffset = cursor.lastOffset
-    }
-    if (entry !== undefined && lastOffset < entry.lastOffset) return false
-    return time === undefined || time.offset <= lastOffset
-  }
-
-  #note(position: number, size: number, lastOffset: number, maxTimestampMs: number): void {
-    const due = this.#bytesSinceEntry > INDEX_INTERVAL_BYTES
-    if (due) this.#bytesSinceEntry = 0
-    this.#count(size, lastOffset, maxTimestampMs)
-    if (!due) return
-    this.#index.append({ lastOffset, position })
-    this.#times.append({ timestampMs: this.maxTimestampMs, offset: this.#maxTimestampOffset })
-  }
-
-  #count(size: number, lastOffset: number, maxTimestampMs: number): void {
-    this.#bytesSinceEntry += size
-    if (maxTimestampMs <= this.maxTimestampMs) return
-    this.maxTimestampMs = maxTimestampMs
-    this.#maxTimestampOffset = lastOffset
-  }
-
-  /** The size of the batch at `at`, 0 when its length was not read yet; one that cannot be is damage. */
-  #checkedSize(bytes: Buffer, at: number, position: number): number {
-    const left = this.size - position
-    const known = at + BATCH_HEADER_SIZE <= bytes.length
-    const size = known ? sizeOfBatchAt(bytes, at) : 0
-    if (left < BATCH_HEADER_SIZE || size > left) throw this.#damaged(position, 'it ends behind the segment')
-    if (known && size < BATCH_HEADER_SIZE) throw this.#damaged(position, `its size ${size} is below that of a header`)
-    return size
-  }
-
-  async #piece(file: DiskFile, position: number, maxBytes: number): Promise<Buffer> {
-    const size = Math.max(0, Math.min(Math.max(maxBytes, READ_BYTES_MIN), this.size - position))
-    const bytes = Buffer.allocUnsafeSlow(size)
-    const filled = await file.read(bytes, position)
-    if (filled < size) throw this.#damaged(position, 'the file ends early')
-    return bytes
-  }
-
-  /** The whole batches from `at` on whose sum stays below `maxBytes`, the first in any case; each is checked. */
-  #wholeBatches(bytes: Buffer, at: number, maxBytes: number, fromOffset: number): Buffer {
-    const baseOffset = baseOffsetAt(bytes, at)
-    if (baseOffset > fromOffset) throw this.#missing(fromOffset, baseOffset - 1)
-    let end = at
-    for (;;) {
-      const size = sizeOfBatchAt(bytes, end)
-      if (size === 0 || end + size > bytes.length || (end > at && end + size - at > maxBytes)) break
-      const why = damageOfBatchAt(bytes, end)
-      if (why !== undefined && end === at) throw this.#damagedBatch(bytes, end, why, fromOffset)
-      if (why !== undefined) break
-      end += size
-    }
-    return bytes.subarray(at, end)
-  }
-
-  /** Nothing takes single records out of a segment, so a gap is damage. */
-  #missing(offset: number, lastOffset: number): DwellError {
-    const sentence = `Offsets ${offset} to ${lastOffset} are missing in ${this.path}.`
+  #damaged(offset: number, { lastOffset, why }: Missing): DwellError {
+    const sentence = `Offsets ${offset} to ${lastOffset} in ${this.path} cannot be read: ${why}.`
     return new DwellError('BATCH_DAMAGED', sentence, { path: this.path, offset, lastOffset })
   }
+}
 
-  #damagedBatch(bytes: Buffer, at: number, why: string, fromOffset: number): DwellError {
-    const lastOffset = lastOffsetAt(bytes, at)
-    const sentence = `The batch with offsets ${fromOffset} to ${lastOffset} in ${this.path} is damaged: ${why}.`
-    return new DwellError('BATCH_DAMAGED', sentence, { path: this.path, offset: fromOffset, lastOffset })
-  }
+function isMissing(missing: Missing | undefined, offset: number): missing is Missing {
+  return missing !== undefined && offset <= missing.lastOffset
+}
 
-  #damaged(position: number, why: string): DwellError {
-    const sentence = `The batch at byte ${position} of ${this.path} is damaged: ${why}.`
-    return new DwellError('BATCH_DAMAGED', sentence, { path: this.path, position })
+function overlapIn(bytes: Buffer, { size, lastOffset, followsGap }: BatchWalk): string | undefined {
+  if (!followsGap || size + BATCH_HEADER_SIZE > bytes.length) return undefined
+  if (damageOfBatchAt(bytes, size) !== undefined) return undefined
+  return baseOffsetAt(bytes, size) > lastOffset ? undefined : 'its offsets overlap those of the next batch'
+}
+
+/** The batches in front whose sum stays below `maxBytes`, the first in any case, as far as they are good. */
+function wholeBatches(bytes: Buffer, maxBytes: number, { endOffset, mayHaveGaps }: Extent): Buffer {
+  let end = sizeOfBatchAt(bytes, 0)
+  let nextOffset = lastOffsetAt(bytes, 0) + 1
+  while (end + BATCH_HEADER_SIZE <= bytes.length && nextOffset < endOffset) {
+    const size = sizeOfBatchAt(bytes, end)
+    if (end + size > maxBytes || damageOfBatchAt(bytes, end) !== undefined) break
+    const baseOffset = baseOffsetAt(bytes, end)
+    if (mayHaveGaps ? baseOffset < nextOffset : baseOffset !== nextOffset) break
+    nextOffset = lastOffsetAt(bytes, end) + 1
+    end += size
   }
+  return bytes.subarray(0, end)
 }

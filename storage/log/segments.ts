@@ -3,67 +3,54 @@
 // Always true:
 //   1. Each segment begins where the one before it ended; the last one, and only it, grows.
 //   2. Files are opened when they are first needed: a partition that nobody touches costs no handle.
-//   3. A file is removed only after a checkpoint that no longer needs it.
+//   3. A file is removed only after a checkpoint that no longer needs it, and after its last reader.
+//   4. Compaction exchanges only segments before the one that the last checkpoint calls growing: no checkpoint names what
+//      it takes away, no replay brings it back.
 //
-// After a crash: the folder is brought to what the checkpoint calls safe (later segments go, the growing one is cut),
-// the first time it is touched. `partition.metadata` names the topic's id as Kafka's does.
+// After a crash: partition-folder.ts, the first time it is touched.
 
-import { join } from 'node:path'
-import type { Disk } from '../base/disk.ts'
 import { DwellError } from '../base/errors.ts'
-import type { OpenFiles } from './open-files.ts'
+import type { Allocate } from '../engine.ts'
+import { type CleanedMark, NEVER_CLEANED } from './cleaned-mark.ts'
+import type { PartitionFolder, SafeEnd } from './partition-folder.ts'
 import { baseOffsetAt, lastOffsetAt } from './record-batch.ts'
-import { Segment } from './segment.ts'
-
-export const METADATA = 'partition.metadata'
-/** Offsets in a segment are stored as 31-bit distances from its base. */
-const OFFSETS_MAX = 2 ** 31 - 1
-
-/** How far the files of a partition are known to be durable. */
-export interface SafeEnd {
-  /** The growing segment, and how many of its bytes are safe. */
-  baseOffset: number
-  size: number
-  /** The offset behind the last safe record. */
-  endOffset: number
-  /** Bytes of all segments together. */
-  sizeBytes: number
-  /** Those of the bytes that lie in the last sector, when it is not full. */
-  lastBytes: Buffer
-}
+import { mayGo, type RetentionLimits } from './retention.ts'
+import { OFFSETS_MAX, type Segment } from './segment.ts'
 
 export interface SegmentsOptions {
-  disk: Disk
-  files: OpenFiles
-  directory: string
-  topicId: number
+  folder: PartitionFolder
   segmentBytes: number
-  /** Whether the indexes of the growing segment can be believed: not after another boot. */
-  indexesTrusted: boolean
   /** Where the log starts, as the checkpoint says. */
   logStartOffset: number
 }
 
 export class Segments {
-  readonly #options: SegmentsOptions
+  readonly #folder: PartitionFolder
+  readonly #segmentBytes: number
   #segments: Segment[] = []
   #endOffset: number
   #sizeBytes: number
   #safe: SafeEnd | undefined
   #loaded: Promise<void> | undefined
   /** Nothing before this offset is left to be removed, as far as is known. */
-  #cleanedTo: number
+  #removedTo: number
   /** Segments that a sync has to visit, those that are complete in front. */
   readonly #dirty = new Set<Segment>()
-  #namesDirty = false
-  /** The folder was made since the last sync. */
-  #isNew = false
+  /** The base of the segment that grows, as the checkpoint that is being written says it. */
+  #offeredBase: number
+  /** The base of the segment that grew at the last checkpoint: what lies before it is named by none any more. */
+  #checkpointedBase: number
+  #cleaned: CleanedMark = NEVER_CLEANED
+  /** While segments are exchanged, who wants to read them waits for this. */
+  #exchanging: Promise<void> | undefined
 
   /** `safe` is undefined for a partition that no checkpoint knows: its folder is not there. */
-  constructor(options: SegmentsOptions, safe: SafeEnd | undefined) {
-    this.#options = options
+  constructor({ folder, segmentBytes, logStartOffset }: SegmentsOptions, safe: SafeEnd | undefined) {
+    this.#folder = folder
+    this.#segmentBytes = segmentBytes
     this.#safe = safe
-    this.#cleanedTo = options.logStartOffset
+    this.#removedTo = logStartOffset
+    this.#offeredBase = this.#checkpointedBase = safe?.baseOffset ?? 0
     this.#endOffset = safe?.endOffset ?? 0
     this.#sizeBytes = safe?.sizeBytes ?? 0
   }
@@ -84,7 +71,8 @@ export class Segments {
   /** What a checkpoint says that lets removeBefore(`offset`) do its work: without what that will remove. */
   safeFrom(offset: number): SafeEnd | undefined {
     if (this.#safe === undefined) return undefined
-    const removed = this.#removable(offset).reduce((sum, { size }) => sum + size, 0)
+    this.#offeredBase = this.#safe.baseOffset
+    const removed = this.#removable(offset, this.#offeredBase).reduce((sum, { size }) => sum + size, 0)
     return { ...this.#safe, sizeBytes: this.#safe.sizeBytes - removed }
   }
 
@@ -114,47 +102,56 @@ export class Segments {
    * As Segment.read(), over all segments.
    * @throws BATCH_DAMAGED, also when a segment is missing, with the offsets that cannot be read
    */
-  async read(fromOffset: number, maxBytes: number): Promise<Buffer> {
+  async read(fromOffset: number, maxBytes: number, allocate?: Allocate): Promise<Buffer> {
     await this.#load()
-    const i = this.#indexOf(fromOffset)
-    const bytes = (await this.#segments[i]?.read(fromOffset, maxBytes)) ?? Buffer.alloc(0)
-    const next = this.#segments[i + 1]
-    if (bytes.length > 0 || next === undefined) return bytes
-    const sentence = `Offsets ${fromOffset} to ${next.baseOffset - 1} are missing before ${next.path}.`
-    throw new DwellError('BATCH_DAMAGED', sentence, {
-      path: next.path,
-      offset: fromOffset,
-      lastOffset: next.baseOffset - 1,
-    })
+    for (;;) {
+      const i = this.#indexOf(fromOffset)
+      const segment = this.#segments[i] as Segment | undefined
+      if (segment?.retired) {
+        await this.#exchanging
+        continue
+      }
+      if (segment !== undefined) return segment.read(fromOffset, maxBytes, allocate)
+      const first = this.#segments[0] as Segment | undefined
+      if (first === undefined) return Buffer.alloc(0)
+      const sentence = `Offsets ${fromOffset} to ${first.baseOffset - 1} are missing before ${first.path}.`
+      const fields = { path: first.path, offset: fromOffset, lastOffset: first.baseOffset - 1 }
+      throw new DwellError('BATCH_DAMAGED', sentence, fields)
+    }
   }
 
-  /** The first offset whose record is not earlier than `timestampMs`; undefined when all are earlier. */
-  async offsetForTime(timestampMs: number): Promise<number | undefined> {
+  /** The first offset from `fromOffset` on whose record is not earlier than `timestampMs`; undefined without one. */
+  async offsetForTime(timestampMs: number, fromOffset: number): Promise<number | undefined> {
     await this.#load()
-    for (const segment of this.#segments) {
-      const offset = await segment.offsetForTime(timestampMs)
+    for (let from = fromOffset; ; ) {
+      const segment = this.#segments[Math.max(0, this.#indexOf(from))] as Segment | undefined
+      if (segment?.retired) {
+        await this.#exchanging
+        continue
+      }
+      const offset = await segment?.offsetForTime(timestampMs, fromOffset)
       if (offset !== undefined) return offset
+      const next = this.#segments[this.#indexOf(from) + 1] as Segment | undefined
+      if (next === undefined) return undefined
+      from = next.baseOffset
     }
-    return undefined
   }
 
   /**
    * From which offset on the log must be kept: whole segments in front go while they are too old or too much. The last
    * one, when all of it is too old, is completed so that it can go as well.
    */
-  async retainedFrom(limits: { earliestMs?: number; bytesMax?: number }): Promise<number> {
+  async retainedFrom(limits: RetentionLimits): Promise<number> {
     await this.#load()
     let from = this.#segments[0]?.baseOffset ?? 0
     let sizeBytes = this.#sizeBytes
     for (const [i, segment] of this.#segments.entries()) {
       await segment.ready()
-      const tooOld = limits.earliestMs !== undefined && segment.maxTimestampMs < limits.earliestMs
-      const last = i === this.#segments.length - 1
-      const tooMuch = !last && limits.bytesMax !== undefined && sizeBytes - segment.size >= limits.bytesMax
-      if (segment.size === 0 || !(tooOld || tooMuch)) break
-      if (last) await this.#roll(this.#endOffset)
+      const isGrowing = i === this.#segments.length - 1
+      if (!mayGo(segment, isGrowing, sizeBytes, limits)) break
+      if (isGrowing) await this.#roll(this.#endOffset)
       sizeBytes -= segment.size
-      from = last ? this.#endOffset : this.#segments[i + 1].baseOffset
+      from = isGrowing ? this.#endOffset : this.#segments[i + 1].baseOffset
     }
     return from
   }
@@ -166,29 +163,77 @@ export class Segments {
     const { baseOffset, size, lastBytes } = active
     const safe = { baseOffset, size, lastBytes, endOffset: this.#endOffset, sizeBytes: this.#sizeBytes }
     const segments = [...this.#dirty]
-    const namesDirty = this.#namesDirty
-    this.#namesDirty = false
-    for (const segment of segments) {
-      this.#dirty.delete(segment)
-      await segment.sync(segment !== active)
-    }
-    if (this.#isNew) await this.#syncMetadata()
-    if (namesDirty) await this.#options.disk.syncDirectory(this.#options.directory)
+    await this.#folder.sync(async () => {
+      for (const segment of segments) {
+        this.#dirty.delete(segment)
+        await segment.sync(segment !== active)
+      }
+    })
     this.#safe = safe
   }
 
-  /** Removes the segments that lie wholly before `offset` and that the checkpoint does not name. */
+  /**
+   * A checkpoint that says what safeFrom(`offset`) said is durable: removes the segments that lie wholly before `offset` and
+   * that it does not name.
+   */
   async removeBefore(offset: number): Promise<void> {
-    if (offset <= this.#cleanedTo) return
+    this.#checkpointedBase = this.#offeredBase
+    if (offset <= this.#removedTo) return
     await this.#load()
-    this.#cleanedTo = offset
-    for (const segment of this.#removable(offset)) {
+    this.#removedTo = offset
+    for (const segment of this.#removable(offset, this.#checkpointedBase)) {
       this.#segments.shift()
       this.#dirty.delete(segment)
-      this.#sizeBytes -= segment.size
-      if (this.#safe !== undefined) this.#safe = { ...this.#safe, sizeBytes: this.#safe.sizeBytes - segment.size }
+      this.#grow(-segment.size)
+      await segment.retire()
       await segment.remove()
     }
+  }
+
+  /** How far it is cleaned; only known when it was loaded. */
+  get cleaned(): CleanedMark {
+    return this.#cleaned
+  }
+
+  /** Whether there may be something to clean; looks at no file. */
+  get hasComplete(): boolean {
+    return this.#checkpointedBase > 0 && this.#sizeBytes > (this.#safe?.size ?? 0)
+  }
+
+  /** The segments that compaction may take, in order: those that lie wholly before `logStartOffset` are about to go. */
+  async complete(logStartOffset: number): Promise<readonly Segment[]> {
+    await this.#load()
+    return this.#segments.filter(({ baseOffset, endOffset }) => {
+      return endOffset > logStartOffset && baseOffset < this.#checkpointedBase
+    })
+  }
+
+  /** Remembers, durably, how far it is cleaned. */
+  async markCleaned(mark: CleanedMark): Promise<void> {
+    await this.#folder.markCleaned(mark)
+    this.#cleaned = mark
+  }
+
+  /** As PartitionFolder.beginCleaned(). */
+  beginCleaned(baseOffset: number): Promise<Segment> {
+    return this.#folder.beginCleaned(baseOffset)
+  }
+
+  /** Puts `cleaned` in the place of `stretch`; false when a part of that is gone meanwhile. */
+  async exchange(stretch: readonly Segment[], cleaned: Segment): Promise<boolean> {
+    const at = this.#segments.indexOf(stretch[0])
+    if (at < 0 || stretch.some((segment, i) => this.#segments[at + i] !== segment)) return false
+    await this.#folder.commitExchange(cleaned)
+    const exchanging = async () => {
+      for (const segment of stretch) await segment.retire()
+      await this.#folder.completeExchange(stretch, cleaned)
+      this.#segments.splice(at, stretch.length, cleaned)
+    }
+    this.#exchanging = exchanging()
+    await this.#exchanging
+    this.#exchanging = undefined
+    this.#grow(cleaned.size - stretch.reduce((sum, { size }) => sum + size, 0))
+    return true
   }
 
   async close(): Promise<void> {
@@ -197,19 +242,21 @@ export class Segments {
 
   /** Removes the folder. Nothing may be under way. */
   async remove(): Promise<void> {
-    await this.close()
-    await this.#options.disk.removeTree(this.#options.directory)
+    const segments = this.#segments
+    this.#segments = []
+    for (const segment of segments) await segment.retire()
+    await this.#folder.remove()
   }
 
-  /** The segments in front that lie wholly before `offset` and that the checkpoint does not name. */
-  #removable(offset: number): Segment[] {
-    const keptFrom = Math.min(offset, this.#safe?.baseOffset ?? 0)
+  /** The segments in front that lie wholly before `offset`, and before the one that begins at `growingBase`. */
+  #removable(offset: number, growingBase: number): Segment[] {
+    const keptFrom = Math.min(offset, growingBase)
     const firstKept = this.#segments.findIndex((_, i) => (this.#segments[i + 1]?.baseOffset ?? Infinity) > keptFrom)
     return this.#segments.slice(0, Math.max(0, firstKept))
   }
 
   #load(): Promise<void> {
-    this.#loaded ??= (this.#safe === undefined ? this.#create() : this.#restore(this.#safe)).catch((error) => {
+    this.#loaded ??= (this.#safe === undefined ? this.#folder.create() : this.#restore(this.#safe)).catch((error) => {
       // The next one tries again: a read that failed once may succeed.
       this.#loaded = undefined
       this.#segments = []
@@ -218,54 +265,20 @@ export class Segments {
     return this.#loaded
   }
 
-  async #create(): Promise<void> {
-    const { disk, directory, topicId } = this.#options
-    await disk.makeDirectory(directory)
-    const file = await disk.open(join(directory, METADATA), 'write')
-    try {
-      await file.write(Buffer.from(metadataText(topicId)), 0)
-    } finally {
-      await file.close()
-    }
-    this.#isNew = true
-    this.#namesDirty = true
-  }
-
-  async #syncMetadata(): Promise<void> {
-    const file = await this.#options.disk.open(join(this.#options.directory, METADATA), 'write')
-    try {
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    this.#isNew = false
-  }
-
   async #restore(safe: SafeEnd): Promise<void> {
-    const { disk, directory, indexesTrusted } = this.#options
-    const names = await disk.list(directory)
-    const bases = names.filter((name) => /^\d{20}\.log$/.test(name)).map((name) => Number(name.slice(0, 20)))
-    for (const baseOffset of bases.sort((a, b) => a - b)) {
-      const segment = this.#segment(baseOffset, 0)
-      const size = (await disk.size(segment.path)) ?? 0
-      if (baseOffset > safe.baseOffset) {
-        await segment.remove()
-        continue
-      }
-      segment.size = baseOffset === safe.baseOffset ? safe.size : size
-      if (size < segment.size) throw damaged(segment.path, `it has ${size} bytes, ${segment.size} were made durable`)
-      if (baseOffset === safe.baseOffset) {
-        await segment.restore(safe.lastBytes)
-        await segment.ready(indexesTrusted)
-      }
-      this.#segments.push(segment)
-    }
-    if (this.#segments.at(-1)?.baseOffset !== safe.baseOffset) {
-      throw damaged(this.#segment(safe.baseOffset, 0).path, 'it is missing')
-    }
+    const { segments, cleaned } = await this.#folder.restore(safe)
+    this.#segments = segments
+    this.#cleaned = cleaned
     // A crash may have come between a checkpoint and the removals that it allowed.
-    this.#cleanedTo = -1
+    this.#removedTo = -1
     this.#sizeBytes = this.#segments.reduce((sum, { size }) => sum + size, 0)
+    this.#safe = { ...safe, sizeBytes: this.#sizeBytes }
+  }
+
+  /** All segments together have `delta` bytes more, also as the next checkpoint has to say it. */
+  #grow(delta: number): void {
+    this.#sizeBytes += delta
+    if (this.#safe !== undefined) this.#safe = { ...this.#safe, sizeBytes: this.#safe.sizeBytes + delta }
   }
 
   async #segmentFor(batch: Buffer): Promise<Segment> {
@@ -275,19 +288,18 @@ export class Segments {
   }
 
   async #roll(baseOffset: number): Promise<Segment> {
-    await this.#segments.at(-1)?.finish()
-    const segment = this.#segment(baseOffset, 0)
-    segment.begin()
+    const last = this.#segments.at(-1)
+    await last?.finish()
+    // Also when all of its bytes were synced before: its time index has got its last entry only now.
+    if (last !== undefined) this.#dirty.add(last)
+    const segment = this.#folder.begin(baseOffset)
     this.#segments.push(segment)
     this.#dirty.add(segment)
-    this.#namesDirty = true
     return segment
   }
 
   #fits(segment: Segment, size: number, batch: Buffer): boolean {
-    return (
-      size + batch.length <= this.#options.segmentBytes && lastOffsetAt(batch, 0) - segment.baseOffset <= OFFSETS_MAX
-    )
+    return size + batch.length <= this.#segmentBytes && lastOffsetAt(batch, 0) - segment.baseOffset <= OFFSETS_MAX
   }
 
   /** The index of the segment that holds `offset`; -1 before the first. */
@@ -301,27 +313,4 @@ export class Segments {
     }
     return low - 1
   }
-
-  #segment(baseOffset: number, size: number): Segment {
-    const { disk, files, directory } = this.#options
-    return new Segment({ disk, files, directory, baseOffset }, size)
-  }
-}
-
-/** The text of `partition.metadata`: the topic id as the last four of sixteen bytes. */
-export function metadataText(topicId: number): string {
-  const id = Buffer.from('dwell-topic-____', 'latin1')
-  id.writeUInt32BE(topicId, 12)
-  return `version: 0\ntopic_id: ${id.toString('base64url')}`
-}
-
-/** The topic id in the text of a `partition.metadata`; undefined when it is none of ours. */
-export function topicIdOf(text: string): number | undefined {
-  const found = /^version: 0\ntopic_id: ([A-Za-z0-9_-]{22})$/.exec(text)
-  const id = found === null ? undefined : Buffer.from(found[1], 'base64url')
-  return id?.toString('latin1', 0, 12) === 'dwell-topic-' ? id.readUInt32BE(12) : undefined
-}
-
-function damaged(path: string, why: string): DwellError {
-  return new DwellError('SEGMENT_DAMAGED', `${path} is damaged: ${why}.`, { path })
 }

@@ -11,8 +11,10 @@ import type { Disk } from '../base/disk.ts'
 import type { Log } from '../base/log.ts'
 import { BatchCursor } from './batch-cursor.ts'
 import type { CheckpointEntry } from './checkpoint.ts'
+import type { SafeEnd } from './partition-folder.ts'
+import { METADATA, topicIdOf } from './partition-metadata.ts'
 import { SECTOR_SIZE } from './segment.ts'
-import { METADATA, type SafeEnd, topicIdOf } from './segments.ts'
+import { finishExchanges } from './segment-exchange.ts'
 
 export interface SurveyedEntry extends CheckpointEntry {
   /** Records up to here were written once, as far as can be seen. */
@@ -53,7 +55,7 @@ async function surveyPartition(
   folder: string,
   id: { topicId: number; partition: number },
 ): Promise<SurveyedEntry | undefined> {
-  const logs = (await disk.list(folder)).filter((name) => /^\d{20}\.log$/.test(name)).sort()
+  const logs = (await finishExchanges(disk, folder)).filter((name) => /^\d{20}\.log$/.test(name)).sort()
   const bases = logs.map((name) => Number(name.slice(0, 20)))
   if (bases.length === 0) return undefined
   const safe: SafeEnd = { baseOffset: bases[0], size: 0, endOffset: bases[0], sizeBytes: 0, lastBytes: Buffer.alloc(0) }

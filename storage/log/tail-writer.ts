@@ -1,42 +1,52 @@
 // Writes the tails of partitions to their segments, lazily: what is durable in the journal needs no haste, and one
-// large write replaces many small ones.
+// large write replaces many small ones. Where small tails are many they go to a run together (run.ts), for the same reason.
 //
 // Always true:
 //   1. A partition is written when its tail is large (`partitionBytes`), when all tails together take more memory than
 //      `memoryBytes` (those that wait longest first: they keep the oldest frames), or at a checkpoint.
 //   2. Tails take at most twice `memoryBytes` and one group: beyond that no group is committed until some are written.
-//   3. At most `writesMax` writes are under way, so that the journal finds a free thread.
+//   3. At most `writesMax` writes are under way, so that the journal finds a free thread; a run counts as one.
+//   4. A run is written only for `runTailsMin` tails or more; fewer go to their segments.
 
 import type { Partition } from './partition.ts'
+import type { Runs } from './runs.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB
 
 export interface TailWriterOptions {
+  runs: Runs
   memoryBytes?: number
   partitionBytes?: number
   writesMax?: number
+  runTailsMin?: number
   onFailure: (error: unknown) => void
 }
 
 export class TailWriter {
+  readonly #runs: Runs
   readonly #memoryBytes: number
   readonly #partitionBytes: number
   readonly #writesMax: number
+  readonly #runTailsMin: number
   readonly #onFailure: (error: unknown) => void
   /** Partitions with a tail, the one that waits longest first. */
   readonly #waiting = new Set<Partition>()
   /** Those whose tail is large. */
   readonly #large = new Set<Partition>()
   readonly #writing = new Map<Partition, Promise<void>>()
+  #spilling: Promise<void> | undefined
   #bytes = 0
   #stopped = false
 
-  constructor({ memoryBytes = 16 * MIB, partitionBytes = 256 * KIB, writesMax = 2, onFailure }: TailWriterOptions) {
+  constructor(options: TailWriterOptions) {
+    const { runs, memoryBytes = 32 * MIB, partitionBytes = 256 * KIB, writesMax = 2, runTailsMin = 64 } = options
+    this.#runs = runs
     this.#memoryBytes = memoryBytes
     this.#partitionBytes = partitionBytes
     this.#writesMax = writesMax
-    this.#onFailure = onFailure
+    this.#runTailsMin = runTailsMin
+    this.#onFailure = options.onFailure
   }
 
   /** Memory that all tails take. */
@@ -61,8 +71,26 @@ export class TailWriter {
     while (this.#writing.size < this.#writesMax && !this.#stopped) {
       const partition = this.#next()
       if (partition === undefined) return
+      if (partition.spillable && this.#spillMany()) continue
       this.#writing.set(partition, this.#write(partition))
     }
+  }
+
+  /** Makes what these partitions have in tails, segments and runs now durable without the journal. */
+  async sync(partitions: Iterable<Partition>): Promise<void> {
+    await this.#runs.idle()
+    const dirty = [...partitions].filter((partition) => partition.dirty)
+    const small = dirty.filter((partition) => partition.spillable)
+    const asRun = small.length >= this.#runTailsMin
+    const others = asRun ? dirty.filter((partition) => !partition.spillable) : dirty
+    if (asRun) await this.#runs.spill(small)
+    let next = 0
+    const worker = async () => {
+      while (next < others.length) await others[next++].sync()
+    }
+    await Promise.all(Array.from({ length: this.#writesMax }, worker))
+    // Last: a tail that waited for its turn here may have gone to a run meanwhile.
+    await this.#runs.sync()
   }
 
   /** Resolves when there is room for a group; undefined when there is already. */
@@ -73,12 +101,12 @@ export class TailWriter {
   /** Begins no further write, and resolves when none is under way. */
   async stop(): Promise<void> {
     this.#stopped = true
-    await Promise.all(this.#writing.values())
+    await Promise.all([...this.#writing.values(), this.#spilling])
   }
 
   #next(): Partition | undefined {
     for (const partition of this.#large) if (!this.#writing.has(partition)) return partition
-    if (this.#bytes <= this.#memoryBytes) return undefined
+    if (this.#bytes <= this.#memoryBytes || this.#spilling !== undefined) return undefined
     for (const partition of this.#waiting) if (!this.#writing.has(partition)) return partition
     return undefined
   }
@@ -94,12 +122,36 @@ export class TailWriter {
     this.run()
   }
 
+  /** Begins to move all small tails into a run; false when they are too few. */
+  #spillMany(): boolean {
+    const small = [...this.#waiting].filter((partition) => partition.spillable)
+    if (small.length < this.#runTailsMin) return false
+    this.#spilling = this.#spill(small)
+    return true
+  }
+
+  async #spill(partitions: readonly Partition[]): Promise<void> {
+    try {
+      // With too many runs it waits for their merge instead, and run() decides anew.
+      await (this.#runs.full ? this.#runs.idle() : this.#runs.spill(partitions))
+    } catch (error) {
+      this.#stopped = true
+      this.#onFailure(error)
+    }
+    this.#spilling = undefined
+    this.run()
+  }
+
   #full(): boolean {
     return this.#bytes >= 2 * this.#memoryBytes
   }
 
   async #waitForRoom(): Promise<void> {
     this.run()
-    while (this.#full() && this.#writing.size > 0) await Promise.race(this.#writing.values())
+    for (;;) {
+      const under = [...this.#writing.values(), ...(this.#spilling === undefined ? [] : [this.#spilling])]
+      if (!this.#full() || under.length === 0) return
+      await Promise.race(under)
+    }
   }
 }

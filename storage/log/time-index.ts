@@ -7,7 +7,7 @@
 // Always true: timestamps and offsets grow; an entry is written with each entry of the offset index (that batch counted
 // in) and once more when the segment is closed, each time only if the timestamp grew.
 //
-// After a crash: derived; segment.ts checks it against the segment and writes it anew when they disagree.
+// After a crash: derived; segment-indexes.ts checks it against the segment and writes it anew when they disagree.
 
 import type { Disk } from '../base/disk.ts'
 import { IndexFile } from './index-file.ts'
@@ -39,8 +39,8 @@ export class TimeIndex {
     entry.writeInt32BE(offset - this.#baseOffset, 8)
   }
 
-  /** An offset before which every record is earlier than `timestampMs`: that of the last entry that is earlier. */
-  async offsetBefore(timestampMs: number): Promise<number> {
+  /** The entries that are earlier than `timestampMs`, the last one first: before its offset every record is earlier. */
+  async *entriesBefore(timestampMs: number): AsyncGenerator<TimeEntry> {
     const entries = await this.#file.entries()
     let low = 0
     let high = entries.length / ENTRY_SIZE
@@ -49,7 +49,9 @@ export class TimeIndex {
       if (readUInt64(entries, middle * ENTRY_SIZE) < timestampMs) low = middle + 1
       else high = middle
     }
-    return low === 0 ? this.#baseOffset : this.#baseOffset + entries.readInt32BE((low - 1) * ENTRY_SIZE + 8)
+    for (let at = (low - 1) * ENTRY_SIZE; at >= 0; at -= ENTRY_SIZE) {
+      yield { timestampMs: readUInt64(entries, at), offset: this.#baseOffset + entries.readInt32BE(at + 8) }
+    }
   }
 
   /** The last entry, undefined without any; 'disordered' when timestamps or offsets do not grow. */

@@ -39,6 +39,13 @@ export class BenchServer {
     return this.process.readyMs
   }
 
+  /** SIGTERM and start on the same folder; answers how long it took to be ready. */
+  async restart(): Promise<number> {
+    await this.process.stop()
+    this.process = await startIn(this.#work, this.#settings)
+    return this.process.readyMs
+  }
+
   async stop(): Promise<void> {
     await this.process.kill()
     rmSync(this.#work, { recursive: true, force: true })

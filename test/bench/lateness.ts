@@ -1,6 +1,6 @@
 // How long after its due time a message is in the hands of a waiting consumer.
 
-import { numberOf } from '../crash/workload.ts'
+import { numberOf } from '../crash/publish-request.ts'
 import { BenchServer } from './bench-server.ts'
 import { fill } from './consume.ts'
 import { printTable, quantile, type Row } from './table.ts'

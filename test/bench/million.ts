@@ -1,9 +1,9 @@
 // A million delayed messages: memory, open files, and how long a start takes after kill -9.
 
-import { readdirSync, readlinkSync } from 'node:fs'
 import { BenchServer } from './bench-server.ts'
 import { fill } from './consume.ts'
 import { valueOfSize } from './load.ts'
+import { openFiles } from './open-descriptors.ts'
 import { printTable, type Row } from './table.ts'
 
 const FEW = 1_000
@@ -44,32 +44,5 @@ export async function million(count: number): Promise<void> {
     printTable('many pending', `${count} messages of 1 KiB, due over two hours, published as NDJSON`, rows)
   } finally {
     await server.stop()
-  }
-}
-
-const KINDS: [kind: string, path: RegExp][] = [
-  ['slots', /\.slot$/],
-  ['segments', /\/topics\//],
-  ['LevelDB', /\/(overflow|index|lock)\//],
-  ['sockets', /^socket:/],
-]
-
-/** Open files by what they are; those of Node itself are among the others. */
-function openFiles(pid: number): Row {
-  const row: Record<string, number> = { 'open files': 0, slots: 0, segments: 0, LevelDB: 0, sockets: 0, others: 0 }
-  for (const name of readdirSync(`/proc/${pid}/fd`)) {
-    const path = linkOf(`/proc/${pid}/fd/${name}`)
-    if (path === undefined) continue
-    row['open files']++
-    row[KINDS.find(([, pattern]) => pattern.test(path))?.[0] ?? 'others']++
-  }
-  return row
-}
-
-function linkOf(path: string): string | undefined {
-  try {
-    return readlinkSync(path)
-  } catch {
-    return undefined // Closed meanwhile.
   }
 }

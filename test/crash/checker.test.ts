@@ -1,8 +1,16 @@
 // The checker is worth what it finds: a good history passes, and each anomaly is found in a history made for it.
 
 import t from 'tap'
-import { type Checked, check } from './checker.ts'
-import type { AcknowledgeResult, AcknowledgeType, Event, FinalState, PublishedMessage } from './history.ts'
+import { type Checked, type CheckOptions, check } from './checker.ts'
+import type {
+  AcknowledgeResult,
+  AcknowledgeType,
+  AlterInvoke,
+  Event,
+  FinalState,
+  FinalTopic,
+  PublishedMessage,
+} from './history.ts'
 
 const DUE = 2_000
 
@@ -13,9 +21,41 @@ class Story {
     topics: { alpha: [], 'alpha.one.retry.1s': [], 'alpha.one.retry.delayed': [], 'alpha.one.dlq': [] },
     groups: [{ topic: 'alpha', group: 'one', lag: 0, inFlight: 0, dead: [] }],
     delayed: [],
+    described: {},
+    pending: 0,
   }
+  readonly #options: CheckOptions = { tiers: 3 }
+  #topic = 'alpha'
   #op = 0
   #nowMs = 1_000
+
+  /** All that follows is about this topic, which nobody consumes. */
+  about(topic: string, described: Partial<FinalTopic> = {}): this {
+    this.#topic = topic
+    this.final.topics[topic] = []
+    this.final.groups.length = 0
+    this.final.described[topic] = {
+      cleanup: 'delete',
+      retentionBytes: null,
+      partitions: [{ logStartOffset: 0, highWatermark: 1_000, sizeBytes: 500 }],
+      ...described,
+    }
+    return this
+  }
+
+  down(fromMs: number, toMs: number): this {
+    this.#options.downs = [{ fromMs, toMs }]
+    return this
+  }
+
+  pending(count: number): this {
+    this.final.pending = count
+    return this
+  }
+
+  alter(to: AlterInvoke['to'], outcome: boolean | 'info'): this {
+    return this.#call('alter', { topic: this.#topic, to }, typeof outcome === 'string' ? outcome : { done: outcome })
+  }
 
   at(ms: number): this {
     this.#nowMs = ms
@@ -26,7 +66,7 @@ class Story {
     const messages = [{ notBeforeMs: DUE, delayed: true, ...message }]
     return this.#call(
       'publish',
-      { topic: 'alpha', messages, batch },
+      { topic: this.#topic, messages, batch },
       typeof result === 'object' ? { results: [result] } : result,
     )
   }
@@ -49,8 +89,8 @@ class Story {
     )
   }
 
-  stands(topic: string, n: number, offset = n, timestampMs = DUE): this {
-    this.final.topics[topic].push({ partition: 0, offset, timestampMs, n })
+  stands(topic: string, n: number, offset = n, timestampMs = DUE, key?: string): this {
+    this.final.topics[topic].push({ partition: 0, offset, timestampMs, n, key })
     return this
   }
 
@@ -70,7 +110,7 @@ class Story {
   }
 
   check(): Checked {
-    return check(this.events, this.final, { tiers: 3 })
+    return check(this.events, this.final, this.#options)
   }
 
   #call(call: string, invoked: object, outcome: object | 'info' | 'fail' | undefined): this {
@@ -115,6 +155,47 @@ t.test('a good history has no anomaly', async (t) => {
   t.same(unsure.check().violations, [], 'what was not answered may or may not have happened')
 })
 
+const CUT: Partial<FinalTopic> = {
+  retentionBytes: 400,
+  partitions: [{ logStartOffset: 5, highWatermark: 1_000, sizeBytes: 500 }],
+}
+
+t.test('what compaction and retention take is not lost', async (t) => {
+  const superseded = new Story()
+    .about('users', { cleanup: 'compact' })
+    .publish({ n: 1, key: 'a', delayed: false, notBeforeMs: 1_000 }, { partition: 0, offset: 3 })
+    .publish({ n: 2, key: 'a', delayed: true }, { id: 'id-2', dueAtMs: DUE })
+    .publish({ n: 3, key: 'a', delayed: false, notBeforeMs: 3_000 }, { partition: 0, offset: 9 })
+    .stands('users', 3, 9, 3_000, 'a')
+    .state(2, 'unknown')
+  t.same(superseded.check().violations, [])
+  const cut = new Story()
+    .about('users', CUT)
+    .publish({ n: 1, delayed: false }, { partition: 0, offset: 4 })
+    .publish({ n: 2 }, { id: 'id-2', dueAtMs: DUE })
+    .stands('users', 3, 5, 4_000)
+    .publish({ n: 3 }, 'info')
+  t.same(cut.check().violations, [])
+})
+
+t.test('a message is not late while nobody is there', async (t) => {
+  const story = new Story().publish({ n: 1 }, { dueAtMs: DUE }).stands('alpha', 1, 1, 60_000).down(2_500, 55_000)
+  t.notOk(story.check().violations.some(({ anomaly }) => anomaly === 'late'))
+})
+
+t.test('changes of a topic: the last that was answered, or one of which nobody knows', async (t) => {
+  const limited = (retentionBytes: number) => new Story().about('limited', { retentionBytes })
+  t.same(
+    limited(100).alter({ retentionBytes: 100 }, true).alter({ retentionBytes: 200 }, 'info').check().violations,
+    [],
+  )
+  t.same(
+    limited(200).alter({ retentionBytes: 100 }, true).alter({ retentionBytes: 200 }, 'info').check().violations,
+    [],
+  )
+  t.same(limited(100).alter({ retentionBytes: 100 }, true).alter(undefined, false).check().violations, [])
+})
+
 t.test('it counts what it saw', async (t) => {
   const { counts } = good().check()
   t.match(counts, { 'publish ok': 1, 'messages published': 1, deliveries: 1, 'acknowledge: acknowledged': 1 })
@@ -132,6 +213,69 @@ const BAD: [anomaly: string, what: string, story: Story][] = [
     new Story().publish({ n: 1 }, { dueAtMs: DUE }).stands('alpha', 1).at(1_500).acquire(1, 1),
   ],
   ['early', 'promised before what was asked', new Story().publish({ n: 1 }, { dueAtMs: DUE - 1 }).stands('alpha', 1)],
+  ['late', '', new Story().publish({ n: 1 }, { dueAtMs: DUE }).stands('alpha', 1, 1, 60_000).down(2_500, 20_000)],
+  ['dishonest metrics', '', good().pending(1)],
+  [
+    'lost',
+    'compacted away, and nothing of its key is left',
+    new Story()
+      .about('users', { cleanup: 'compact' })
+      .publish({ n: 1, key: 'a', delayed: false }, { partition: 0, offset: 3 })
+      .stands('users', 2, 9, DUE, 'b'),
+  ],
+  [
+    'lost',
+    'compacted away by an earlier one',
+    new Story()
+      .about('users', { cleanup: 'compact' })
+      .publish({ n: 1, key: 'a', delayed: false }, { partition: 0, offset: 3 })
+      .stands('users', 2, 2, DUE, 'a'),
+  ],
+  ['lost', 'behind the log start', new Story().about('users', CUT).publish({ n: 1 }, { partition: 0, offset: 5 })],
+  [
+    'lost',
+    'due later than the first that is kept',
+    new Story()
+      .about('users', CUT)
+      .publish({ n: 1, notBeforeMs: 9_000 }, { dueAtMs: 9_000 })
+      .stands('users', 2, 5, 4_000),
+  ],
+  ['retention took too much', '', new Story().about('users', { ...CUT, retentionBytes: 600 })],
+  [
+    'change lost',
+    'the one before',
+    new Story()
+      .about('limited', { retentionBytes: 100 })
+      .alter({ retentionBytes: 100 }, true)
+      .alter({ retentionBytes: 200 }, true),
+  ],
+  ['change lost', 'partitions', new Story().about('limited').alter({ partitions: 2 }, true)],
+  ['change lost', 'deleted and back', new Story().about('limited').alter(undefined, true)],
+  [
+    'water mark moved back',
+    '',
+    new Story()
+      .about('users', { partitions: [{ logStartOffset: 0, highWatermark: 3, sizeBytes: 500 }] })
+      .publish({ n: 1, delayed: false }, { partition: 0, offset: 3 }),
+  ],
+  [
+    'out of order within a key',
+    'immediate',
+    new Story()
+      .publish({ n: 1, key: 'a', delayed: false }, { partition: 0, offset: 2 })
+      .publish({ n: 2, key: 'a', delayed: false }, { partition: 0, offset: 1 })
+      .stands('alpha', 2, 1)
+      .stands('alpha', 1, 2),
+  ],
+  [
+    'out of order within a key',
+    'delayed',
+    new Story()
+      .publish({ n: 1, key: 'a' }, { id: 'id-1', dueAtMs: 3_000 })
+      .publish({ n: 2, key: 'a' }, { id: 'id-2', dueAtMs: 3_001 })
+      .stands('alpha', 2, 1, 3_001)
+      .stands('alpha', 1, 2, 3_001),
+  ],
   ['phantom', 'never published', new Story().publish({ n: 1 }, 'info').stands('alpha', 99)],
   ['phantom', 'refused, and there', new Story().publish({ n: 1 }, 'fail').stands('alpha', 1)],
   [

@@ -1,8 +1,9 @@
 // Reads what stands in the logs and the lists, over HTTP as anybody could.
 
 import type { HttpClient } from '../support/http-client.ts'
-import type { FinalGroup, FinalRecord, FinalState } from './history.ts'
-import { GROUPS, numberOf, TOPICS } from './workload.ts'
+import type { FinalGroup, FinalRecord, FinalState, FinalTopic } from './history.ts'
+import { numberOf } from './publish-request.ts'
+import { GROUPS, TOPICS } from './topics.ts'
 
 const PAGE = 1_000
 
@@ -11,10 +12,11 @@ export async function readFinalState(
   delayed: { topic: string; id: string; n: number }[],
 ): Promise<FinalState> {
   const { topics } = (await get(client, '/v1/topics')) as { topics: { topic?: string; name?: string }[] }
-  const state: FinalState = { topics: {}, groups: [], delayed: [] }
+  const state: FinalState = { topics: {}, described: {}, groups: [], pending: await readPending(client), delayed: [] }
   for (const one of topics) {
     const topic = (one.topic ?? one.name) as string
-    if (isOurs(topic)) state.topics[topic] = await readTopic(client, topic)
+    state.described[topic] = (await get(client, `/v1/topics/${topic}`)) as FinalTopic
+    if (isOurs(topic)) state.topics[topic] = await readTopic(client, topic, state.described[topic])
   }
   for (const { topic, group } of GROUPS) state.groups.push(await readGroup(client, topic, group))
   for (let i = 0; i < delayed.length; i += 32) {
@@ -27,22 +29,21 @@ function isOurs(topic: string): boolean {
   return Object.keys(TOPICS).some((name) => topic === name || topic.startsWith(`${name}.`))
 }
 
-async function readTopic(client: HttpClient, topic: string): Promise<FinalRecord[]> {
-  const { partitions } = (await get(client, `/v1/topics/${topic}`)) as {
-    partitions: { partition: number; logStartOffset: number; highWatermark: number }[]
-  }
+async function readTopic(client: HttpClient, topic: string, { partitions }: FinalTopic): Promise<FinalRecord[]> {
   const found: FinalRecord[] = []
-  for (const { partition, logStartOffset, highWatermark } of partitions) {
-    for (let offset = logStartOffset; offset < highWatermark; ) {
-      const path = `/v1/topics/${topic}/partitions/${partition}/records?offset=${offset}&limit=${PAGE}`
-      const { records } = (await get(client, path)) as {
-        records: { offset: number; timestamp: string; timestampMs?: number; value: unknown }[]
+  for (const [partition, { logStartOffset, highWatermark }] of partitions.entries()) {
+    for (let from = logStartOffset; from < highWatermark; ) {
+      const path = `/v1/topics/${topic}/partitions/${partition}/records?offset=${from}&limit=${PAGE}`
+      const { records, nextOffset } = (await get(client, path)) as {
+        records: { offset: number; timestamp: string; key: string | null; value: unknown }[]
+        nextOffset: number
       }
-      if (records.length === 0) throw new Error(`${path} answers nothing below the high watermark ${highWatermark}`)
-      for (const { offset, timestamp, value } of records) {
-        found.push({ partition, offset, timestampMs: Date.parse(timestamp), n: numberOf(value) })
+      if (nextOffset <= from) throw new Error(`${path} does not go on, below the high watermark ${highWatermark}`)
+      for (const { offset, timestamp, key, value } of records) {
+        const n = numberOf(value)
+        found.push({ partition, offset, timestampMs: Date.parse(timestamp), n, key: key ?? undefined })
       }
-      offset = records[records.length - 1].offset + 1
+      from = nextOffset
     }
   }
   return found
@@ -76,6 +77,11 @@ async function readDelayed(client: HttpClient, one: { topic: string; id: string;
   if (answer.status === 404) return { ...one, state: 'unknown' }
   const { state, partition, offset } = answer.json as { state: string; partition?: number; offset?: number }
   return { ...one, state, partition, offset }
+}
+
+async function readPending(client: HttpClient): Promise<number> {
+  const { text } = await client.call('GET', '/metrics')
+  return Number(/^dwell_delayed_pending (\S+)$/m.exec(text)?.[1])
 }
 
 async function get(client: HttpClient, path: string): Promise<unknown> {

@@ -10,6 +10,7 @@ export interface PublishedMessage {
   notBeforeMs: number
   delayed: boolean
   id?: string
+  key?: string
 }
 
 export interface PublishInvoke {
@@ -51,11 +52,18 @@ export interface AcknowledgeResult {
   lockedUntilMs?: number
 }
 
+/** What a topic is changed to; deleted without `to`. */
+export interface AlterInvoke {
+  topic: string
+  to: { partitions?: number; retentionBytes?: number } | undefined
+}
+
 interface Calls {
   publish: { invoke: PublishInvoke; ok: { results: PublishResult[] } }
   cancel: { invoke: { topic: string; id: string; n: number }; ok: { state: 'cancelled' | 'dispatched' | 'unknown' } }
   acquire: { invoke: { topic: string; group: string }; ok: { records: DeliveredRecord[] } }
   acknowledge: { invoke: AcknowledgeInvoke; ok: { results: AcknowledgeResult[] } }
+  alter: { invoke: AlterInvoke; ok: { done: boolean } }
 }
 
 export type Call = keyof Calls
@@ -71,9 +79,19 @@ export type Event = {
 export interface FinalState {
   /** By topic: every record of every partition, in the order of the log. Lanes and dead-letter topics too. */
   topics: Record<string, FinalRecord[]>
+  /** By topic: what is said of it. */
+  described: Record<string, FinalTopic>
   groups: FinalGroup[]
+  /** What the metrics say waits. */
+  pending: number
   /** What GET says of delayed messages; `unknown` for a 404. */
   delayed: { topic: string; id: string; n: number; state: string; partition?: number; offset?: number }[]
+}
+
+export interface FinalTopic {
+  cleanup: string
+  retentionBytes: number | null
+  partitions: { logStartOffset: number; highWatermark: number; sizeBytes: number }[]
 }
 
 export interface FinalRecord {
@@ -81,6 +99,7 @@ export interface FinalRecord {
   offset: number
   timestampMs: number
   n: number
+  key?: string
 }
 
 export interface FinalGroup {

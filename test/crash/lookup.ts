@@ -28,3 +28,12 @@ export function countIn(list: readonly { n: number }[], n: number): number {
   }
   return counts.get(n) ?? 0
 }
+
+/** Every record of every topic by `topic/n`, where it lies first. */
+export function placesOfAll(final: FinalState): Map<string, FinalRecord> {
+  const places = new Map<string, FinalRecord>()
+  for (const [topic, records] of Object.entries(final.topics)) {
+    for (const record of records) if (!places.has(`${topic}/${record.n}`)) places.set(`${topic}/${record.n}`, record)
+  }
+  return places
+}

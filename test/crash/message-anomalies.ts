@@ -1,14 +1,17 @@
-// What can be wrong with messages: lost, doubled, early, phantom, misplaced, torn, wrongly cancelled.
+// What can be wrong with messages: lost, doubled, early, late, phantom, misplaced, torn, wrongly cancelled.
 
-import type { Operation } from './checker.ts'
+import type { CheckOptions, Down, Operation } from './checker.ts'
 import type { FinalRecord, FinalState, PublishedMessage, PublishResult } from './history.ts'
 import { recordAt } from './lookup.ts'
+import { mayBeGone } from './retained.ts'
 
 interface Message extends PublishedMessage {
   topic: string
   batch?: number
   /** Answered with success, with what was answered. */
   answers: PublishResult[]
+  /** When it was answered first. */
+  answeredMs: number
   /** Whether any attempt to publish it can have happened. */
   possible: boolean
 }
@@ -22,16 +25,30 @@ interface Cancels {
 
 type Anomalies = Record<string, () => Iterable<string>>
 
-export function messageAnomalies(operations: readonly Operation[], final: FinalState): Anomalies {
+export function messageAnomalies(
+  operations: readonly Operation[],
+  final: FinalState,
+  { downs = [], lateMsMax = 10_000 }: CheckOptions,
+): Anomalies {
   const messages = messagesOf(operations)
   const cancels = cancelsOf(operations)
   const places = placesOf(messages, final)
+  /** Neither there, nor rightly gone. */
+  const isMissing = (n: number) => {
+    const message = messages.get(n)
+    return !places.has(n) && (message === undefined || !mayBeGone(final, message))
+  }
+  const isRightlyGone = (n: number) => !places.has(n) && !isMissing(n)
+  /** Without an id of its own nothing but its record tells that a message was dispatched. */
+  const isForgotten = (n: number) => messages.get(n)?.id === undefined && isRightlyGone(n)
+  /** Whether something else than message `n` is at the place where it was said to be. */
+  const isAnother = (n: number, there: number | undefined) => there !== n && (there !== undefined || !isRightlyGone(n))
 
   return {
     *lost() {
       for (const { n, topic, answers, notBeforeMs } of messages.values()) {
         const { cancelled, undecided } = cancels.get(n) ?? NO_CANCELS
-        if (answers.length === 0 || cancelled || undecided || places.has(n)) continue
+        if (answers.length === 0 || cancelled || undecided || !isMissing(n)) continue
         yield `message ${n} of ${topic}, due ${notBeforeMs}, was answered ${JSON.stringify(answers)} and is not in its topic`
       }
     },
@@ -66,6 +83,24 @@ export function messageAnomalies(operations: readonly Operation[], final: FinalS
       }
     },
 
+    *late() {
+      for (const [n, found] of places) {
+        const message = messages.get(n)
+        const dueAtMs = Math.max(...(message?.answers.map((answer) => answer.dueAtMs ?? 0) ?? [0]))
+        if (message === undefined || dueAtMs <= 0) continue
+        // What was published behind its due time is dispatched as soon as it is durable.
+        const fromMs = Math.max(dueAtMs, message.answeredMs)
+        const { timestampMs } = found[0]
+        const lateMs = timestampMs - fromMs - downMs(downs, fromMs, timestampMs)
+        if (lateMs > lateMsMax) yield `message ${n}, due ${dueAtMs}, was dispatched ${lateMs} ms late`
+      }
+    },
+
+    *'dishonest metrics'() {
+      // Everything was due.
+      if (final.pending !== 0) yield `${final.pending} delayed messages are said to wait`
+    },
+
     *phantom() {
       for (const [topic, records] of Object.entries(final.topics)) {
         if (!isTarget(topic, messages)) continue
@@ -83,14 +118,14 @@ export function messageAnomalies(operations: readonly Operation[], final: FinalS
         for (const { partition, offset } of answers) {
           if (offset === undefined) continue
           const there = recordAt(final, topic, partition ?? -1, offset)?.n
-          if (there !== n)
+          if (isAnother(n, there))
             yield `message ${n} was answered ${topic} ${partition}/${offset}, which holds ${there ?? 'nothing'}`
         }
       }
       for (const { n, topic, state, partition, offset } of final.delayed) {
         if (state !== 'dispatched' || offset === undefined) continue
         const there = recordAt(final, topic, partition ?? -1, offset)?.n
-        if (there !== n)
+        if (isAnother(n, there))
           yield `message ${n} is said to be at ${topic} ${partition}/${offset}, which holds ${there ?? 'nothing'}`
       }
     },
@@ -107,14 +142,14 @@ export function messageAnomalies(operations: readonly Operation[], final: FinalS
     },
 
     *'torn batch'() {
-      const sizes = new Map<number, { size: number; seen: number }>()
+      const sums = new Map<number, { seen: number; missing: number }>()
       for (const { n, batch } of messages.values()) {
         if (batch === undefined) continue
-        const sum = sizes.get(batch) ?? { size: 0, seen: 0 }
-        sizes.set(batch, { size: sum.size + 1, seen: sum.seen + (places.has(n) ? 1 : 0) })
+        const { seen, missing } = sums.get(batch) ?? { seen: 0, missing: 0 }
+        sums.set(batch, { seen: seen + (places.has(n) ? 1 : 0), missing: missing + (isMissing(n) ? 1 : 0) })
       }
-      for (const [batch, { size, seen }] of sizes)
-        if (seen > 0 && seen < size) yield `batch ${batch}: ${seen} of ${size} are there`
+      for (const [batch, { seen, missing }] of sums)
+        if (seen > 0 && missing > 0) yield `batch ${batch}: ${seen} are there, ${missing} are missing`
     },
 
     *'cancelled but there'() {
@@ -125,26 +160,32 @@ export function messageAnomalies(operations: readonly Operation[], final: FinalS
 
     *'not cancelled and not there'() {
       for (const [n, { dispatched }] of cancels) {
-        if (dispatched && !places.has(n)) yield `message ${n} was said to be dispatched and is not in its topic`
+        if (dispatched && isMissing(n)) yield `message ${n} was said to be dispatched and is not in its topic`
       }
     },
 
     *'answers disagree'() {
       for (const [n, { cancelled, dispatched, unknown }] of cancels) {
         if (cancelled && dispatched) yield `message ${n} was said to be cancelled and to be dispatched`
-        if (unknown) yield `message ${n} was answered with success and is unknown to cancel`
+        if (unknown && !isForgotten(n)) yield `message ${n} was answered with success and is unknown to cancel`
       }
       for (const { n, id, state } of final.delayed) {
         const { cancelled, dispatched } = cancels.get(n) ?? NO_CANCELS
         const there = places.has(n)
         if (state === 'pending') yield `message ${n} (${id}) is pending after everything was due`
-        if (state === 'unknown') yield `message ${n} (${id}) was answered with success and is not known`
+        if (state === 'unknown' && !isForgotten(n))
+          yield `message ${n} (${id}) was answered with success and is not known`
         if (state === 'cancelled' && (there || dispatched)) yield `message ${n} (${id}) says cancelled and is there`
-        if (state === 'dispatched' && (!there || cancelled))
+        if (state === 'dispatched' && (isMissing(n) || cancelled))
           yield `message ${n} (${id}) says dispatched and is not there`
       }
     },
   }
+}
+
+/** How long nobody was there between two times. */
+function downMs(downs: readonly Down[], fromMs: number, toMs: number): number {
+  return downs.reduce((sum, down) => sum + Math.max(0, Math.min(toMs, down.toMs) - Math.max(fromMs, down.fromMs)), 0)
 }
 
 const NO_CANCELS: Cancels = { cancelled: false, dispatched: false, unknown: false, undecided: false }
@@ -155,9 +196,19 @@ function messagesOf(operations: readonly Operation[]): Map<number, Message> {
     if (invoke.call !== 'publish') continue
     for (const [i, published] of invoke.value.messages.entries()) {
       const { topic, batch } = invoke.value
-      const message = messages.get(published.n) ?? { ...published, topic, batch, answers: [], possible: false }
+      const message = messages.get(published.n) ?? {
+        ...published,
+        topic,
+        batch,
+        answers: [],
+        answeredMs: Number.POSITIVE_INFINITY,
+        possible: false,
+      }
       if (outcome?.kind !== 'fail') message.possible = true
-      if (outcome?.call === 'publish' && outcome.kind === 'ok') message.answers.push(outcome.value.results[i])
+      if (outcome?.call === 'publish' && outcome.kind === 'ok') {
+        message.answers.push(outcome.value.results[i])
+        message.answeredMs = Math.min(message.answeredMs, outcome.atMs)
+      }
       messages.set(published.n, message)
     }
   }

@@ -3,30 +3,78 @@
 // A server appends the name of each point that it passes to a file, one line each, before it goes on: a line is there
 // even when the process is killed a moment later. The last line of a server that was told where to die begins with `!`.
 
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readSync, writeSync } from 'node:fs'
 import type { SeededRandom } from '../support/seeded-random.ts'
 
 /** Points that every run of full length must have passed: one that was never passed fails the run. */
-export const REQUIRED_POINTS = [
+export const REQUIRED_POINTS = around([
+  // An append, the journal's next file, and an old one that is used again.
   'write journal',
+  'sync journal',
   'rename journal',
+  'syncDirectory journal',
+  // Segments roll, are written, are taken by retention; indexes.
   'sync segment',
-  'remove segment',
   'sync offset-index',
-  'remove slot',
+  'sync time-index',
+  'remove segment',
+  'remove offset-index',
+  'syncDirectory partition',
+  'removeTree partition',
+  'syncDirectory topics',
+  // Many small tails in one file.
+  'sync run',
+  'syncDirectory runs',
+  // The log's checkpoint.
   'sync checkpoint',
   'rename checkpoint',
+  'syncDirectory root',
+  // The wheel: slots are written, read and deleted; overflow rows come and go.
+  'write slot',
+  'remove slot',
   'sync wheel-checkpoint',
   'rename wheel-checkpoint',
-  'syncDirectory partition',
-].flatMap((point) => [`before ${point}`, `after ${point}`])
+  'write overflow-rows',
+  'clear overflow-rows',
+  'write index-rows',
+  // Beginning and end.
+  'syncDirectory lock',
+  'sync identity',
+  'rename identity',
+])
 
-/** In the server: notes each point, and kills the process at the `hit`-th time it passes the `fatal` one. */
-export function notePoints(path: string, fatal: string | undefined, hit: number): (point: string) => void {
+/** What takes a longer run. */
+export const SELDOM_POINTS = around([
+  'sync cleaned-segment',
+  'rename swapped-segment',
+  'rename segment',
+  'sync cleaned-mark',
+  'rename cleaned-mark',
+  'remove run',
+  'rename reserve',
+  'remove reserve',
+  'remove owner',
+])
+
+function around(points: readonly string[]): string[] {
+  return points.flatMap((point) => [`before ${point}`, `after ${point}`])
+}
+
+/** Where a server shall die: when it passes one of these points as often as is said beside it; `*` is any point. */
+export type Fates = Record<string, number>
+
+/** In the server: notes each point, and kills the process at the first of its fates. */
+export function notePoints(path: string, fates: Fates): (point: string) => void {
   const file = openSync(path, 'a')
-  let hits = 0
+  const left = new Map(Object.entries(fates))
+  const isFatal = (point: string) => {
+    const hits = left.get(point)
+    if (hits === undefined) return false
+    left.set(point, hits - 1)
+    return hits === 1
+  }
   return (point) => {
-    const last = point === fatal && ++hits === hit
+    const last = [point, '*'].map(isFatal).includes(true)
     writeSync(file, last ? `!${point}\n` : `${point}\n`)
     if (!last) return
     closeSync(file)
@@ -36,43 +84,58 @@ export function notePoints(path: string, fatal: string | undefined, hit: number)
   }
 }
 
-/** Where a server shall die: the `hit`-th time it passes `point`. */
-export interface Fate {
+export interface PointCount {
   point: string
-  hit: number
+  passed: number
+  died: number
 }
 
+const READ_SIZE = 1024 * 1024
+
 export class Points {
-  readonly #path: string
-  readonly #deaths = new Map<string, number>()
+  readonly #file: number
+  readonly #counts = new Map<string, PointCount>()
+  #position = 0
+  #rest = ''
 
   constructor(path: string) {
-    this.#path = path
-    closeSync(openSync(path, 'a'))
+    this.#file = openSync(path, 'a+')
   }
 
   /** How often each point was passed, and how many servers died there. */
-  counts(): { point: string; passed: number; died: number }[] {
-    const passed = new Map<string, number>()
-    const died = new Map<string, number>()
-    for (const line of readFileSync(this.#path, 'latin1').split('\n').slice(0, -1)) {
-      const point = line.replace(/^!/, '')
-      passed.set(point, (passed.get(point) ?? 0) + 1)
-      if (line !== point) died.set(point, (died.get(point) ?? 0) + 1)
-    }
-    return [...passed]
-      .map(([point, times]) => ({ point, passed: times, died: died.get(point) ?? 0 }))
-      .sort((a, b) => (a.point < b.point ? -1 : 1))
+  counts(): PointCount[] {
+    this.#readOn()
+    return [...this.#counts.values()].sort((a, b) => (a.point < b.point ? -1 : 1))
   }
 
-  /** A point for the next server to die at: one where few died so far, at a time that it should reach soon. */
-  choose(random: SeededRandom, starts: number): Fate | undefined {
-    const counts = this.counts()
-    if (counts.length === 0) return undefined
-    const fewest = Math.min(...counts.map(({ point }) => this.#deaths.get(point) ?? 0))
-    const { point, passed } = random.pick(counts.filter((one) => (this.#deaths.get(one.point) ?? 0) === fewest))
-    this.#deaths.set(point, fewest + 1)
-    // A start passes some points as well, so low numbers are deaths during recovery.
-    return { point, hit: random.between(1, Math.max(1, Math.floor(passed / starts / 2))) }
+  /**
+   * Where the next server may die: at about half of the points at which the fewest did, some of them not at once; of
+   * those only whose names fit `among`.
+   */
+  choose(random: SeededRandom, among = /^/): Fates {
+    const counts = this.counts().filter(({ point }) => among.test(point))
+    const fewest = Math.min(...counts.map(({ died }) => died))
+    const chosen = counts.filter(({ died }) => died === fewest && random.chance(0.5))
+    return Object.fromEntries(chosen.map(({ point }) => [point, random.chance(0.7) ? 1 : random.between(2, 8)]))
+  }
+
+  #readOn(): void {
+    const bytes = Buffer.allocUnsafe(READ_SIZE)
+    for (;;) {
+      const size = readSync(this.#file, bytes, 0, READ_SIZE, this.#position)
+      if (size === 0) return
+      this.#position += size
+      const lines = (this.#rest + bytes.toString('latin1', 0, size)).split('\n')
+      this.#rest = lines.pop() as string
+      for (const line of lines) this.#count(line)
+    }
+  }
+
+  #count(line: string): void {
+    const point = line.replace(/^!/, '')
+    const count = this.#counts.get(point) ?? { point, passed: 0, died: 0 }
+    count.passed++
+    if (line !== point) count.died++
+    this.#counts.set(point, count)
   }
 }

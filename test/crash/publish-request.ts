@@ -5,7 +5,6 @@ import type { PublishedMessage } from './history.ts'
 
 export interface Message extends PublishedMessage {
   value: { n: number; notBeforeMs: number; batch?: number; filling: string }
-  key?: string
   delay?: number
   deliverAt?: number
 }
@@ -28,4 +27,11 @@ export function publishRequest(topic: string, messages: Message[], form: Form): 
     return [path, { raw, headers: { 'content-type': 'application/x-ndjson' } }]
   }
   return [path, { body: bodies.length === 1 ? bodies[0] : { messages: bodies } }]
+}
+
+/** The number that a message carries, in whatever form its value came back. */
+export function numberOf(value: unknown): number {
+  const parsed = typeof value === 'string' ? JSON.parse(value) : value
+  const n = (parsed as { n?: unknown } | null)?.n
+  return typeof n === 'number' ? n : -1
 }

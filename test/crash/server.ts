@@ -1,10 +1,11 @@
 // The server of a crash run: the real broker on a disk that notes its named points, and, with `write-back`, keeps what
 // was not synced in memory, so that its death is a power cut. After a power cut the machine has booted anew, and the
-// clock says so.
+// clock says so. With `--tight` the disk says for a moment, now and then, that it is nearly full, or full.
 //
-//   node test/crash/server.ts --disk system|write-back --points FILE [--slow MS] [--die-at POINT --hit N]
+//   node test/crash/server.ts --disk system|write-back --points FILE [--slow MS] [--tight] [--fates JSON]
 
 import { randomUUID } from 'node:crypto'
+import { flushCompileCache } from 'node:module'
 import { parseArgs } from 'node:util'
 import { Broker } from '../../service/broker.ts'
 import { readSettings } from '../../service/config.ts'
@@ -12,7 +13,12 @@ import { makeLog } from '../../service/logging.ts'
 import { SystemClock, SystemDisk, SystemRandom } from '../../storage/index.ts'
 import { PointsDisk } from '../support/points-disk.ts'
 import { WriteBackDisk } from '../support/write-back-disk.ts'
-import { notePoints } from './points.ts'
+import { noteLevelPoints } from './level-points.ts'
+import { type Fates, notePoints } from './points.ts'
+
+/** The disk has plenty, then too little to publish, then next to nothing: each for so long. */
+const TIGHT_MS = 300
+const FREE_SHARES = [Number.POSITIVE_INFINITY, 0.5, 0, Number.POSITIVE_INFINITY]
 
 class RebootedClock extends SystemClock {
   readonly #bootId = randomUUID()
@@ -27,14 +33,15 @@ const { values: flags } = parseArgs({
     disk: { type: 'string', default: 'system' },
     points: { type: 'string' },
     slow: { type: 'string', default: '0' },
-    'die-at': { type: 'string' },
-    hit: { type: 'string', default: '1' },
+    tight: { type: 'boolean', default: false },
+    fates: { type: 'string', default: '{}' },
   },
 })
 const powerCut = flags.disk === 'write-back'
 const settings = readSettings(process.env, {})
 const log = makeLog(settings.LOG_LEVEL)
-const onPoint = notePoints(flags.points as string, flags['die-at'], Number(flags.hit))
+const onPoint = notePoints(flags.points as string, JSON.parse(flags.fates) as Fates)
+noteLevelPoints(onPoint)
 
 const die = (error: unknown) => {
   log.fatal({ error: error instanceof Error ? error.stack : String(error) }, 'The service failed and ends.')
@@ -43,16 +50,25 @@ const die = (error: unknown) => {
 process.on('uncaughtException', die)
 process.on('unhandledRejection', die)
 
+const beganMs = performance.now()
+const freeBytes = () => {
+  const share = FREE_SHARES[Math.floor((performance.now() - beganMs) / TIGHT_MS) % FREE_SHARES.length]
+  return share === Number.POSITIVE_INFINITY ? share : share * settings.DISK_LOW_BYTES
+}
+
 const broker = await Broker.start({
   settings,
   disk: new PointsDisk(powerCut ? new WriteBackDisk(new SystemDisk()) : new SystemDisk(), {
     onPoint,
     root: settings.DATA_DIR,
     slowMs: Number(flags.slow),
+    freeBytes: flags.tight ? freeBytes : undefined,
   }),
   clock: powerCut ? new RebootedClock() : new SystemClock(),
   random: new SystemRandom(),
   log,
   onFailure: die,
 })
+// A server that is killed would leave nothing to the next one.
+flushCompileCache()
 process.on('SIGTERM', () => broker.stop().then(() => process.exit(0), die))

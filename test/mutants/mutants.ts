@@ -1,14 +1,27 @@
-// Mutants: each breaks one promise by a small change of the source, and says what must notice it. The text to replace
-// must stand in its file exactly once, so a mutant that no longer fits is found out.
+// Mutants: each breaks one promise by a small change of the source, and says what must notice it, and as what. The text to
+// replace must stand in its file exactly once, so a mutant that no longer fits is found out.
+
+/** So many seeds of the simulation, from the first on, or a test file. */
+export type Finder = { seeds: number } | { test: string }
 
 export interface Mutant {
   name: string
   /** What is broken. */
   breaks: string
   changes: { file: string; from: string; to: string }[]
-  /** What is run until one of them fails: test files, or a crash run with these arguments. */
-  noticedBy: (string | string[])[]
+  noticedBy: Finder
+  /** What the finder must complain of: its sentence, or the name of its test. */
+  shows: RegExp
 }
+
+/** 1 and 18: lost, or neither pending nor anywhere. */
+const LOST = /^(1|18): /
+/** 1 or 7, or what was acknowledged is missing so plainly that the log refuses to open. */
+const LOG_LOST = /^[17]: |the log does not open/
+const DOUBLED = /^2: /
+
+/** Enough for the rarest of what it has to find; it ends at the first seed that finds something. */
+const SIMULATION: Finder = { seeds: 300 }
 
 export const MUTANTS: Mutant[] = [
   {
@@ -32,7 +45,8 @@ export const MUTANTS: Mutant[] = [
         to: 'await file.sync()',
       },
     ],
-    noticedBy: [['--disk', 'write-back', '--rounds', '3', '--seed', '1']],
+    noticedBy: SIMULATION,
+    shows: LOG_LOST,
   },
   {
     name: 'answer-before-sync',
@@ -40,13 +54,14 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'storage/log/group-commit.ts',
-        from: 'await journal.write(encoded.frame, encoded.size, group.parts.length)',
-        to: `const written = journal.write(encoded.frame, encoded.size, group.parts.length)
+        from: 'await journal.write(encoded.bytes, encoded.size, group.parts.length)',
+        to: `const written = journal.write(encoded.bytes, encoded.size, group.parts.length)
       group.resolve()
       await written`,
       },
     ],
-    noticedBy: [['--disk', 'write-back', '--slow', '4', '--rounds', '6', '--seed', '2']],
+    noticedBy: SIMULATION,
+    shows: LOST,
   },
   {
     name: 'mark-apart',
@@ -59,7 +74,8 @@ export const MUTANTS: Mutant[] = [
     await engine.append([{ topic: MARK_TOPIC, partition: 0, records: markRecords(given) }])`,
       },
     ],
-    noticedBy: [['--disk', 'write-back', '--slow', '4', '--rounds', '8', '--seed', '3']],
+    noticedBy: SIMULATION,
+    shows: DOUBLED,
   },
   {
     name: 'hand-before',
@@ -71,7 +87,8 @@ export const MUTANTS: Mutant[] = [
         to: 'comparePlaces(place, mark.hand) < 0',
       },
     ],
-    noticedBy: ['test/timewheel', ['--disk', 'write-back', '--rounds', '6', '--seed', '4']],
+    noticedBy: SIMULATION,
+    shows: DOUBLED,
   },
   {
     name: 'consumed-early',
@@ -83,6 +100,187 @@ export const MUTANTS: Mutant[] = [
         to: 'const consumed = this.#highWatermark()',
       },
     ],
-    noticedBy: ['test/timewheel', ['--disk', 'write-back', '--slow', '4', '--rounds', '10', '--seed', '5']],
+    noticedBy: SIMULATION,
+    shows: LOST,
+  },
+  {
+    name: 'slot-deleted-early',
+    breaks: 'a slot is deleted one second before its own is over',
+    changes: [
+      {
+        file: 'timewheel/checkpointer.ts',
+        from: 'await slots.deleteBefore(Math.floor(doneMs / 1000))',
+        to: 'await slots.deleteBefore(Math.floor(doneMs / 1000) + 1)',
+      },
+    ],
+    noticedBy: SIMULATION,
+    shows: LOST,
+  },
+  {
+    name: 'cancel-decided-early',
+    breaks: 'whether a cancel comes in time is decided before the wheel has consumed it',
+    changes: [
+      {
+        file: 'timewheel/wheel.ts',
+        from: `await this.#untilConsumed(offset)
+    return this.#pending.overflow.cancelOf(place) === undefined ? 'dispatched' : 'cancelled'`,
+        to: `return offset < 0 ? 'dispatched' : 'cancelled'`,
+      },
+    ],
+    noticedBy: SIMULATION,
+    shows: /^(15: |.*was cancelled)/,
+  },
+  {
+    name: 'late-also-stored',
+    breaks: 'an entry that arrives behind the hand is dispatched at once and stored for its time as well',
+    changes: [
+      {
+        file: 'timewheel/pending.ts',
+        from: `} else if (catchingUp && comparePlaces(place, this.moved) > 0 &&`,
+        to: `}
+    if (catchingUp && comparePlaces(place, this.moved) > 0 &&`,
+      },
+    ],
+    noticedBy: SIMULATION,
+    shows: DOUBLED,
+  },
+  {
+    name: 'tier-off-by-one',
+    breaks: 'the first failure leads to the second tier',
+    changes: [
+      {
+        file: 'service/delivery/copies.ts',
+        from: 'const tierMs = settings.retry[deliveryCount - 1]',
+        to: 'const tierMs = settings.retry[deliveryCount]',
+      },
+    ],
+    noticedBy: { test: 'test/service/delivery/retry.test.ts' },
+    shows: /^a record released each time comes at once, after 5 s, 10 s, 15 s, and then is dead/,
+  },
+  {
+    name: 'lock-on-wall-time',
+    breaks: 'an acquisition lock ends by the clock on the wall',
+    changes: [
+      {
+        file: 'service/delivery/acquisition.ts',
+        from: 'this.lock = { lockMs, deadlineMs: clock.monotonicMs() + lockMs }',
+        to: 'this.lock = { lockMs, deadlineMs: clock.wallMs() + lockMs }',
+      },
+      {
+        file: 'service/delivery/acknowledge.ts',
+        from: 'const nowMs = clock.monotonicMs()',
+        to: 'const nowMs = clock.wallMs()',
+      },
+      {
+        file: 'service/delivery/lock-timer.ts',
+        from: 'Math.ceil(deadlineMs - this.#clock.monotonicMs())',
+        to: 'Math.ceil(deadlineMs - this.#clock.wallMs())',
+      },
+      {
+        file: 'service/delivery/lock-timer.ts',
+        from: 'this.#expire(this.#clock.monotonicMs())',
+        to: 'this.#expire(this.#clock.wallMs())',
+      },
+      {
+        file: 'service/delivery/group-registry.ts',
+        from: 'const deadlineMs = (lockMs: number) => clock.monotonicMs() + lockMs',
+        to: 'const deadlineMs = (lockMs: number) => clock.wallMs() + lockMs',
+      },
+    ],
+    noticedBy: { test: 'test/service/delivery/acknowledge.test.ts' },
+    shows: /^wall clock steps do not end locks/,
+  },
+  {
+    name: 'progress-after-answer',
+    breaks: 'an acknowledgement is answered before the progress of its group is stored',
+    changes: [
+      {
+        file: 'service/delivery/departure.ts',
+        from: 'await this.#append([], decisions, tell).promise',
+        to: 'this.#append([], decisions, tell)',
+      },
+    ],
+    noticedBy: { test: 'test/service/delivery/acknowledge.test.ts' },
+    shows: /^an acknowledgement is answered when it is durable/,
+  },
+  {
+    name: 'index-without-last',
+    breaks: 'an index that is written anew leaves the last batch out',
+    changes: [
+      {
+        file: 'storage/log/segment-indexes.ts',
+        from: 'while (await walk.next()) this.add(walk)',
+        to: `let last: IndexedBatch | undefined
+    while (await walk.next()) {
+      if (last !== undefined) this.add(last)
+      const { position, size, lastOffset, maxTimestampMs } = walk
+      last = { position, size, lastOffset, maxTimestampMs }
+    }`,
+      },
+    ],
+    noticedBy: SIMULATION,
+    shows: /^18: |^the first record of /,
+  },
+  {
+    name: 'renamed-before-sync',
+    breaks: 'a checkpoint takes its name before its contents are durable',
+    changes: [
+      {
+        file: 'storage/base/durable-file.ts',
+        from: `    await file.sync()
+  } finally`,
+        to: `    await disk.rename(beside, path)
+    await file.sync()
+  } finally`,
+      },
+      {
+        file: 'storage/base/durable-file.ts',
+        from: `  await disk.rename(beside, path)
+  await disk.syncDirectory`,
+        to: '  await disk.syncDirectory',
+      },
+    ],
+    noticedBy: { test: 'test/storage/durable-file.test.ts' },
+    shows: /^the power cut at call/,
+  },
+  {
+    name: 'full-disk-swallowed',
+    breaks: 'a frame for which the disk has no space counts as written',
+    changes: [
+      {
+        file: 'storage/log/journal.ts',
+        from: 'throw (this.#failure = this.#failed(error))',
+        to: `if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw (this.#failure = this.#failed(error))`,
+      },
+    ],
+    noticedBy: SIMULATION,
+    shows: LOG_LOST,
+  },
+  {
+    name: 'folder-not-synced',
+    breaks: 'frames are written into a journal file whose name is not durable',
+    changes: [
+      {
+        file: 'storage/log/journal-files.ts',
+        from: `      await disk.syncDirectory(directory)
+      if (old`,
+        to: '      if (old',
+      },
+    ],
+    noticedBy: SIMULATION,
+    shows: LOG_LOST,
+  },
+  {
+    name: 'due-rounded-down',
+    breaks: 'a due time is kept without its milliseconds',
+    changes: [
+      {
+        file: 'timewheel/entry.ts',
+        from: 'writeUInt64(into, position + DUE_AT, dueAtMs)',
+        to: 'writeUInt64(into, position + DUE_AT, dueAtMs - (dueAtMs % 1000))',
+      },
+    ],
+    noticedBy: SIMULATION,
+    shows: /^3: /,
   },
 ]

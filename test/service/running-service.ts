@@ -5,7 +5,7 @@ import type { Test } from 'tap'
 import { Broker } from '../../service/broker.ts'
 import { defaultSettings } from '../../service/config.ts'
 import type { Settings } from '../../service/settings.ts'
-import { type Clock, SILENT, SystemClock, SystemDisk, SystemRandom } from '../../storage/index.ts'
+import { type Clock, type Disk, SILENT, SystemClock, SystemDisk, SystemRandom } from '../../storage/index.ts'
 
 export interface Answer {
   status: number
@@ -27,15 +27,22 @@ export interface RunningService {
 export async function startService(
   t: Test,
   settings: Partial<Settings> = {},
-  options: { directory?: string; clock?: Clock } = {},
+  options: { directory?: string; clock?: Clock; disk?: Disk } = {},
 ): Promise<RunningService> {
   // Registered before the folder is made: tap then stops the service first and removes the folder after.
   let broker: Broker | undefined
   t.teardown(() => broker?.stop())
   const { directory = t.testdir(), clock = new SystemClock() } = options
   broker = await Broker.start({
-    settings: { ...defaultSettings(), PORT: 0, DATA_DIR: directory, JOURNAL_FILE_BYTES: 32 * 1024 * 1024, ...settings },
-    disk: new SystemDisk(),
+    settings: {
+      ...defaultSettings(),
+      PORT: 0,
+      DATA_DIR: directory,
+      JOURNAL_FILE_BYTES: 32 * 1024 * 1024,
+      DISK_RESERVE_BYTES: 1024 * 1024,
+      ...settings,
+    },
+    disk: options.disk ?? new SystemDisk(),
     clock,
     random: new SystemRandom(),
     log: SILENT,

@@ -20,7 +20,8 @@ interface Running {
 
 function serve(t: Test, directory: string, environment: Record<string, string> = {}, flags: string[] = []): Running {
   const child = spawn(process.execPath, [MAIN, 'serve', '--port', '0', '--data-dir', directory, ...flags], {
-    env: { PATH: process.env.PATH, ...environment },
+    // No large reserve for every start of a test.
+    env: { PATH: process.env.PATH, DWELL_DISK_RESERVE_BYTES: '1MiB', ...environment },
   })
   t.teardown(() => child.kill('SIGKILL'))
   const lines: Record<string, unknown>[] = []
@@ -134,15 +135,15 @@ t.test('a request that never ends is cut off when the stop has waited long enoug
 
 t.test('a wrong value and a setting that does not exist stop the start by name', async (t) => {
   const directory = t.testdir()
-  const wrong: [environment: Record<string, string>, flags: string[], says: RegExp][] = [
+  const wrong: [environment: Record<string, string>, flags: string[], says: RegExp, code?: number][] = [
     [{ DWELL_DELAY_MAX: 'soon' }, [], /^DWELL_DELAY_MAX is "soon"; it must be a duration from/],
     [{ DWELL_PROT: '7200' }, [], /^The environment sets DWELL_PROT, but there is no such setting\./],
     [{}, ['--delay-max', '0'], /^--delay-max is "0"/],
-    [{}, ['--prot', '7200'], /unknown option '--prot'/],
+    [{}, ['--prot', '7200'], /unknown option '--prot'/, 2],
   ]
-  for (const [environment, flags, says] of wrong) {
+  for (const [environment, flags, says, code = 1] of wrong) {
     const running = serve(t, directory, environment, flags)
-    t.strictSame(await running.ended, [1, null])
+    t.strictSame(await running.ended, [code, null])
     t.match(running.stderr(), says)
     t.strictSame(running.lines, [])
   }

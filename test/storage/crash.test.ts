@@ -8,6 +8,9 @@ import { SeededRandom } from '../support/seeded-random.ts'
 import { LogHistory } from './log-history.ts'
 import { DATA, SimulatedDisk } from './simulated-disk.ts'
 
+// Minutes of a loaded machine; seconds of a quiet one.
+t.setTimeout(300_000)
+
 const KIB = 1024
 
 function open(disk: SimulatedDisk, clock: ManualClock, onFailure: (error: DwellError) => void = () => {}) {

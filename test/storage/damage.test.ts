@@ -9,6 +9,9 @@ import { SeededRandom } from '../support/seeded-random.ts'
 import { openLog } from './log-on-simulated-disk.ts'
 import { SimulatedDisk } from './simulated-disk.ts'
 
+// Minutes of a loaded machine; seconds of a quiet one.
+t.setTimeout(300_000)
+
 const ROUNDS = 400
 
 async function killedLog(): Promise<SimulatedDisk> {

@@ -22,11 +22,17 @@ interface Appended {
 }
 
 export class LogHistory {
+  /** Topics that others write to. */
+  readonly #isForeign: (topic: string) => boolean
   readonly #appends: Appended[] = []
   /** By id; `deleted` as soon as its deletion has begun, `gone` when that was acknowledged. */
   readonly #topics = new Map<number, { name: string; partitions: number; deleted: boolean; gone: boolean }>()
   readonly #starts = new Map<string, { acknowledged: number; asked: number }>()
   #texts = 0
+
+  constructor(isForeign = (topic: string) => topic.startsWith('__')) {
+    this.#isForeign = isForeign
+  }
 
   async create(engine: LogEngine, name: string, partitions: number, settings = {}): Promise<void> {
     const { id } = await engine.createTopic(name, { partitions, cleanup: 'delete', ...settings })
@@ -93,7 +99,7 @@ export class LogHistory {
     const there = new Map<string, number>()
     const starts = new Map<string, number>()
     for (const { name, id, partitions } of engine.topics()) {
-      if (name.startsWith('__')) continue
+      if (this.#isForeign(name)) continue
       const known = this.#topics.get(id)
       if (known?.gone) wrong.push(`the deleted topic ${name} (${id}) is back`)
       for (let partition = 0; partition < partitions; partition++) {

@@ -14,10 +14,12 @@ const START_ARGUMENTS = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf
 
 export interface StartOptions {
   dataDirectory: string
-  /** `DWELL_…` settings beside port and data directory. */
+  /** `DWELL_…` settings beside port and data directory, and what else the environment is to have. */
   settings?: Record<string, string>
-  /** Program and its arguments; the ordinary server when absent. */
+  /** What node is to run; the ordinary server when absent. */
   program?: string[]
+  /** A program, with its arguments, that runs the server in its own place: `prlimit --nofile=64`. */
+  under?: string[]
   /** The server's own output goes here. */
   logPath: string
   port?: number
@@ -63,10 +65,17 @@ export class DwellProcess {
     const port = options.port ?? (await freePort())
     const log = openSync(options.logPath, 'a')
     const startedMs = performance.now()
-    const child = spawn(process.execPath, options.program ?? START_ARGUMENTS, {
+    const [command, ...commandArguments] = [
+      ...(options.under ?? []),
+      process.execPath,
+      ...(options.program ?? START_ARGUMENTS),
+    ]
+    const child = spawn(command, commandArguments, {
       cwd: options.root ?? ROOT,
       env: {
         ...withoutDwell(process.env),
+        // No large reserve for every start of a test.
+        DWELL_DISK_RESERVE_BYTES: '1MiB',
         ...options.settings,
         DWELL_PORT: String(port),
         DWELL_DATA_DIR: options.dataDirectory,

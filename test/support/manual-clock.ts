@@ -55,6 +55,27 @@ export class ManualClock implements Clock {
     await settle()
   }
 
+  /** How long it is until the next timer; infinity without one. */
+  get nextTimerInMs(): number {
+    return this.#timers.reduce((least, { atMs }) => Math.min(least, atMs - this.#monotonicMs), Number.POSITIVE_INFINITY)
+  }
+
+  /** Moves all clocks by `ms` at once, as a process sees it that was stopped so long, and then runs the timers passed. */
+  jump(ms: number): void {
+    this.#move(ms)
+    const due = this.#timers.filter(({ atMs }) => atMs <= this.#monotonicMs)
+    for (const timer of due.sort((a, b) => a.atMs - b.atMs || a.sequence - b.sequence)) {
+      if (!this.#timers.includes(timer)) continue
+      this.#timers = this.#timers.filter((other) => other !== timer)
+      timer.task()
+    }
+  }
+
+  /** The process that set the timers is gone. */
+  forgetTimers(): void {
+    this.#timers = []
+  }
+
   /** Steps the wall clock alone, as NTP or a hand would. */
   stepWall(ms: number): void {
     this.#wallMs += ms

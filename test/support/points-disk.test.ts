@@ -33,6 +33,25 @@ t.test('a write is a point only when it makes its bytes durable', async (t) => {
   t.same(points, ['before write journal', 'after write journal'])
 })
 
+t.test('each write of a slot is a point, though it is not durable', async (t) => {
+  const points: string[] = []
+  const disk = new PointsDisk(new SystemDisk(), { onPoint: (point) => points.push(point) })
+  const file = await disk.open(join(t.testdir(), '17.slot'), 'write')
+  await file.write(Buffer.from('a'), 0)
+  await file.close()
+  t.same(points, ['before write slot', 'after write slot'])
+})
+
+t.test('it can say that less is free than there is, never more', async (t) => {
+  const directory = t.testdir()
+  const really = await new SystemDisk().free(directory)
+  let bytes = 17
+  const disk = new PointsDisk(new SystemDisk(), { onPoint: () => {}, freeBytes: () => bytes })
+  t.match(await disk.free(directory), { bytes: 17, files: Number })
+  bytes = Number.POSITIVE_INFINITY
+  t.ok((await disk.free(directory)).bytes < 2 * really.bytes)
+})
+
 t.test('what disappears has points too, also when the call fails half way', async (t) => {
   const directory = t.testdir({ 'orders-0': { '1.log': '' } })
   const points: string[] = []
@@ -63,6 +82,10 @@ t.test('kinds', async (t) => {
   t.equal(kindOfFile('/d/orders-0/00000000000000000000.log'), 'segment')
   t.equal(kindOfFile('/d/orders-0/00000000000000000000.index'), 'offset-index')
   t.equal(kindOfFile('/d/orders-0/00000000000000000000.timeindex'), 'time-index')
+  t.equal(kindOfFile('/d/orders-0/00000000000000000000.log.cleaned'), 'cleaned-segment')
+  t.equal(kindOfFile('/d/orders-0/00000000000000000000.log.swap'), 'swapped-segment')
+  t.equal(kindOfFile('/d/orders-0/cleaned'), 'cleaned-mark')
+  t.equal(kindOfFile('/d/runs/00000000000000000007.run'), 'run')
   t.equal(kindOfFile('/d/slots/1795255200.slot'), 'slot')
   t.equal(kindOfFile('/d/orders-0/partition.metadata'), 'metadata')
   t.equal(kindOfFile('/d/journal/00000000000000000007.journal.new'), 'journal')

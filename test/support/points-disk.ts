@@ -1,5 +1,5 @@
 // A disk that names the moments at which a crash is interesting: just before and just after each call that makes
-// something durable or makes something disappear. The product knows nothing of it.
+// something durable or makes something disappear, and each write of a slot. The product knows nothing of it.
 //
 // A point is `<before|during|after> <operation> <kind>`: `before sync segment`, `after rename checkpoint`. The kind is
 // derived from the path, so that all files of one kind share their points whatever the data directory holds. A slow disk
@@ -7,7 +7,7 @@
 // wait for has long happened then.
 
 import { basename, dirname } from 'node:path'
-import type { Disk, DiskFile, OpenMode } from '../../storage/index.ts'
+import type { Disk, DiskFile, FreeSpace, OpenMode } from '../../storage/index.ts'
 
 export type OnPoint = (point: string) => void
 
@@ -17,15 +17,23 @@ export interface PointsOptions {
   root?: string
   /** How slow the disk is; 0, without `during`, when absent. */
   slowMs?: number
+  /** What the disk says is free, when it is less than what really is. */
+  freeBytes?: (() => number) | undefined
 }
 
 const KIND_BY_ENDING: [ending: RegExp, kind: string][] = [
   [/\.(journal|preparing)$/, 'journal'],
   [/\.log$/, 'segment'],
+  [/\.log\.cleaned$/, 'cleaned-segment'],
+  [/\.log\.swap$/, 'swapped-segment'],
+  [/^cleaned$/, 'cleaned-mark'],
+  [/\.run$/, 'run'],
   [/\.index$/, 'offset-index'],
   [/\.timeindex$/, 'time-index'],
   [/\.slot$/, 'slot'],
   [/^partition\.metadata$/, 'metadata'],
+  [/^owner\.json$/, 'owner'],
+  [/^reserve(\.making)?$/, 'reserve'],
 ]
 
 /** The kind of a file by its name: the known ones above; else its name, without numbers and without `.new`. */
@@ -85,6 +93,15 @@ export class PointsDisk implements Disk {
     return this.#around(point, () => this.#under.syncDirectory(directory))
   }
 
+  free(path: string): Promise<FreeSpace> {
+    return this.#free(path)
+  }
+
+  async #free(path: string): Promise<FreeSpace> {
+    const { bytes, files } = await this.#under.free(path)
+    return { bytes: Math.min(bytes, this.#options.freeBytes?.() ?? bytes), files }
+  }
+
   #kind(directory: string): string {
     const { root } = this.#options
     if (directory === root) return 'root'
@@ -114,7 +131,7 @@ class PointsFile implements DiskFile {
   }
 
   write(bytes: Uint8Array, position: number): Promise<void> {
-    if (this.#mode !== 'write-through') return this.#under.write(bytes, position)
+    if (this.#mode !== 'write-through' && this.#kind !== 'slot') return this.#under.write(bytes, position)
     return this.#around('write', () => this.#under.write(bytes, position))
   }
 

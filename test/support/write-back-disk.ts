@@ -9,7 +9,7 @@
 // After a crash: the Unsynced are gone with the process.
 
 import { join, sep } from 'node:path'
-import type { Disk, DiskFile, OpenMode } from '../../storage/index.ts'
+import type { Disk, DiskFile, FreeSpace, OpenMode } from '../../storage/index.ts'
 
 export class WriteBackDisk implements Disk {
   readonly #under: Disk
@@ -66,6 +66,10 @@ export class WriteBackDisk implements Disk {
 
   syncDirectory(directory: string): Promise<void> {
     return this.#under.syncDirectory(directory)
+  }
+
+  free(path: string): Promise<FreeSpace> {
+    return this.#under.free(path)
   }
 }
 

@@ -51,6 +51,20 @@ t.test(
   },
 )
 
+t.test('C2: a second jump ahead while the first one settles has to settle as well', async (t) => {
+  const clock = new ManualClock()
+  const hand = handOf(clock)
+  clock.stepWall(5_000)
+  hand.nowMs()
+  await clock.advance(SETTLE_MS - 1_000)
+  const beforeMs = hand.nowMs()
+  clock.stepWall(365 * 86_400_000)
+  await clock.advance(SETTLE_MS - 1)
+  t.equal(hand.nowMs(), beforeMs + SETTLE_MS - 1)
+  await clock.advance(SETTLE_MS)
+  t.equal(hand.nowMs(), clock.wallMs())
+})
+
 t.test('steps of up to a second are followed at once', async (t) => {
   const clock = new ManualClock()
   const hand = handOf(clock)

@@ -13,6 +13,8 @@ const FINE: Findings = {
   checkpoint: 'whole',
   overflowOlder: false,
   overflowNeeded: true,
+  delayThere: true,
+  delayShorter: false,
   sameBoot: true,
   slotFilesThere: true,
 }
@@ -34,8 +36,10 @@ const CHECKPOINT: Checkpoint = {
 t.test('every row of the decision table decides', async (t) => {
   const cases: [Partial<Findings>, string][] = [
     [{ overflowOlder: true }, 'refuse'],
-    [{ checkpoint: 'none', sameBoot: false, slotFilesThere: false }, 'derive'],
-    [{ checkpoint: 'damaged', sameBoot: false, slotFilesThere: false }, 'derive'],
+    [{ checkpoint: 'none', delayThere: false, sameBoot: false, slotFilesThere: false }, 'derive'],
+    [{ checkpoint: 'damaged', delayThere: false, sameBoot: false, slotFilesThere: false }, 'derive'],
+    [{ delayThere: false }, 'derive'],
+    [{ delayShorter: true }, 'derive'],
     [{ sameBoot: false }, 'derive'],
     [{ slotFilesThere: false }, 'derive'],
     [{}, 'go on'],
@@ -53,7 +57,7 @@ t.test('what is found on disk leads to the decision', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'dwell-recovery-'))
   t.teardown(() => rmSync(directory, { recursive: true }))
   const checkpointPath = join(directory, 'checkpoint')
-  const find = (bootId = 'boot-1', delayLogStart = 0) =>
+  const find = (bootId = 'boot-1', delayLogStart = 0, delayEnd = 100) =>
     recover({
       disk,
       log: SILENT,
@@ -62,6 +66,7 @@ t.test('what is found on disk leads to the decision', async (t) => {
       overflow: new Overflow(new MemoryStore()),
       mark: FIRST_MARK,
       delayLogStart,
+      delayEnd,
       bootId,
     })
   t.match(await find(), { checkpoint: undefined, because: 'there is no checkpoint' })
@@ -74,6 +79,8 @@ t.test('what is found on disk leads to the decision', async (t) => {
   t.match(await find(), { because: 'slot files are missing or too short' })
   await file.write(Buffer.alloc(100), 0)
   t.same(await find(), { checkpoint: CHECKPOINT, because: 'everything is there' })
+  t.match(await find('boot-1', 13), { checkpoint: undefined, because: 'the checkpoint is an older one' })
+  t.match(await find('boot-1', 0, 11), { checkpoint: undefined, because: 'the log has lost its end' })
   t.match(await find('boot-2'), { checkpoint: undefined, because: 'the machine was booted since' })
   t.match(await find(''), { checkpoint: undefined })
 

@@ -4,21 +4,22 @@ import { join } from 'node:path'
 import t from 'tap'
 import { decodeRecordBody, SystemDisk } from '../../storage/index.ts'
 import { ChunkPool } from '../../timewheel/chunk-pool.ts'
-import { encodeCancel, encodeMessage } from '../../timewheel/entry.ts'
+import { cancelBody, messageBody } from '../../timewheel/entry.ts'
 import { BEGINNING } from '../../timewheel/place.ts'
 import { Slot } from '../../timewheel/slot.ts'
 import { collectUnwritten, PieceCollector, readSlotFile } from '../../timewheel/slot-reader.ts'
+import { written } from '../support/written.ts'
 
 const SECOND = 1_800_000_000
 const disk = new SystemDisk()
 
 function message(ms: number, size = 10): Buffer {
   const record = { topic: 'orders', dueAtMs: SECOND * 1000 + ms, body: Buffer.alloc(size, 'x'), fillId: false }
-  return decodeRecordBody(encodeMessage(record, 1)).value as Buffer
+  return decodeRecordBody(written(messageBody(record, 1))).value as Buffer
 }
 
 function cancelOf(offset: number, ms: number): Buffer {
-  return decodeRecordBody(encodeCancel({ dueAtMs: SECOND * 1000 + ms, offset })).value as Buffer
+  return decodeRecordBody(written(cancelBody({ dueAtMs: SECOND * 1000 + ms, offset }))).value as Buffer
 }
 
 async function read(slot: Slot, directory: string, after = BEGINNING, budgetBytes = 1e9) {

@@ -2,7 +2,7 @@ import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { encodeRecordBody } from '../../storage/index.ts'
-import { encodeCancel } from '../../timewheel/entry.ts'
+import { cancelBody } from '../../timewheel/entry.ts'
 import { messageId } from '../../timewheel/index.ts'
 import { MemoryStore } from '../support/memory-store.ts'
 import { WheelRig } from '../support/wheel.ts'
@@ -318,7 +318,7 @@ t.test('a cancel whose memory was lost in a crash is still known to have come in
   t.equal(await rig.wheel.cancel('orders', early), 'cancelled')
   await rig.clock.advance(3_000)
   // As a client may do whose look-up was overtaken by the dispatch.
-  await rig.engine.append([{ topic: '__delay', partition: 0, records: [{ timestampMs: 0, body: encodeCancel(late) }] }])
+  await rig.engine.append([{ topic: '__delay', partition: 0, records: [{ timestampMs: 0, body: cancelBody(late) }] }])
   await rig.rest()
   await rig.crash()
   rig.overflow = new MemoryStore()
@@ -441,4 +441,42 @@ t.test('a lost checkpoint is no reason to refuse a start when nothing ever went 
   await rig.clock.advance(60_000)
   await rig.drained()
   t.same(await rig.texts(), ['a', 'b'])
+})
+
+t.test('what arrives for an earlier second while a slot is being read comes before it', async (t) => {
+  const rig = await rigFor(t)
+  await rig.publish([{ dueAtMs: rig.startMs + 10_500, text: 'b' }])
+  await rig.wheel.checkpoint()
+  const gate = Promise.withResolvers<void>()
+  const { disk } = rig
+  const read = { begun: false }
+  const open = disk.open.bind(disk)
+  disk.open = async (path, mode) => {
+    if (path.endsWith('.slot')) {
+      read.begun = true
+      await gate.promise
+    }
+    return open(path, mode)
+  }
+  // The process stood still for a while: the hand is to pass many seconds at once.
+  rig.clock.jump(20_000)
+  await until(() => read.begun)
+  await rig.publish([{ dueAtMs: rig.startMs + 5_000, text: 'a' }])
+  await rig.rest()
+  gate.resolve()
+  for (let i = 0; i < 500 && (await rig.texts()).length < 2; i++) await rig.rest(10)
+  t.same(await rig.texts(), ['a', 'b'])
+})
+
+t.test('a message that was dispatched after a long silence is found as long as any other', async (t) => {
+  const rig = await rigFor(t, { rememberMs: 600_000 })
+  await rig.publish([{ dueAtMs: rig.startMs + 100, text: 'a' }])
+  await rig.rest()
+  rig.clock.jump(3 * 3_600_000)
+  await rig.rest()
+  const dueAtMs = rig.clock.wallMs() + 100
+  const [place] = await rig.publish([{ dueAtMs, text: 'b' }])
+  await rig.rest()
+  await rig.wheel.checkpoint()
+  t.match(await rig.wheel.lookUp('orders', place), { state: 'dispatched', offset: 1 })
 })

@@ -7,6 +7,7 @@ import { readLines, readOneOrMore } from '../../../service/delivery/message-batc
 import { readRawMessage } from '../../../service/delivery/raw-message.ts'
 import { bodyMembers } from '../../../service/http/record-json.ts'
 import { DwellError, decodeRecordBody, encodeRecordBody } from '../../../storage/index.ts'
+import { written } from '../../support/written.ts'
 
 const NOW_MS = Date.UTC(2026, 10, 20)
 const DAY_MS = 86_400_000
@@ -27,7 +28,7 @@ t.test('what comes out is what went in, for any value, key and headers', async (
     fc.property(given, (message) => {
       if (!JSON.stringify(message).isWellFormed() || /\\ud[89a-f]/i.test(JSON.stringify(message))) return true
       const [read] = readOneOrMore(Buffer.from(JSON.stringify(message)), RULES, 1)
-      const members = JSON.parse(`{${bodyMembers(bodyOf(read, Buffer.from('an id')))}}`)
+      const members = JSON.parse(`{${bodyMembers(written(bodyOf(read, Buffer.from('an id'))))}}`)
       const expected = { key: null, ...JSON.parse(JSON.stringify(message)), id: 'an id' }
       return JSON.stringify(sorted(members)) === JSON.stringify(sorted(expected))
     }),
@@ -128,7 +129,11 @@ t.test('a message has at most 256 headers', async (t) => {
   const headers = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`h${i}`, '']))
   const read = (count: number) =>
     readOneOrMore(Buffer.from(JSON.stringify({ value: 1, headers: headers(count) })), RULES, 1)
-  t.equal(decodeRecordBody(bodyOf(read(256)[0], undefined)).headers.length, 257, 'and one that says it is JSON')
+  t.equal(
+    decodeRecordBody(written(bodyOf(read(256)[0], undefined))).headers.length,
+    257,
+    'and one that says it is JSON',
+  )
   t.throws(() => read(257), { code: 'INVALID_FIELD', fields: { limit: 256 } })
 })
 

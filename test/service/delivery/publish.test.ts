@@ -24,10 +24,11 @@ async function rig(waitingBytesMax = 1_000_000) {
     lookUp: async () => wheel.state,
   }
   const ids = await Ids.open({ engine, index: new MemoryStore(), hand, windowMs: 60_000 })
-  const topics = new Topics({ engine, defaultPartitions: 1, autoCreate: true, ownerOf: () => undefined })
+  const space: { admit(): void } = { admit() {} }
+  const topics = new Topics({ engine, defaultPartitions: 1, autoCreate: true, ownerOf: () => undefined, space })
   await topics.put('orders', { partitions: 1 })
-  const publisher = new Publisher({ engine, topics, ids, wheel, hand, waitingBytesMax })
-  return { engine, hand, wheel, ids, publisher }
+  const publisher = new Publisher({ engine, topics, ids, wheel, hand, space, waitingBytesMax })
+  return { engine, hand, wheel, ids, publisher, topics, space }
 }
 
 function message(fields: Partial<Message> = {}): Message {
@@ -109,3 +110,25 @@ t.test('an id whose cancel was not remembered is asked of the wheel once its tim
   wheel.state = { state: 'cancelled' }
   t.match(await again(), [{ duplicate: false, dueAtMs: hand.ms + 500 }])
 })
+
+t.test(
+  'promise 9: while the disk is low nothing is published and no topic made; changing and deleting make room',
+  async (t) => {
+    const { engine, publisher, topics, space } = await rig()
+    const before = engine.offsets('orders', 0)
+    const low = { code: 'DISK_LOW', fields: { limit: 100 } }
+    space.admit = () => {
+      throw new DwellError('DISK_LOW', 'The disk is nearly full.', low.fields)
+    }
+    await t.rejects(publisher.publish('orders', [message()]), low)
+    await t.rejects(publisher.publish('orders', [message({ dueAtMs: 90_000 })]), low)
+    await t.rejects(publisher.publish('other', [message()]), low)
+    await t.rejects(topics.put('other', {}), low)
+    t.equal(topics.find('other'), undefined)
+    t.strictSame(engine.offsets('orders', 0), before)
+    await topics.put('orders', { retentionMs: 1_000 })
+    await topics.delete('orders')
+    space.admit = () => {}
+    t.equal((await publisher.publish('other', [message()])).length, 1, 'and back without a restart')
+  },
+)

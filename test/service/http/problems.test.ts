@@ -36,7 +36,7 @@ t.test('what may succeed later says when to try again', async (t) => {
   t.match(answer, { statusCode: 503, headers: { 'retry-after': '7' } })
   t.strictSame(answer.json(), {
     type: '/docs/errors/OVERLOADED',
-    title: 'Too much is waiting to be written',
+    title: 'Too much is waiting',
     status: 503,
     code: 'OVERLOADED',
     detail: 'Too much.',

@@ -221,3 +221,27 @@ t.test('the log is read from a number, an end, or a time', async (t) => {
   t.strictSame((await values('offset=@2020-01-01T00:00:00Z&limit=1')).values, [0])
   t.strictSame((await values(`offset=@${Date.now() + 60_000}`)).values, [])
 })
+
+t.test('large requests, many at once, keep each its own contents', async (t) => {
+  const service = await startService(t)
+  const lines = (request: number) =>
+    Array.from({ length: 40 }, (_, i) => JSON.stringify({ value: `${request} ${i} ${`${request % 10}`.repeat(1000)}` }))
+  for (let round = 0; round < 3; round++) {
+    const requests = Array.from({ length: 12 }, (_, i) => 12 * round + i)
+    const answers = await Promise.all(
+      requests.map((request) =>
+        service.call('POST', '/v1/topics/orders/messages', lines(request).join('\n'), {
+          'content-type': 'application/x-ndjson',
+        }),
+      ),
+    )
+    for (const { status } of answers) t.equal(status, 201)
+  }
+  const values = (await recordsOf(service, 'orders')).map(({ value }) => value as string)
+  t.equal(values.length, 36 * 40)
+  const wrong = values.find((value) => {
+    const [request, , filling] = value.split(' ')
+    return filling !== `${Number(request) % 10}`.repeat(1000)
+  })
+  t.equal(wrong, undefined)
+})

@@ -141,11 +141,23 @@ t.test('a topic with the longest name that the service gives can be changed', as
   t.match(await call('PUT', `/v1/topics/${topic}x`, {}), { status: 400, json: { code: 'INVALID_NAME' } })
 })
 
-t.test('a topic cannot be compacted yet, and says so', async (t) => {
-  const { call } = await startService(t)
-  t.match(await call('PUT', '/v1/topics/orders', { cleanup: 'compact' }), {
-    status: 400,
-    json: { code: 'COMPACTION_NOT_SUPPORTED', field: 'cleanup' },
-  })
-  t.equal((await call('GET', '/v1/topics/orders')).status, 404, 'nothing was made')
+t.test('a compacted topic takes messages with a key only, at once and delayed', async (t) => {
+  const { call, publish } = await startService(t)
+  t.match(await call('PUT', '/v1/topics/users', { cleanup: 'compact' }), { status: 201, json: { cleanup: 'compact' } })
+  t.match(await call('GET', '/v1/topics/users'), { status: 200, json: { cleanup: 'compact' } })
+  t.equal((await publish('users', { key: 'ada', value: 1 })).status, 201)
+  for (const message of [{ value: 1 }, { value: 1, delay: '1h' }, { value: 1, partition: 0 }]) {
+    const refused = { status: 400, json: { code: 'KEY_REQUIRED', field: 'key' } }
+    t.match(await publish('users', message), refused)
+  }
+  const batch = { messages: [{ key: 'ada', value: 2 }, { value: 3 }] }
+  t.match(await publish('users', batch), { status: 400, json: { code: 'KEY_REQUIRED', index: 1 } })
+  const { partitions } = (await call('GET', '/v1/topics/users')).json
+  const written = partitions.reduce(
+    (sum: number, { highWatermark }: { highWatermark: number }) => sum + highWatermark,
+    0,
+  )
+  t.equal(written, 1, 'nothing of what was refused was written')
+  t.match(await call('PUT', '/v1/topics/users', { cleanup: 'delete' }), { status: 200, json: { cleanup: 'delete' } })
+  t.equal((await publish('users', { value: 1 })).status, 201)
 })

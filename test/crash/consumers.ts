@@ -1,0 +1,141 @@
+// Consumers of groups: they take records under a lock, and accept, release, reject, renew or forget them.
+
+import type { SeededRandom } from '../support/seeded-random.ts'
+import { type Caller, sleep } from './caller.ts'
+import type { AcknowledgeInvoke, AcknowledgeResult, AcknowledgeType, DeliveredRecord } from './history.ts'
+import { numberOf } from './publish-request.ts'
+
+const LOCK_MS_MAX = 2_500
+
+interface Named {
+  topic: string
+  group: string
+}
+
+export class Consumers {
+  readonly #caller: Caller
+  #consuming = true
+  #acceptAll = false
+  /** When somebody last got something. */
+  lastDeliveryMs = Date.now()
+
+  constructor(caller: Caller) {
+    this.#caller = caller
+  }
+
+  /** From now on nothing is made to fail. */
+  acceptAll(): void {
+    this.#acceptAll = true
+  }
+
+  stop(): void {
+    this.#consuming = false
+  }
+
+  async consume(group: Named, random: SeededRandom): Promise<void> {
+    while (this.#consuming) {
+      await this.#caller.ready
+      const records = await this.#acquire(group, random)
+      if (records === undefined || records.length === 0) {
+        await sleep(20)
+        continue
+      }
+      this.lastDeliveryMs = Date.now()
+      if (random.chance(0.2)) await sleep(random.between(0, 100))
+      const decided = records.map((record) => this.#decide(record, random)).filter((decision) => decision !== undefined)
+      await this.#acknowledge(group, decided)
+    }
+  }
+
+  async #acquire({ topic, group }: Named, random: SeededRandom): Promise<DeliveredRecord[] | undefined> {
+    const { history } = this.#caller
+    const op = history.invoke('acquire', { topic, group })
+    const body = {
+      max: random.between(1, this.#acceptAll ? 500 : 60),
+      wait: 500,
+      lock: random.between(500, LOCK_MS_MAX),
+    }
+    const answer = await this.#caller.call(op, 'acquire', 'POST', `${pathOf({ topic, group })}/acquire`, { body })
+    if (answer === undefined) return undefined
+    const { records } = answer.json as { records: AcquiredJson[] }
+    const delivered = records.map(({ value, receipt, deliveryCount, lockedUntil, partition, offset }) => ({
+      n: numberOf(value),
+      receipt,
+      deliveryCount,
+      lockedUntilMs: Date.parse(lockedUntil),
+      partition,
+      offset,
+    }))
+    history.ok(op, 'acquire', { records: delivered })
+    return delivered
+  }
+
+  #decide({ n, receipt, deliveryCount }: DeliveredRecord, random: SeededRandom): Acknowledgement | undefined {
+    const decision = this.#acceptAll
+      ? 'accept'
+      : random.weighted({ accept: 78, release: 10, 'release late': 3, reject: 3, renew: 3, forget: 3 })
+    const type: AcknowledgeType = decision === 'release late' ? 'release' : decision === 'forget' ? 'accept' : decision
+    if (decision === 'forget') return undefined
+    return {
+      n,
+      receipt,
+      deliveryCount,
+      type,
+      delayMs: decision === 'release late' ? random.between(1, 2_000) : undefined,
+    }
+  }
+
+  async #acknowledge({ topic, group }: Named, decided: Acknowledgement[]): Promise<void> {
+    if (decided.length === 0) return
+    const { history } = this.#caller
+    const op = history.invoke('acknowledge', { topic, group, acknowledgements: decided })
+    const acknowledgements = decided.map(({ receipt, type, delayMs, n }) => ({
+      receipt,
+      type,
+      ...(delayMs === undefined ? {} : { delay: delayMs }),
+      ...(type === 'release' || type === 'reject' ? { reason: `decided for ${n}` } : {}),
+      ...(type === 'renew' ? { lock: LOCK_MS_MAX } : {}),
+    }))
+    const path = `${pathOf({ topic, group })}/acknowledge`
+    const answer = await this.#caller.call(op, 'acknowledge', 'POST', path, { body: { acknowledgements } })
+    if (answer === undefined) return
+    const { results } = answer.json as { results: ResultJson[] }
+    history.ok(op, 'acknowledge', {
+      results: results.map(
+        ({ state, dueAt, tier, lockedUntil }): AcknowledgeResult => ({
+          state,
+          tier,
+          dueAtMs: dueAt === undefined ? undefined : Date.parse(dueAt),
+          lockedUntilMs: lockedUntil === undefined ? undefined : Date.parse(lockedUntil),
+        }),
+      ),
+    })
+    // What was renewed is accepted with the same receipt.
+    const renewed = decided.filter((_, i) => results[i].state === 'acquired')
+    await this.#acknowledge(
+      { topic, group },
+      renewed.map((one) => ({ ...one, type: 'accept', delayMs: undefined })),
+    )
+  }
+}
+
+function pathOf({ topic, group }: Named): string {
+  return `/v1/topics/${topic}/groups/${group}`
+}
+
+type Acknowledgement = AcknowledgeInvoke['acknowledgements'][number]
+interface AcquiredJson {
+  value: unknown
+  receipt: string
+  deliveryCount: number
+  lockedUntil: string
+  partition: number
+  offset: number
+}
+
+interface ResultJson {
+  state: string
+  dueAt?: string
+  tier?: string
+  lockedUntil?: string
+}

@@ -1,0 +1,30 @@
+// The table of faults is whole, and what it points at is there.
+
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { ROWS } from './rows.ts'
+
+const ROOT = join(import.meta.dirname, '../..')
+const PROCESS_ROWS = 12
+const DISK_ROWS = 21
+
+t.test('every fault of process and disk has a row, and every row a test', async (t) => {
+  const expected = [
+    ...Array.from({ length: PROCESS_ROWS }, (_, i) => `P${i + 1}`),
+    ...Array.from({ length: DISK_ROWS }, (_, i) => `D${i + 1}`),
+  ]
+  t.strictSame(Object.keys(ROWS), expected)
+  for (const [name, { tests }] of Object.entries(ROWS)) {
+    t.ok(tests.length > 0, `${name} is tested`)
+    for (const path of tests) t.ok(existsSync(join(ROOT, path)), `${name}: ${path}`)
+  }
+})
+
+t.test('a test of this folder names its rows', async (t) => {
+  for (const [name, { tests }] of Object.entries(ROWS)) {
+    for (const path of tests.filter((test) => test.startsWith('test/faults/'))) {
+      t.match(readFileSync(join(ROOT, path), 'utf8'), new RegExp(`\\b${name}\\b`), `${path} names ${name}`)
+    }
+  }
+})

@@ -1,0 +1,276 @@
+// One of each of our files and records: how today's code makes it, how it is read, and what it holds. What it is held
+// against lies in golden/formats/, one file each, named with its version.
+//
+// A format whose bytes change gets a new version and with it a new file; its old file stays here without `make`, and must
+// still be read.
+
+import { decodeSnapshot, encodeSnapshot, type GroupState } from '../service/delivery/group-log.ts'
+import { decodeIdEntry, encodeIdEntry } from '../service/delivery/id-entry.ts'
+import { identify, type KeyRange, readRecords, SILENT } from '../storage/index.ts'
+import { readCheckpoint, writeCheckpoint } from '../storage/log/checkpoint.ts'
+import { readCleanedMark, writeCleanedMark } from '../storage/log/cleaned-mark.ts'
+import * as journal from '../storage/log/journal-format.ts'
+import { OffsetIndex } from '../storage/log/offset-index.ts'
+import { metadataText, topicIdOf } from '../storage/log/partition-metadata.ts'
+import { writeBatch } from '../storage/log/record-batch.ts'
+import { decodeRecordBody } from '../storage/log/record-body.ts'
+import { damageOfRunIndex, encodeRunIndex, pieceAt } from '../storage/log/run-format.ts'
+import { TimeIndex } from '../storage/log/time-index.ts'
+import { decodeTopic, encodeTopic } from '../storage/log/topic-record.ts'
+import * as wheelCheckpoint from '../timewheel/checkpoint.ts'
+import { ChunkPool } from '../timewheel/chunk-pool.ts'
+import { cancelBody, decodeMessage, messageBody, targetOf } from '../timewheel/entry.ts'
+import { decodeMark, encodeMark } from '../timewheel/mark.ts'
+import { Overflow } from '../timewheel/overflow.ts'
+import { BEGINNING } from '../timewheel/place.ts'
+import { Slot } from '../timewheel/slot.ts'
+import { PieceCollector, readSlotFile } from '../timewheel/slot-reader.ts'
+import { SimulatedDisk } from './storage/simulated-disk.ts'
+import { MemoryStore } from './support/memory-store.ts'
+import { SeededRandom } from './support/seeded-random.ts'
+import { written } from './support/written.ts'
+
+export interface Format {
+  /** Makes the bytes; undefined for a version that is only read any more. */
+  make?: () => Promise<Buffer>
+  read: (bytes: Buffer) => unknown
+  holds: unknown
+}
+
+const D = '/data'
+const DUE_MS = 1_790_000_000_123
+const SECOND = 1_790_000_000
+const TOPIC = { name: 'orders', id: 17, partitions: 4, retentionMs: 604_800_000, cleanup: 'delete' as const }
+const SAFE = { baseOffset: 90, size: 1_234, endOffset: 120, sizeBytes: 9_999, lastBytes: Buffer.from('tail') }
+const CHECKPOINT = {
+  bootId: 'boot-1',
+  journal: { sequence: 7, position: 8_192, frameNumber: 33 },
+  entries: [{ topicId: 17, partition: 3, logStartOffset: 5, safe: SAFE }],
+  runs: [4, 6],
+}
+const WHEEL = {
+  bootId: 'boot-1',
+  consumed: 12,
+  moved: { dueAtMs: 5_000, offset: -1 },
+  overflowSequence: 3,
+  overflowCount: 2,
+  overflowLastDueAtMs: DUE_MS,
+  slots: [{ second: SECOND, count: 2, fileSize: 100 }],
+  stretches: [{ fromOffset: 4, neededUntilMs: 8_000 }],
+}
+const MARK = {
+  consumed: 9,
+  hand: { dueAtMs: DUE_MS, offset: 8 },
+  targets: [{ topic: 'orders', partition: 3, baseOffset: 70, count: 2 }],
+}
+const ENTRY = {
+  state: 'dispatched' as const,
+  atMs: DUE_MS,
+  dueAtMs: DUE_MS - 5,
+  delayOffset: 8,
+  partition: 3,
+  offset: 71,
+}
+const MESSAGE = {
+  topic: 'orders',
+  partition: 2,
+  dueAtMs: DUE_MS,
+  body: Buffer.from('body'),
+  ownId: 'own-1',
+  fillId: false,
+}
+const CLEANED = { cleanedTo: 50, gapsTo: 60, horizonMs: DUE_MS }
+const PIECES = [{ topicId: 17, partition: 3, baseOffset: 90, endOffset: 120, size: 1_234 }]
+const RECORDS = [1, 2].map((n) => ({ timestampMs: DUE_MS + n, body: Buffer.from([1, 4, 0x60 + n, 0x60, 0]) }))
+const OWN_HEADER = { sequence: 7, salt: 0x0102_0304, fileBytes: 16_384 }
+
+const GROUP: GroupState = {
+  topicId: 17,
+  settings: { retry: [5_000, 10_000], lockMs: 30_000, maxInFlight: 500, start: 'earliest' },
+  nextSourceIndex: 3,
+  sources: [{ place: { index: 1, kind: 'topic', tierMs: 0, topicId: 17, partition: 3 }, next: 70, runs: [] }],
+}
+
+const asStored = (body: Buffer) => ({ offset: 5, timestampMs: DUE_MS, body })
+const envelopeOf = (body: Buffer) => decodeRecordBody(body).value as Buffer
+
+/** Writes with `task` on a new disk; answers the file at `path`. */
+async function fileOf(path: string, task: (disk: SimulatedDisk) => Promise<unknown>): Promise<Buffer> {
+  const disk = new SimulatedDisk()
+  await disk.makeDirectory(D)
+  await task(disk)
+  return Buffer.from(disk.contents(path))
+}
+
+async function diskWith(path: string, bytes: Buffer): Promise<SimulatedDisk> {
+  const disk = new SimulatedDisk()
+  await disk.makeDirectory(D)
+  disk.place(path, bytes)
+  return disk
+}
+
+async function journalFile(): Promise<Buffer> {
+  const batch = Buffer.alloc(200)
+  const size = writeBatch(batch, 0, 70, RECORDS)
+  const frame = Buffer.alloc(journal.BLOCK_SIZE)
+  const header = { topicId: 17, partition: 3, kind: journal.PartKind.batch, size }
+  const contentsAt = journal.writePartHeader(frame, journal.FRAME_HEADER_SIZE, header)
+  batch.copy(frame, contentsAt, 0, size)
+  journal.sealFrame(frame, contentsAt + size, 1, OWN_HEADER, 33)
+  return Buffer.concat([journal.encodeFileHeader(OWN_HEADER), frame, Buffer.alloc(2 * journal.BLOCK_SIZE)])
+}
+
+function readJournalFile(bytes: Buffer): unknown {
+  const header = journal.decodeFileHeader(bytes)
+  if (typeof header === 'string') return header
+  const number = journal.frameNumberAt(bytes, journal.BLOCK_SIZE, header)
+  const parts = [...journal.partsAt(bytes, journal.BLOCK_SIZE)].map(({ contents, ...part }) => {
+    return { ...part, offsets: readRecords(contents).map(({ offset }) => offset) }
+  })
+  return { header, number, parts }
+}
+
+const JOURNAL_PARTS = { number: 33, parts: [{ topicId: 17, partition: 3, kind: 1, offsets: [70, 71] }] }
+
+async function overflowRows(): Promise<Buffer> {
+  const store = new MemoryStore()
+  const overflow = new Overflow(store)
+  overflow.put({ dueAtMs: DUE_MS, offset: 4 }, envelopeOf(written(messageBody(MESSAGE, 17))))
+  overflow.rememberCancelled({ dueAtMs: DUE_MS, offset: 2 }, 6)
+  await overflow.flush()
+  const rows = await store.rows({}, 100)
+  return Buffer.from(rows.map(([key, value]) => `${key.toString('hex')} ${value.toString('hex')}\n`).join(''))
+}
+
+async function readOverflowRows(bytes: Buffer): Promise<unknown> {
+  const rows = String(bytes).trim().split('\n').map((line) => line.split(' ').map((hex) => Buffer.from(hex, 'hex'))) // biome-ignore format: short
+  const found = (key: Buffer) => rows.find((row) => row[0].equals(key))?.[1]
+  const store = Object.assign(new MemoryStore(), {
+    get: found,
+    rows: async ({ gte, lt }: KeyRange) => rows.filter(([key]) => gte!.compare(key) <= 0 && lt!.compare(key) > 0),
+  })
+  const overflow = new Overflow(store as MemoryStore)
+  const [row] = await overflow.rows(BEGINNING, DUE_MS + 1, 10)
+  const cancelledBy = overflow.cancelOf({ dueAtMs: DUE_MS, offset: 2 })
+  return { sequence: overflow.sequence, lost: await overflow.lostBatch(), offset: row.offset, cancelledBy }
+}
+
+async function readSlot(bytes: Buffer): Promise<unknown> {
+  const disk = await diskWith(`${D}/slot`, bytes)
+  const collector = new PieceCollector(BEGINNING, 1e6)
+  await readSlotFile(await disk.open(`${D}/slot`, 'read'), SECOND, bytes.length, collector)
+  const { entries, cancelled } = collector.finish()
+  return { offsets: entries.map(({ offset }) => offset), cancelled: [...cancelled] }
+}
+
+async function slotFile(): Promise<Buffer> {
+  const slot = new Slot(SECOND, new ChunkPool())
+  const message = envelopeOf(written(messageBody(MESSAGE, 17)))
+  for (const offset of [4, 5]) slot.add(DUE_MS, offset, message)
+  slot.add(DUE_MS, 6, envelopeOf(written(cancelBody({ dueAtMs: DUE_MS, offset: 4 }))))
+  slot.seal()
+  return fileOf(`${D}/${slot.name}`, (disk) => slot.write(disk, D, Buffer.alloc(8_192)))
+}
+
+export const FORMATS: Record<string, Format> = {
+  'journal.v2': { make: journalFile, read: readJournalFile, holds: { header: OWN_HEADER, ...JOURNAL_PARTS } },
+  'journal.v1': { read: readJournalFile, holds: { header: { sequence: 7, salt: 0x0102_0304 }, ...JOURNAL_PARTS } },
+  'checkpoint.v2': {
+    make: () => fileOf(`${D}/checkpoint`, (disk) => writeCheckpoint(disk, D, CHECKPOINT)),
+    read: async (bytes) => readCheckpoint(await diskWith(`${D}/checkpoint`, bytes), D),
+    holds: CHECKPOINT,
+  },
+  'checkpoint.v1': {
+    read: async (bytes) => readCheckpoint(await diskWith(`${D}/checkpoint`, bytes), D),
+    holds: { ...CHECKPOINT, runs: [] },
+  },
+  'run-index.v1': {
+    make: async () => encodeRunIndex(4, PIECES),
+    read: (bytes) => ({ damage: damageOfRunIndex(bytes, 4), piece: pieceAt(bytes, 0) }),
+    holds: { damage: undefined, piece: PIECES[0] },
+  },
+  'cleaned.v1': {
+    make: () => fileOf(`${D}/cleaned`, (disk) => writeCleanedMark(disk, D, CLEANED)),
+    read: async (bytes) => readCleanedMark(await diskWith(`${D}/cleaned`, bytes), D),
+    holds: CLEANED,
+  },
+  'batch.kafka-v2': {
+    make: async () => {
+      const batch = Buffer.alloc(200)
+      return batch.subarray(0, writeBatch(batch, 0, 70, RECORDS))
+    },
+    read: (bytes) => readRecords(bytes),
+    holds: RECORDS.map((record, i) => ({ ...record, offset: 70 + i })),
+  },
+  'offset-index.kafka': {
+    make: () =>
+      fileOf(`${D}/index`, async (disk) => {
+        const index = new OffsetIndex(disk, `${D}/index`, 70)
+        index.begin()
+        index.append({ lastOffset: 75, position: 5_000 })
+        index.append({ lastOffset: 90, position: 9_100 })
+        await index.flush(true)
+      }),
+    read: async (bytes) => new OffsetIndex(await diskWith(`${D}/index`, bytes), `${D}/index`, 70).last(),
+    holds: { lastOffset: 90, position: 9_100 },
+  },
+  'time-index.kafka': {
+    make: () =>
+      fileOf(`${D}/index`, async (disk) => {
+        const index = new TimeIndex(disk, `${D}/index`, 70)
+        index.begin()
+        index.append({ timestampMs: DUE_MS, offset: 75 })
+        index.append({ timestampMs: DUE_MS + 9, offset: 90 })
+        await index.flush(true)
+      }),
+    read: async (bytes) => new TimeIndex(await diskWith(`${D}/index`, bytes), `${D}/index`, 70).last(),
+    holds: { timestampMs: DUE_MS + 9, offset: 90 },
+  },
+  'partition-metadata.kafka-v0': {
+    make: async () => Buffer.from(metadataText(17)),
+    read: (bytes) => topicIdOf(String(bytes)),
+    holds: 17,
+  },
+  'identity.v1': {
+    make: () => fileOf(`${D}/identity`, (disk) => identify({ disk, random: new SeededRandom(7), log: SILENT, directory: D, place: { host: 'a', path: D } })), // biome-ignore format: one call
+    read: async (bytes) => {
+      const disk = await diskWith(`${D}/identity`, bytes)
+      return identify({ disk, random: new SeededRandom(8), log: SILENT, directory: D, place: { host: 'a', path: D } })
+    },
+    holds: { clusterId: '020ffab28567773d8dba4227c384325e', host: 'a', path: D },
+  },
+  'slot.v1': { make: slotFile, read: readSlot, holds: { offsets: [5], cancelled: [4] } },
+  'wheel-checkpoint.v1': {
+    make: () => fileOf(`${D}/checkpoint`, (disk) => wheelCheckpoint.writeCheckpoint(disk, `${D}/checkpoint`, WHEEL)),
+    read: async (bytes) => wheelCheckpoint.readCheckpoint(await diskWith(`${D}/checkpoint`, bytes), `${D}/checkpoint`),
+    holds: WHEEL,
+  },
+  'overflow-rows.v2': {
+    make: overflowRows,
+    read: readOverflowRows,
+    holds: { sequence: 1, lost: undefined, offset: 4, cancelledBy: 6 },
+  },
+  'overflow-rows.v1': { read: readOverflowRows, holds: { sequence: 1, lost: undefined, offset: 4, cancelledBy: 6 } },
+  'record-topics.v1': {
+    make: async () => encodeTopic(TOPIC, DUE_MS).body as Buffer,
+    read: (bytes) => decodeTopic(asStored(bytes)).description,
+    holds: TOPIC,
+  },
+  'record-mark.v1': { make: async () => encodeMark(MARK), read: (bytes) => decodeMark(asStored(bytes)), holds: MARK },
+  'record-delay-message': {
+    make: async () => written(messageBody(MESSAGE, 17)),
+    read: (bytes) => decodeMessage(envelopeOf(bytes), 5),
+    holds: { ...MESSAGE, topicId: 17 },
+  },
+  'record-delay-cancel': {
+    make: async () => written(cancelBody({ dueAtMs: DUE_MS, offset: 4 })),
+    read: (bytes) => targetOf(envelopeOf(bytes)),
+    holds: { dueAtMs: DUE_MS, offset: 4 },
+  },
+  'record-groups-snapshot.v1': {
+    make: async () => encodeSnapshot(GROUP),
+    read: (bytes) => decodeSnapshot(bytes, (lockMs) => lockMs),
+    holds: GROUP,
+  },
+  'row-ids.v1': { make: async () => encodeIdEntry(ENTRY), read: (bytes) => decodeIdEntry(bytes), holds: ENTRY },
+}
