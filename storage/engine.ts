@@ -15,7 +15,7 @@ export interface BodySource {
   writeTo(into: Buffer, position: number): void
 }
 
-/** One record to be appended. `body` is its key, value and headers in Kafka's encoding: see log/record-body.ts. */
+/** One record to be appended. `body` is its key, value and headers in Kafka's encoding: see batch/record-body.ts. */
 export interface LogRecord {
   timestampMs: number
   body: Uint8Array | BodySource
@@ -101,7 +101,7 @@ export interface LogEngine {
   /**
    * Whole record batches as they are stored, up to about `maxBytes` (always at least one batch if there is one), the
    * first of them holding `fromOffset` or the next offset there is; empty at the high watermark. Read them with readPage()
-   * of log/record-page.ts, and go on where it says: where records were compacted away there may be batches but no records.
+   * of batch/record-page.ts, and go on where it says: where records were compacted away there may be batches but no records.
    * The last batches may hold no record at or above the high watermark. An engine that makes memory for what it answers
    * makes it with `allocate`, and lets go of it before this resolves.
    * @throws TOPIC_NOT_FOUND, PARTITION_NOT_FOUND, OFFSET_OUT_OF_RANGE (below the log start or above the high watermark)

@@ -16,6 +16,18 @@ export { fallingBackOnReserve } from './base/reserve.ts'
 export { ReserveDisk } from './base/reserve-disk.ts'
 export { Turns } from './base/turns.ts'
 export { VarintReader, varintSize, writeVarint } from './base/varint.ts'
+export { endOffsetOf, headerOfBatchAt, readUInt64, writeUInt64 } from './batch/record-batch.ts'
+export {
+  decodeRecordBody,
+  EncodedHeaders,
+  encodeRecordBody,
+  type Header,
+  type RecordBody,
+  RecordBodySource,
+  RecordValueSource,
+  valueOfRecordBody,
+} from './batch/record-body.ts'
+export { type Page, readPage, readRecords } from './batch/record-page.ts'
 export type { DamageRow, Verdict } from './damage.ts'
 export type {
   Allocate,
@@ -40,31 +52,19 @@ export { walkSegment } from './inspect/segment-walk.ts'
 export { StoredLog } from './inspect/stored-log.ts'
 export { nameOf, type StoredPartition } from './inspect/stored-partition.ts'
 export { verifyLog } from './inspect/verify-log.ts'
+export { PartKind } from './journal/journal-format.ts'
+export { type OpenJournal, openJournalFile } from './journal/journal-reader.ts'
 export { type KeyedWrite, type KeyRange, type KeyValueStore, openLevelStore } from './keyed/key-value-store.ts'
 export { repairLevelStore } from './keyed/store-repair.ts'
 export { StoreView } from './keyed/store-view.ts'
 export { watched } from './keyed/watched-store.ts'
 export { CHECKPOINT_FORMAT, decodeCheckpoint } from './log/checkpoint.ts'
-export { CLEANED_FORMAT, decodeCleanedMark } from './log/cleaned-mark.ts'
 export { EmbeddedEngine } from './log/embedded-engine.ts'
 export type { EmbeddedEngineOptions } from './log/engine-options.ts'
-export { PartKind } from './log/journal-format.ts'
-export { type OpenJournal, openJournalFile } from './log/journal-reader.ts'
 export { partitionOfKey, RoundRobin } from './log/partitioner.ts'
-export { endOffsetOf, headerOfBatchAt, readUInt64, writeUInt64 } from './log/record-batch.ts'
-export {
-  decodeRecordBody,
-  EncodedHeaders,
-  encodeRecordBody,
-  type Header,
-  type RecordBody,
-  RecordBodySource,
-  RecordValueSource,
-  valueOfRecordBody,
-} from './log/record-body.ts'
-export { type Page, readPage, readRecords } from './log/record-page.ts'
-export { readRun } from './log/run.ts'
 export { decodeTopic } from './log/topic-record.ts'
 export type { Action } from './repair/action.ts'
 export { Aside } from './repair/aside.ts'
 export { repairLog } from './repair/repair-log.ts'
+export { readRun } from './run/run.ts'
+export { CLEANED_FORMAT, decodeCleanedMark } from './segment/cleaned-mark.ts'

@@ -21,11 +21,19 @@ const UPWARDS_ALLOWED: Record<string, string> = {
     'LevelDB holds the only lock of the operating system that dies with its holder and that Node can reach',
 }
 
+/** Those of storage that know what a partition is made of. */
+const LOG_ROOMS = ['segment', 'journal', 'run', 'compaction', 'log', 'inspect', 'repair'].map(
+  (room) => `storage/${room}`,
+)
+
 /** Inside a room: files in the folder on the left import nothing from what is listed on its right. */
 const NOT_UPWARDS: Record<string, string[]> = {
-  'storage/base': ['storage/engine.ts', 'storage/index.ts', 'storage/keyed', 'storage/log'],
-  'storage/keyed': ['storage/engine.ts', 'storage/index.ts', 'storage/log'],
-  'storage/log': ['storage/index.ts'],
+  'storage/base': ['storage/batch', 'storage/engine.ts', 'storage/index.ts', 'storage/keyed', ...LOG_ROOMS],
+  'storage/keyed': ['storage/batch', 'storage/engine.ts', 'storage/index.ts', ...LOG_ROOMS],
+  'storage/batch': ['storage/index.ts', 'storage/keyed', ...LOG_ROOMS],
+  'storage/segment': ['storage/index.ts', 'storage/journal', 'storage/log', 'storage/run', 'storage/compaction'],
+  'storage/journal': ['storage/index.ts', 'storage/segment', 'storage/log', 'storage/run', 'storage/compaction'],
+  'storage/log': ['storage/index.ts', 'storage/inspect', 'storage/repair'],
   'service/delivery': ['service/http', 'service/broker.ts', 'service/cli.ts', 'service/main.ts'],
   'service/http': ['service/cli.ts', 'service/main.ts'],
 }

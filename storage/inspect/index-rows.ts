@@ -2,7 +2,7 @@
 // says, and the base offset is in the name too.
 
 import type { Disk } from '../base/disk.ts'
-import { readUInt64 } from '../log/record-batch.ts'
+import { readUInt64 } from '../batch/record-batch.ts'
 
 const OFFSET_ENTRY_SIZE = 8
 const TIME_ENTRY_SIZE = 12

@@ -6,6 +6,7 @@
 
 import { crc32c } from '../base/crc.ts'
 import type { DiskFile } from '../base/disk.ts'
+import { damageOfBatchAt } from '../batch/record-batch.ts'
 import {
   BLOCK_SIZE,
   CRC_AT,
@@ -15,8 +16,7 @@ import {
   frameSizeAt,
   PartKind,
   partsAt,
-} from '../log/journal-format.ts'
-import { damageOfBatchAt } from '../log/record-batch.ts'
+} from '../journal/journal-format.ts'
 
 /** The header that the file with this sequence must have had; undefined when no frame of it tells. */
 export async function remakeHeader(file: DiskFile, sequence: number): Promise<FileHeader | undefined> {

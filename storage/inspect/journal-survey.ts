@@ -6,8 +6,8 @@
 // not fit any more. Nor is it when nothing follows: that is the end.
 
 import type { Disk } from '../base/disk.ts'
-import type { JournalPosition } from '../log/journal.ts'
-import { BLOCK_SIZE, decodeFileHeader, type FileHeader, type Part } from '../log/journal-format.ts'
+import type { JournalPosition } from '../journal/journal.ts'
+import { BLOCK_SIZE, decodeFileHeader, type FileHeader, type Part } from '../journal/journal-format.ts'
 import { remakeHeader } from './journal-header.ts'
 import { partsOf, type WalkedFrame, type WalkedHole, walkJournal } from './journal-walk.ts'
 

@@ -1,8 +1,8 @@
 // Walks over one journal file and refuses nothing: good frames, and the holes between them in which none begins. What a
 // hole means (the end, the rest of a full file, damage) is for whoever sees the other files too: journal-survey.ts.
 
-import { BLOCK_SIZE, blocks, type Part, partsAt } from '../log/journal-format.ts'
-import { FrameReader, type OpenJournal } from '../log/journal-reader.ts'
+import { BLOCK_SIZE, blocks, type Part, partsAt } from '../journal/journal-format.ts'
+import { FrameReader, type OpenJournal } from '../journal/journal-reader.ts'
 
 export interface WalkedFrame {
   kind: 'frame'

@@ -1,10 +1,10 @@
-// Walks over a segment as its readers do (log/batch-walk.ts), checks every batch, and refuses nothing: good batches, and what is
+// Walks over a segment as its readers do (segment/batch-walk.ts), checks every batch, and refuses nothing: good batches, and what is
 // missing between them, by bytes and by offsets.
 
 import type { DiskFile } from '../base/disk.ts'
-import { BatchWalk, type Extent } from '../log/batch-walk.ts'
-import { FileWindow } from '../log/file-window.ts'
-import { damageOfBatchAt } from '../log/record-batch.ts'
+import { damageOfBatchAt } from '../batch/record-batch.ts'
+import { BatchWalk, type Extent } from '../segment/batch-walk.ts'
+import { FileWindow } from '../segment/file-window.ts'
 
 const PIECE_BYTES = 1024 * 1024
 

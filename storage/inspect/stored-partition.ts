@@ -3,7 +3,7 @@
 
 import { join } from 'node:path'
 import type { Disk, DiskFile } from '../base/disk.ts'
-import type { SafeEnd } from '../log/partition-folder.ts'
+import type { SafeEnd } from '../segment/partition-folder.ts'
 import { type WalkedBatch, type WalkedDamage, walkSegment } from './segment-walk.ts'
 
 export interface StoredSegment {

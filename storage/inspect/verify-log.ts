@@ -2,7 +2,7 @@
 
 import { basename, join } from 'node:path'
 import { DwellError } from '../base/errors.ts'
-import { isBlank } from '../log/blank-batch.ts'
+import { isBlank } from '../batch/blank-batch.ts'
 import { checkpointPath } from '../log/checkpoint.ts'
 import { partitionsDirectory } from '../log/recovery.ts'
 import { decodeTopic, TOPICS } from '../log/topic-record.ts'

@@ -23,9 +23,9 @@ import { join } from 'node:path'
 import type { Disk } from '../base/disk.ts'
 import { readDurableFile, writeDurableFile } from '../base/durable-file.ts'
 import { DwellError } from '../base/errors.ts'
-import type { JournalPosition } from './journal.ts'
-import type { SafeEnd } from './partition-folder.ts'
-import { readUInt64, writeUInt64 } from './record-batch.ts'
+import { readUInt64, writeUInt64 } from '../batch/record-batch.ts'
+import type { JournalPosition } from '../journal/journal.ts'
+import type { SafeEnd } from '../segment/partition-folder.ts'
 
 export const CHECKPOINT_FORMAT = { magic: 'DWCP', version: 2, oldestVersion: 1 }
 const ENTRY_SIZE = 50

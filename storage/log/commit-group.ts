@@ -6,10 +6,10 @@
 
 import { assert } from '../base/assert.ts'
 import type { BufferPool, PooledBuffer } from '../base/buffer-pool.ts'
+import { batchSize, writeBatch, writeUInt64 } from '../batch/record-batch.ts'
 import type { LogRecord } from '../engine.ts'
-import { blocks, FRAME_HEADER_SIZE, PART_HEADER_SIZE, PartKind, writePartHeader } from './journal-format.ts'
+import { blocks, FRAME_HEADER_SIZE, PART_HEADER_SIZE, PartKind, writePartHeader } from '../journal/journal-format.ts'
 import type { Partition } from './partition.ts'
-import { batchSize, writeBatch, writeUInt64 } from './record-batch.ts'
 
 const KIB = 1024
 /** A batch takes no more appends in once it is this large: who reads a few records should not have to read megabytes. */

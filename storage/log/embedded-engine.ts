@@ -11,6 +11,8 @@
 
 import type { Timer } from '../base/clock.ts'
 import { DwellError } from '../base/errors.ts'
+import { asFailure, asReadFailure } from '../base/failure.ts'
+import { Cleaner, type CleanerStats } from '../compaction/cleaner.ts'
 import type {
   Allocate,
   Append,
@@ -21,20 +23,18 @@ import type {
   TopicDescription,
   TopicSettings,
 } from '../engine.ts'
+import type { Journal } from '../journal/journal.ts'
+import { PartKind } from '../journal/journal-format.ts'
+import type { Runs } from '../run/runs.ts'
+import type { OpenFiles } from '../segment/open-files.ts'
 import { Catalogue } from './catalogue.ts'
 import { Checkpointer } from './checkpointer.ts'
-import { Cleaner, type CleanerStats } from './cleaner.ts'
 import { type CommitGroup, type EncodedGroup, LOG_START_BYTES, recordsBytesMax } from './commit-group.ts'
 import { type EmbeddedEngineOptions, type EngineOptions, withDefaults } from './engine-options.ts'
 import { type EngineParts, makeFolders, makeParts } from './engine-parts.ts'
-import { asFailure, asReadFailure } from './failure.ts'
 import { GroupCommit } from './group-commit.ts'
-import type { Journal } from './journal.ts'
-import { PartKind } from './journal-format.ts'
-import type { OpenFiles } from './open-files.ts'
 import type { Partition } from './partition.ts'
 import { type Recovered, recover } from './recovery.ts'
-import type { Runs } from './runs.ts'
 import type { TailWriter } from './tail-writer.ts'
 import { TOPICS } from './topic-record.ts'
 import type { Topics } from './topics.ts'

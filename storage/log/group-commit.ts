@@ -8,9 +8,9 @@
 
 import { BufferPool } from '../base/buffer-pool.ts'
 import { DwellError } from '../base/errors.ts'
+import { asFailure, isFault } from '../base/failure.ts'
+import type { Journal, JournalPosition } from '../journal/journal.ts'
 import { CommitGroup, type EncodedGroup } from './commit-group.ts'
-import { asFailure, isFault } from './failure.ts'
-import type { Journal, JournalPosition } from './journal.ts'
 
 const MIB = 1024 * 1024
 const GROUP_BYTES_SOFT = 8 * MIB

@@ -10,13 +10,13 @@
 // After a crash: the segments up to the checkpoint, the runs that it names, then the journal's batches in the tail.
 
 import type { PooledBuffer } from '../base/buffer-pool.ts'
+import { baseOffsetAt, lastOffsetAt, maxTimestampAt } from '../batch/record-batch.ts'
+import { readRecords } from '../batch/record-page.ts'
 import type { Allocate } from '../engine.ts'
+import type { Runs } from '../run/runs.ts'
+import type { Segment } from '../segment/segment.ts'
+import type { Segments } from '../segment/segments.ts'
 import type { GroupPart } from './commit-group.ts'
-import { baseOffsetAt, lastOffsetAt, maxTimestampAt } from './record-batch.ts'
-import { readRecords } from './record-page.ts'
-import type { Runs } from './runs.ts'
-import type { Segment } from './segment.ts'
-import type { Segments } from './segments.ts'
 import { TOPICS_ID } from './topic-record.ts'
 
 /** A tail below this size may go to a run: a write to the segments of its own would be too small. */

@@ -24,16 +24,22 @@ import { BufferPool } from '../base/buffer-pool.ts'
 import type { Disk } from '../base/disk.ts'
 import { DwellError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
+import { baseOffsetAt, lastOffsetAt, readUInt64 } from '../batch/record-batch.ts'
+import { readPage } from '../batch/record-page.ts'
+import { Journal, type JournalPosition } from '../journal/journal.ts'
+import type { JournalFiles } from '../journal/journal-files.ts'
+import { type Part, PartKind } from '../journal/journal-format.ts'
+import {
+  beginningOf,
+  type JournalEnd,
+  type JournalSource,
+  readJournal,
+  readJournalAgain,
+} from '../journal/journal-reader.ts'
+import type { Runs } from '../run/runs.ts'
 import { type Checkpoint, type CheckpointEntry, checkpointPath, readCheckpoint } from './checkpoint.ts'
-import { Journal, type JournalPosition } from './journal.ts'
-import type { JournalFiles } from './journal-files.ts'
-import { type Part, PartKind } from './journal-format.ts'
-import { beginningOf, type JournalEnd, type JournalSource, readJournal, readJournalAgain } from './journal-reader.ts'
 import type { Partition } from './partition.ts'
 import { folderName, type PartitionMaker } from './partition-maker.ts'
-import { baseOffsetAt, lastOffsetAt, readUInt64 } from './record-batch.ts'
-import { readPage } from './record-page.ts'
-import type { Runs } from './runs.ts'
 import { type Survey, surveySegments } from './survey.ts'
 import type { TailWriter } from './tail-writer.ts'
 import { decodeTopic, TOPICS, TOPICS_ID } from './topic-record.ts'

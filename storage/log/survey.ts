@@ -9,12 +9,12 @@
 import { join } from 'node:path'
 import type { Disk } from '../base/disk.ts'
 import type { Log } from '../base/log.ts'
-import { BatchCursor } from './batch-cursor.ts'
+import { BatchCursor } from '../batch/batch-cursor.ts'
+import type { SafeEnd } from '../segment/partition-folder.ts'
+import { METADATA, topicIdOf } from '../segment/partition-metadata.ts'
+import { SECTOR_SIZE } from '../segment/segment.ts'
+import { finishExchanges } from '../segment/segment-exchange.ts'
 import type { CheckpointEntry } from './checkpoint.ts'
-import type { SafeEnd } from './partition-folder.ts'
-import { METADATA, topicIdOf } from './partition-metadata.ts'
-import { SECTOR_SIZE } from './segment.ts'
-import { finishExchanges } from './segment-exchange.ts'
 
 export interface SurveyedEntry extends CheckpointEntry {
   /** Records up to here were written once, as far as can be seen. */

@@ -8,8 +8,8 @@
 //   3. At most `writesMax` writes are under way, so that the journal finds a free thread; a run counts as one.
 //   4. A run is written only for `runTailsMin` tails or more; fewer go to their segments.
 
+import type { Runs } from '../run/runs.ts'
 import type { Partition } from './partition.ts'
-import type { Runs } from './runs.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB

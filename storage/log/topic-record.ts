@@ -6,8 +6,8 @@
 // itself. A limit that is not set is left out.
 
 import { DwellError } from '../base/errors.ts'
+import { decodeRecordBody, encodeRecordBody } from '../batch/record-body.ts'
 import type { LogRecord, StoredRecord, TopicDescription } from '../engine.ts'
-import { decodeRecordBody, encodeRecordBody } from './record-body.ts'
 
 export const TOPICS = '__topics'
 export const TOPICS_ID = 0

@@ -7,11 +7,11 @@
 //      ends and another part of the frame explains why the checksum does not match; and
 //   2. no other part of the frame claims the same place.
 
+import { baseOffsetAt, damageOfBatchAt, lastOffsetAt, sizeOfBatchAt } from '../batch/record-batch.ts'
 import type { JournalHole } from '../inspect/journal-survey.ts'
 import type { StoredLog } from '../inspect/stored-log.ts'
 import type { StoredPartition } from '../inspect/stored-partition.ts'
-import { FRAME_HEADER_SIZE, frameSizeAt, PART_HEADER_SIZE, PartKind } from '../log/journal-format.ts'
-import { baseOffsetAt, damageOfBatchAt, lastOffsetAt, sizeOfBatchAt } from '../log/record-batch.ts'
+import { FRAME_HEADER_SIZE, frameSizeAt, PART_HEADER_SIZE, PartKind } from '../journal/journal-format.ts'
 
 export interface ReadablePart {
   partition: StoredPartition

@@ -11,10 +11,10 @@ import { dirname } from 'node:path'
 import type { Disk } from '../base/disk.ts'
 import { DwellError } from '../base/errors.ts'
 import type { Random } from '../base/random.ts'
+import { blankBatch } from '../batch/blank-batch.ts'
 import type { JournalFileFound, JournalHole, Room } from '../inspect/journal-survey.ts'
 import type { StoredLog } from '../inspect/stored-log.ts'
 import { nameOf } from '../inspect/stored-partition.ts'
-import { blankBatch } from '../log/blank-batch.ts'
 import {
   BLOCK_SIZE,
   blocks,
@@ -25,7 +25,7 @@ import {
   PartKind,
   sealFrame,
   writePartHeader,
-} from '../log/journal-format.ts'
+} from '../journal/journal-format.ts'
 import type { Action } from './action.ts'
 import { type ReadablePart, readableParts } from './readable-parts.ts'
 

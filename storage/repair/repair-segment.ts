@@ -7,14 +7,14 @@
 
 import { dirname, join } from 'node:path'
 import type { Disk } from '../base/disk.ts'
+import { blankBatch } from '../batch/blank-batch.ts'
+import { baseOffsetAt, batchSize, lastOffsetAt, writeBatch } from '../batch/record-batch.ts'
 import type { LogRecord } from '../engine.ts'
 import type { StoredLog } from '../inspect/stored-log.ts'
 import { nameOf, type StoredPartition, type StoredSegment, walkStored } from '../inspect/stored-partition.ts'
-import { blankBatch } from '../log/blank-batch.ts'
 import { folderName } from '../log/partition-maker.ts'
-import { syncMetadata, writeMetadata } from '../log/partition-metadata.ts'
-import { baseOffsetAt, batchSize, lastOffsetAt, writeBatch } from '../log/record-batch.ts'
 import { partitionsDirectory } from '../log/recovery.ts'
+import { syncMetadata, writeMetadata } from '../segment/partition-metadata.ts'
 import type { Action } from './action.ts'
 import type { Aside } from './aside.ts'
 

@@ -2,9 +2,9 @@
 // the indexes that we make for its segments are those that it made, byte by byte.
 
 import t from 'tap'
+import { headerOfBatchAt, sizeOfBatchAt } from '../../storage/batch/record-batch.ts'
 import { readPage } from '../../storage/index.ts'
-import { headerOfBatchAt, sizeOfBatchAt } from '../../storage/log/record-batch.ts'
-import type { Segment } from '../../storage/log/segment.ts'
+import type { Segment } from '../../storage/segment/segment.ts'
 import { asExpected, type ExpectedRecord, FOLDERS, Golden } from './golden.ts'
 import { readCommittedOffsets, readTransactionIndex } from './read-committed.ts'
 

@@ -5,8 +5,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { decodeRecordBody, type StoredRecord } from '../../storage/index.ts'
-import { OpenFiles } from '../../storage/log/open-files.ts'
-import { Segment } from '../../storage/log/segment.ts'
+import { OpenFiles } from '../../storage/segment/open-files.ts'
+import { Segment } from '../../storage/segment/segment.ts'
 import { SimulatedDisk } from '../storage/simulated-disk.ts'
 
 /** A string where the bytes are UTF-8. */

@@ -6,8 +6,8 @@
 //             │ version <2b> │ producerId <8b> │ firstOffset <8b> │ lastOffset <8b> │ lastStableOffset <8b>  │  per entry
 //             └──────────────┴─────────────────┴──────────────────┴─────────────────┴────────────────────────┘
 
+import { headerOfBatchAt } from '../../storage/batch/record-batch.ts'
 import { readRecords, readUInt64 } from '../../storage/index.ts'
-import { headerOfBatchAt } from '../../storage/log/record-batch.ts'
 import type { AbortedTransaction } from './golden.ts'
 
 const ENTRY_SIZE = 34

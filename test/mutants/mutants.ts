@@ -29,18 +29,18 @@ export const MUTANTS: Mutant[] = [
     breaks: 'the journal is written and not synced',
     changes: [
       {
-        file: 'storage/log/journal-files.ts',
+        file: 'storage/journal/journal-files.ts',
         from: `const file = await this.#options.disk.open(path, 'write-through')`,
         to: `const file = await this.#options.disk.open(path, 'write')`,
       },
       {
-        file: 'storage/log/journal-files.ts',
+        file: 'storage/journal/journal-files.ts',
         from: `const file = await disk.open(from, old === undefined ? 'write' : 'write-through')`,
         to: `const file = await disk.open(from, 'write')`,
       },
       {
         // The file itself stays whole: only its frames are not synced.
-        file: 'storage/log/journal-files.ts',
+        file: 'storage/journal/journal-files.ts',
         from: 'if (old === undefined) await file.sync()',
         to: 'await file.sync()',
       },
@@ -208,7 +208,7 @@ export const MUTANTS: Mutant[] = [
     breaks: 'an index that is written anew leaves the last batch out',
     changes: [
       {
-        file: 'storage/log/segment-indexes.ts',
+        file: 'storage/segment/segment-indexes.ts',
         from: 'while (await walk.next()) this.add(walk)',
         to: `let last: IndexedBatch | undefined
     while (await walk.next()) {
@@ -248,7 +248,7 @@ export const MUTANTS: Mutant[] = [
     breaks: 'a frame for which the disk has no space counts as written',
     changes: [
       {
-        file: 'storage/log/journal.ts',
+        file: 'storage/journal/journal.ts',
         from: 'throw (this.#failure = this.#failed(error))',
         to: `if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw (this.#failure = this.#failed(error))`,
       },
@@ -261,7 +261,7 @@ export const MUTANTS: Mutant[] = [
     breaks: 'frames are written into a journal file whose name is not durable',
     changes: [
       {
-        file: 'storage/log/journal-files.ts',
+        file: 'storage/journal/journal-files.ts',
         from: `      await disk.syncDirectory(directory)
       if (old`,
         to: '      if (old',

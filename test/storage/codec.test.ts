@@ -4,7 +4,7 @@
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import fc from 'fast-check'
 import t from 'tap'
-import { type Codec, decompress } from '../../storage/log/codec.ts'
+import { type Codec, decompress } from '../../storage/batch/codec.ts'
 import { SeededRandom } from '../support/seeded-random.ts'
 
 const KIB = 1024

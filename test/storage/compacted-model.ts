@@ -1,7 +1,7 @@
 // What compaction has to leave of a log: of each key its last record. And what a log really holds, read as a client would.
 
+import { sizeOfBatchAt } from '../../storage/batch/record-batch.ts'
 import { decodeRecordBody, encodeRecordBody, type LogEngine, type LogRecord, readPage } from '../../storage/index.ts'
-import { sizeOfBatchAt } from '../../storage/log/record-batch.ts'
 
 /** A record out of `key=value`; without a value a tombstone. */
 export function keyed(text: string, timestampMs = 1_000): LogRecord {

@@ -2,8 +2,8 @@
 // appended, over many rounds, and case by case.
 
 import t from 'tap'
+import { headerOfBatchAt } from '../../storage/batch/record-batch.ts'
 import { type EmbeddedEngine, type EmbeddedEngineOptions, encodeRecordBody, readPage } from '../../storage/index.ts'
-import { headerOfBatchAt } from '../../storage/log/record-batch.ts'
 import { ManualClock, settle } from '../support/manual-clock.ts'
 import { CompactedModel, keyed, readBatches, recordsIn } from './compacted-model.ts'
 import { KIB, openLog, Said } from './log-on-simulated-disk.ts'

@@ -5,7 +5,7 @@
 import { dirname } from 'node:path'
 import type { Verdict } from '../../storage/damage.ts'
 import { DwellError, readRecords } from '../../storage/index.ts'
-import { BLOCK_SIZE, blocks } from '../../storage/log/journal-format.ts'
+import { BLOCK_SIZE, blocks } from '../../storage/journal/journal-format.ts'
 import { record } from '../contract/engine.ts'
 import { framesIn, KIB, openLog, Said } from './log-on-simulated-disk.ts'
 import { DATA, SimulatedDisk } from './simulated-disk.ts'

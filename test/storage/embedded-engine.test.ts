@@ -1,8 +1,8 @@
 // What the embedded engine promises beyond the contract: bounds, refusals, segments, indexes, retention, an orderly end.
 
 import t from 'tap'
-import { sizeOfBatchAt } from '../../storage/log/record-batch.ts'
-import { readRecords } from '../../storage/log/record-page.ts'
+import { sizeOfBatchAt } from '../../storage/batch/record-batch.ts'
+import { readRecords } from '../../storage/batch/record-page.ts'
 import { readAll, record, SETTINGS } from '../contract/engine.ts'
 import { ManualClock, settle } from '../support/manual-clock.ts'
 import { framesIn, KIB, openLog } from './log-on-simulated-disk.ts'

@@ -1,11 +1,11 @@
 // What stops the log is told as what it was: a failure of the disk, or a fault of ours.
 
 import t from 'tap'
+import { asFailure, isFault } from '../../storage/base/failure.ts'
+import { batchSize, writeBatch } from '../../storage/batch/record-batch.ts'
 import { AssertionError, DwellError } from '../../storage/index.ts'
-import { asFailure, isFault } from '../../storage/log/failure.ts'
 import { Partition } from '../../storage/log/partition.ts'
-import { batchSize, writeBatch } from '../../storage/log/record-batch.ts'
-import type { Segments } from '../../storage/log/segments.ts'
+import type { Segments } from '../../storage/segment/segments.ts'
 import { record } from '../contract/engine.ts'
 import { openLog } from './log-on-simulated-disk.ts'
 import { SimulatedDisk } from './simulated-disk.ts'

@@ -1,7 +1,13 @@
 // An embedded engine with small files on a simulated disk: what the tests of the log open.
 
 import { type DwellError, EmbeddedEngine, type EmbeddedEngineOptions, type Log } from '../../storage/index.ts'
-import { BLOCK_SIZE, blocks, decodeFileHeader, frameNumberAt, frameSizeAt } from '../../storage/log/journal-format.ts'
+import {
+  BLOCK_SIZE,
+  blocks,
+  decodeFileHeader,
+  frameNumberAt,
+  frameSizeAt,
+} from '../../storage/journal/journal-format.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { SeededRandom } from '../support/seeded-random.ts'
 import { DATA, type SimulatedDisk } from './simulated-disk.ts'

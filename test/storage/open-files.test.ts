@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { SystemDisk } from '../../storage/index.ts'
-import { OpenFiles } from '../../storage/log/open-files.ts'
+import { OpenFiles } from '../../storage/segment/open-files.ts'
 
 const NOTHING = async () => {}
 

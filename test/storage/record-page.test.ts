@@ -4,15 +4,15 @@
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import fc from 'fast-check'
 import t from 'tap'
-import { crc32c, DwellError, encodeRecordBody, type LogRecord, readPage } from '../../storage/index.ts'
 import {
   BATCH_HEADER_SIZE,
   batchSize,
   damageOfBatchAt,
   endOffsetOf,
   writeBatch,
-} from '../../storage/log/record-batch.ts'
-import { UNPACKED_BYTES_MAX } from '../../storage/log/record-page.ts'
+} from '../../storage/batch/record-batch.ts'
+import { UNPACKED_BYTES_MAX } from '../../storage/batch/record-page.ts'
+import { crc32c, DwellError, encodeRecordBody, type LogRecord, readPage } from '../../storage/index.ts'
 import { record } from '../contract/engine.ts'
 import { FOLDERS, Golden } from '../kafka/golden.ts'
 import { SeededRandom } from '../support/seeded-random.ts'

@@ -2,8 +2,8 @@
 
 import t, { type Test } from 'tap'
 import type { EmbeddedEngine } from '../../storage/index.ts'
-import { BLOCK_SIZE } from '../../storage/log/journal-format.ts'
-import { type Behind, VERDICTS } from '../../storage/log/journal-reader.ts'
+import { BLOCK_SIZE } from '../../storage/journal/journal-format.ts'
+import { type Behind, VERDICTS } from '../../storage/journal/journal-reader.ts'
 import { type Found, STARTS } from '../../storage/log/recovery.ts'
 import { readAll, SETTINGS } from '../contract/engine.ts'
 import { ManualClock } from '../support/manual-clock.ts'

@@ -3,10 +3,16 @@
 // or not.
 
 import t, { type Test } from 'tap'
+import {
+  BATCH_HEADER_SIZE,
+  baseOffsetAt,
+  batchSize,
+  lastOffsetAt,
+  writeBatch,
+} from '../../storage/batch/record-batch.ts'
 import { DwellError, readRecords } from '../../storage/index.ts'
-import { OpenFiles } from '../../storage/log/open-files.ts'
-import { BATCH_HEADER_SIZE, baseOffsetAt, batchSize, lastOffsetAt, writeBatch } from '../../storage/log/record-batch.ts'
-import { Segment } from '../../storage/log/segment.ts'
+import { OpenFiles } from '../../storage/segment/open-files.ts'
+import { Segment } from '../../storage/segment/segment.ts'
 import { record } from '../contract/engine.ts'
 import { SimulatedDisk } from './simulated-disk.ts'
 

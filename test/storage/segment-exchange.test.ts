@@ -2,12 +2,12 @@
 // segments or the cleaned one alone, and the indexes are those of what is there.
 
 import t from 'tap'
+import { batchSize, writeBatch } from '../../storage/batch/record-batch.ts'
 import { BufferPool, readRecords } from '../../storage/index.ts'
-import { OpenFiles } from '../../storage/log/open-files.ts'
-import { PartitionFolder } from '../../storage/log/partition-folder.ts'
-import { batchSize, writeBatch } from '../../storage/log/record-batch.ts'
-import { Segment } from '../../storage/log/segment.ts'
-import { finishExchanges } from '../../storage/log/segment-exchange.ts'
+import { OpenFiles } from '../../storage/segment/open-files.ts'
+import { PartitionFolder } from '../../storage/segment/partition-folder.ts'
+import { Segment } from '../../storage/segment/segment.ts'
+import { finishExchanges } from '../../storage/segment/segment-exchange.ts'
 import { record } from '../contract/engine.ts'
 import { SeededRandom } from '../support/seeded-random.ts'
 import { SimulatedDisk } from './simulated-disk.ts'

@@ -1,6 +1,7 @@
 // An engine in memory that keeps the contract of the log: what the wheel's and the groups' tests run on. Appends become
 // durable a turn later, or, with `held`, when release() is called.
 
+import { batchSize, writeBatch } from '../../storage/batch/record-batch.ts'
 import {
   type Append,
   assert,
@@ -13,7 +14,6 @@ import {
   type TopicDescription,
   type TopicSettings,
 } from '../../storage/index.ts'
-import { batchSize, writeBatch } from '../../storage/log/record-batch.ts'
 
 interface MemoryPartition {
   batches: { baseOffset: number; lastOffset: number; bytes: Buffer }[]

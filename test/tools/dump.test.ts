@@ -8,6 +8,7 @@ import t from 'tap'
 import { dump } from '../../service/cli/dump/dump.ts'
 import type { DumpOptions } from '../../service/cli/dump/line.ts'
 import { encodeIdEntry, idKey } from '../../service/delivery/id-entry.ts'
+import { blankBatch } from '../../storage/batch/blank-batch.ts'
 import {
   EmbeddedEngine,
   encodeRecordBody,
@@ -16,9 +17,8 @@ import {
   SystemDisk,
   writeDurableFile,
 } from '../../storage/index.ts'
-import { blankBatch } from '../../storage/log/blank-batch.ts'
-import { writeCleanedMark } from '../../storage/log/cleaned-mark.ts'
-import { writeRun } from '../../storage/log/run.ts'
+import { writeRun } from '../../storage/run/run.ts'
+import { writeCleanedMark } from '../../storage/segment/cleaned-mark.ts'
 import { HandClock, Wheel } from '../../timewheel/index.ts'
 import { ManualClock, settle } from '../support/manual-clock.ts'
 import { SeededRandom } from '../support/seeded-random.ts'

@@ -3,9 +3,9 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { crc32c } from '../../storage/index.ts'
+import { blocks, decodeFileHeader, frameSizeAt, partsAt } from '../../storage/journal/journal-format.ts'
 import { type Checkpoint, decodeCheckpoint as decode } from '../../storage/log/checkpoint.ts'
-import { blocks, decodeFileHeader, frameSizeAt, partsAt } from '../../storage/log/journal-format.ts'
-import { topicIdOf } from '../../storage/log/partition-metadata.ts'
+import { topicIdOf } from '../../storage/segment/partition-metadata.ts'
 
 const DURABLE_HEADER_SIZE = 14
 

@@ -2,8 +2,8 @@ import t from 'tap'
 import { ReadAheadBudget } from '../../../service/delivery/read-ahead.ts'
 import { MOVES } from '../../../service/delivery/run.ts'
 import { Source } from '../../../service/delivery/source.ts'
+import { batchSize, writeBatch } from '../../../storage/batch/record-batch.ts'
 import { encodeRecordBody, type LogEngine } from '../../../storage/index.ts'
-import { batchSize, writeBatch } from '../../../storage/log/record-batch.ts'
 
 const place = { index: 0, kind: 'topic', tierMs: 0, topic: 'orders', topicId: 1, partition: 0 } as const
 const token = Buffer.alloc(16)

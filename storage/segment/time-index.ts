@@ -10,8 +10,8 @@
 // After a crash: derived; segment-indexes.ts checks it against the segment and writes it anew when they disagree.
 
 import type { Disk } from '../base/disk.ts'
+import { readUInt64, writeUInt64 } from '../batch/record-batch.ts'
 import { IndexFile } from './index-file.ts'
-import { readUInt64, writeUInt64 } from './record-batch.ts'
 
 const ENTRY_SIZE = 12
 

@@ -13,11 +13,11 @@
 
 import { DwellError } from '../base/errors.ts'
 import { VarintReader } from '../base/varint.ts'
+import { headerOfBatchAt } from '../batch/record-batch.ts'
+import { readRecords } from '../batch/record-page.ts'
 import type { StoredRecord } from '../engine.ts'
 import { compactedBatch } from './compacted-batch.ts'
 import type { OffsetMap } from './offset-map.ts'
-import { headerOfBatchAt } from './record-batch.ts'
-import { readRecords } from './record-page.ts'
 
 export interface CleaningRules {
   /** The last offset of each key before `knownTo`, of those at or behind the clean part. */

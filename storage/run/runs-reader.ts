@@ -1,7 +1,7 @@
 // Reads several runs at once, partition by partition: all are sorted alike, so each is read once from front to back.
 
 import type { Log } from '../base/log.ts'
-import type { OpenFiles } from './open-files.ts'
+import type { OpenFiles } from '../segment/open-files.ts'
 import type { Run } from './run.ts'
 import type { Piece } from './run-format.ts'
 import { splitPiece } from './run-piece.ts'

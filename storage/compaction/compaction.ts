@@ -14,14 +14,14 @@
 //   4. Damage ends the pass before anything in its stretch is changed.
 
 import { assert } from '../base/assert.ts'
+import { lastOffsetAt, recordCountAt, sizeOfBatchAt } from '../batch/record-batch.ts'
+import type { Partition } from '../log/partition.ts'
+import type { Segment } from '../segment/segment.ts'
 import { BatchCleaner, keyOf, recordsOf } from './batch-cleaner.ts'
 import { compactedBatch } from './compacted-batch.ts'
 import { stretchesOf } from './compaction-plan.ts'
 import { OffsetMap } from './offset-map.ts'
 import type { Pace } from './pace.ts'
-import type { Partition } from './partition.ts'
-import { lastOffsetAt, recordCountAt, sizeOfBatchAt } from './record-batch.ts'
-import type { Segment } from './segment.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB

@@ -19,11 +19,6 @@ import { join } from 'node:path'
 import { BufferPool, type PooledBuffer } from '../base/buffer-pool.ts'
 import type { Disk, DiskFile, OpenMode } from '../base/disk.ts'
 import { DwellError } from '../base/errors.ts'
-import type { Allocate } from '../engine.ts'
-import { BatchWalk, type Extent, type Missing } from './batch-walk.ts'
-import { FileWindow } from './file-window.ts'
-import type { OffsetEntry } from './offset-index.ts'
-import type { FileOwner, OpenFiles } from './open-files.ts'
 import {
   BATCH_HEADER_SIZE,
   baseOffsetAt,
@@ -31,8 +26,13 @@ import {
   lastOffsetAt,
   maxTimestampAt,
   sizeOfBatchAt,
-} from './record-batch.ts'
-import { readRecords } from './record-page.ts'
+} from '../batch/record-batch.ts'
+import { readRecords } from '../batch/record-page.ts'
+import type { Allocate } from '../engine.ts'
+import { BatchWalk, type Extent, type Missing } from './batch-walk.ts'
+import { FileWindow } from './file-window.ts'
+import type { OffsetEntry } from './offset-index.ts'
+import type { FileOwner, OpenFiles } from './open-files.ts'
 import { SegmentIndexes } from './segment-indexes.ts'
 
 const READ_BYTES_MIN = 16 * 1024

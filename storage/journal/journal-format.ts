@@ -17,7 +17,7 @@
 // the sectors of an earlier, acknowledged frame. Parts: a record batch, or a log start (8 bytes).
 
 import { crc32c } from '../base/crc.ts'
-import { readUInt64, writeUInt64 } from './record-batch.ts'
+import { readUInt64, writeUInt64 } from '../batch/record-batch.ts'
 
 export const BLOCK_SIZE = 4096
 export const FRAME_HEADER_SIZE = 32

@@ -2,7 +2,7 @@
 
 import { DwellError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
-import { blankBatch } from './blank-batch.ts'
+import { blankBatch } from '../batch/blank-batch.ts'
 import {
   BATCH_HEADER_SIZE,
   baseOffsetAt,
@@ -11,7 +11,7 @@ import {
   MAGIC,
   MAGIC_AT,
   sizeOfBatchAt,
-} from './record-batch.ts'
+} from '../batch/record-batch.ts'
 import type { Piece } from './run-format.ts'
 
 /**

@@ -1,7 +1,7 @@
 // Which segments compaction takes together, and whether it is worth it.
 
-import type { CleanedMark } from './cleaned-mark.ts'
-import { OFFSETS_MAX } from './segment.ts'
+import type { CleanedMark } from '../segment/cleaned-mark.ts'
+import { OFFSETS_MAX } from '../segment/segment.ts'
 
 /** What the plan needs to know of a segment. */
 export interface PlannedSegment {

@@ -7,8 +7,8 @@
 
 import { crc32c } from '../base/crc.ts'
 import { varintSize, writeVarint } from '../base/varint.ts'
+import { APPEND_TIME_FLAG, BATCH_HEADER_SIZE, baseOffsetAt, maxTimestampAt } from '../batch/record-batch.ts'
 import type { StoredRecord } from '../engine.ts'
-import { APPEND_TIME_FLAG, BATCH_HEADER_SIZE, baseOffsetAt, maxTimestampAt } from './record-batch.ts'
 
 const DELETE_HORIZON_FLAG = 0x40
 const KEPT_ATTRIBUTES = APPEND_TIME_FLAG

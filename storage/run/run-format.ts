@@ -11,7 +11,7 @@
 // The checksum covers the 20 bytes before it and all that is said of the pieces; their batches have their own.
 
 import { crc32c } from '../base/crc.ts'
-import { readUInt64, writeUInt64 } from './record-batch.ts'
+import { readUInt64, writeUInt64 } from '../batch/record-batch.ts'
 
 export const RUN_HEADER_SIZE = 24
 export const PIECE_SIZE = 28

@@ -8,7 +8,7 @@
 // Open addressing, the next free slot behind; never more than nine tenths full, so that looking stays short.
 
 import { hash } from 'node:crypto'
-import { readUInt64, writeUInt64 } from './record-batch.ts'
+import { readUInt64, writeUInt64 } from '../batch/record-batch.ts'
 
 const HASH_SIZE = 16
 const SLOT_SIZE = HASH_SIZE + 8

@@ -17,14 +17,14 @@
 import type { Disk } from '../base/disk.ts'
 import { DwellError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
-import type { OpenFiles } from './open-files.ts'
-import type { Partition } from './partition.ts'
-import { maxTimestampAt } from './record-batch.ts'
-import { readRecords } from './record-page.ts'
+import { maxTimestampAt } from '../batch/record-batch.ts'
+import { readRecords } from '../batch/record-page.ts'
+import type { Partition } from '../log/partition.ts'
+import type { Topics } from '../log/topics.ts'
+import type { OpenFiles } from '../segment/open-files.ts'
 import { checkRun, type PlacedPiece, type Run, readRun, runNumber, runPath, syncRun, writeRun } from './run.ts'
 import { pageOfPiece, splitPiece } from './run-piece.ts'
 import { RunsReader } from './runs-reader.ts'
-import type { Topics } from './topics.ts'
 
 const RUNS_MAX = 32
 const AGE_MAX = 32

@@ -17,7 +17,7 @@ import { join } from 'node:path'
 import type { Disk } from '../base/disk.ts'
 import { readDurableFile, writeDurableFile } from '../base/durable-file.ts'
 import { DwellError } from '../base/errors.ts'
-import { readUInt64, writeUInt64 } from './record-batch.ts'
+import { readUInt64, writeUInt64 } from '../batch/record-batch.ts'
 
 export const CLEANED = 'cleaned'
 export const CLEANED_FORMAT = { magic: 'DWCL', version: 1 }

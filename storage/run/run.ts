@@ -14,8 +14,8 @@
 import { join } from 'node:path'
 import type { Disk } from '../base/disk.ts'
 import { DwellError } from '../base/errors.ts'
-import type { FileOwner } from './open-files.ts'
-import { baseOffsetAt, damageOfBatchAt, lastOffsetAt, sizeOfBatchAt } from './record-batch.ts'
+import { baseOffsetAt, damageOfBatchAt, lastOffsetAt, sizeOfBatchAt } from '../batch/record-batch.ts'
+import type { FileOwner } from '../segment/open-files.ts'
 import {
   comparePiece,
   damageOfRunIndex,

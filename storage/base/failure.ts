@@ -1,7 +1,7 @@
 // Why the log has stopped, or a read has failed, as it is told: what the disk did, or a fault of ours, which must not read
 // like one of the disk.
 
-import { DwellError } from '../base/errors.ts'
+import { DwellError } from './errors.ts'
 
 /** `error` as the reason for which nothing is answered with success any more. */
 export function asFailure(error: unknown): DwellError {

@@ -9,14 +9,14 @@
 
 import type { Clock } from '../base/clock.ts'
 import { DwellError } from '../base/errors.ts'
+import { isFault } from '../base/failure.ts'
 import type { Log } from '../base/log.ts'
+import type { Partition } from '../log/partition.ts'
+import { TOPICS_ID } from '../log/topic-record.ts'
+import type { Topics } from '../log/topics.ts'
 import { Compaction } from './compaction.ts'
 import { dirtyShare, tombstonesDue } from './compaction-plan.ts'
-import { isFault } from './failure.ts'
 import { Pace } from './pace.ts'
-import type { Partition } from './partition.ts'
-import { TOPICS_ID } from './topic-record.ts'
-import type { Topics } from './topics.ts'
 
 const MIB = 1024 * 1024
 

@@ -10,10 +10,10 @@
 // After a crash: partition-folder.ts, the first time it is touched.
 
 import { DwellError } from '../base/errors.ts'
+import { baseOffsetAt, lastOffsetAt } from '../batch/record-batch.ts'
 import type { Allocate } from '../engine.ts'
 import { type CleanedMark, NEVER_CLEANED } from './cleaned-mark.ts'
 import type { PartitionFolder, SafeEnd } from './partition-folder.ts'
-import { baseOffsetAt, lastOffsetAt } from './record-batch.ts'
 import { mayGo, type RetentionLimits } from './retention.ts'
 import { OFFSETS_MAX, type Segment } from './segment.ts'
 

@@ -11,8 +11,6 @@
 // A gap between batches is damage, but where `mayHaveGaps` says that records were compacted away: there a gap around the
 // offset that is sought is believed only when the batch before it is whole.
 
-import type { FileWindow } from './file-window.ts'
-import type { OffsetEntry } from './offset-index.ts'
 import {
   BATCH_HEADER_SIZE,
   baseOffsetAt,
@@ -22,7 +20,9 @@ import {
   MAGIC_AT,
   maxTimestampAt,
   sizeOfBatchAt,
-} from './record-batch.ts'
+} from '../batch/record-batch.ts'
+import type { FileWindow } from './file-window.ts'
+import type { OffsetEntry } from './offset-index.ts'
 
 const SEARCH_BYTES = 64 * 1024
 /** Checksums of so many bytes are made in one search: contents that look like batches must not take for ever. */
