@@ -117,7 +117,7 @@ export const SETTINGS = {
   },
   CHECKPOINT_BYTES: {
     kind: 'bytes',
-    default: 256 * MIB,
+    default: 128 * MIB,
     min: MIB,
     max: 64 * GIB,
     sentence: 'Journal written since the last checkpoint that makes for another.',

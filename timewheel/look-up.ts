@@ -4,7 +4,7 @@
 import { type LogEngine, readPage, readRecords, valueOfRecordBody } from '../storage/index.ts'
 import { CANCEL, DELAY_TOPIC, dueAtMsOf, kindOf, topicOf } from './entry.ts'
 import { covers, findMark, type Mark, type Target } from './mark.ts'
-import type { Overflow } from './overflow.ts'
+import type { Pending } from './pending.ts'
 import { comparePlaces, type Place } from './place.ts'
 
 const READ_BYTES = 1024 * 1024
@@ -15,17 +15,22 @@ export type DelayedState =
 
 export class LookUp {
   readonly #engine: LogEngine
-  readonly #overflow: Overflow
+  readonly #pending: Pending
 
-  constructor(engine: LogEngine, overflow: Overflow) {
+  constructor(engine: LogEngine, pending: Pending) {
     this.#engine = engine
-    this.#overflow = overflow
+    this.#pending = pending
   }
 
-  /** The state of the message for `topic` at `place` whose id is `id`, when `mark` is the last one. */
-  async stateOf(topic: string, place: Place, id: string, mark: Mark): Promise<DelayedState> {
-    if (this.#overflow.cancelOf(place) !== undefined) return { state: 'cancelled' }
-    if (!covers(mark, place)) return { state: (await this.#isKept(topic, place)) ? 'pending' : 'unknown' }
+  /** The state of the message for `topic` at `place` whose id is `id`, when `mark` is the last one and it is `nowMs`. */
+  async stateOf(topic: string, place: Place, id: string, mark: Mark, nowMs: number): Promise<DelayedState> {
+    if (this.#pending.overflow.cancelOf(place) !== undefined) return { state: 'cancelled' }
+    if (!covers(mark, place)) {
+      // Before anything is awaited: the mark and what waits change together.
+      const holds = this.#pending.holds(place, nowMs)
+      if (!(await this.#isKept(topic, place))) return { state: 'unknown' }
+      return { state: holds ? 'pending' : 'cancelled' }
+    }
     const found = await findMark(this.#engine, place)
     for (const target of found?.mark.targets ?? []) {
       const offset = target.topic === topic ? await this.#findIn(target, id) : undefined
@@ -43,7 +48,7 @@ export class LookUp {
   }
 
   async #isKept(topic: string, place: Place): Promise<boolean> {
-    const row = this.#overflow.get(place)
+    const row = this.#pending.overflow.get(place)
     if (row !== undefined) return topicOf(row) === topic
     const { logStartOffset, highWatermark } = this.#engine.offsets(DELAY_TOPIC, 0)
     if (place.offset < logStartOffset || place.offset >= highWatermark) return false

@@ -53,6 +53,8 @@ export class Pending {
   readonly ready = new ReadyQueue()
   readonly #late: ReadyEntry[] = []
   #lateBytes = 0
+  /** The step that was taken last: under way, or covered by the mark. */
+  #step: readonly ReadyEntry[] = []
   readonly #markAtStart: Mark
   readonly #deriving: boolean
   readonly #consumedAtStart: number
@@ -182,8 +184,12 @@ export class Pending {
   }
 
   /** The entries of the next step, late ones first; the hand moves with the others. None when nothing is due. */
-  takeDue(nowMs: number): ReadyEntry[] {
-    if (this.#late.length > 0) return this.#takeLate()
+  takeDue(nowMs: number): readonly ReadyEntry[] {
+    this.#step = this.#late.length > 0 ? this.#takeLate() : this.#takeReady(nowMs)
+    return this.#step
+  }
+
+  #takeReady(nowMs: number): ReadyEntry[] {
     const entries: ReadyEntry[] = []
     for (let bytes = 0; entries.length < STEP_ENTRIES_MAX; ) {
       const entry = this.ready.peek()
@@ -209,6 +215,16 @@ export class Pending {
     const entries = this.#late.splice(0, count)
     for (const { envelope } of entries) this.#lateBytes -= envelope.length + READY_ENTRY_OVERHEAD
     return entries
+  }
+
+  /**
+   * Whether a message still waits, or is being dispatched, that was consumed and that the mark does not cover; if it does not,
+   * it was cancelled, though nobody may remember that any more.
+   */
+  holds(place: Place, nowMs: number): boolean {
+    if (comparePlaces(place, this.hand) > 0) return place.dueAtMs > this.doneMs(nowMs)
+    const isIt = ({ offset }: Place) => offset === place.offset
+    return this.#late.some(isIt) || this.#step.some(isIt)
   }
 
   /** The C of a mark, or of a checkpoint, when `__delay` is consumed up to `consumed`: never beyond a late entry. */

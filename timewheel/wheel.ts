@@ -166,7 +166,7 @@ export class Wheel {
     })
     this.#checkpointer = new Checkpointer({ ...options, pending, onFailure: (error) => this.#fail(error) })
     this.#dispatcher = new Dispatcher(options)
-    this.#lookUp = new LookUp(engine, pending.overflow)
+    this.#lookUp = new LookUp(engine, pending)
     this.#mark = mark
     this.#consumed = consumed
     this.#catchUpTo = this.#highWatermark()
@@ -230,7 +230,7 @@ export class Wheel {
   /** What became of the message for `topic` at `place`; with its partition and offset once it is dispatched. */
   async lookUp(topic: string, place: Place, id = messageId(place)): Promise<DelayedState> {
     await this.#untilConsumed(Math.min(place.offset, this.#highWatermark() - 1))
-    return this.#lookUp.stateOf(topic, place, id, this.#mark)
+    return this.#lookUp.stateOf(topic, place, id, this.#mark, this.#options.hand.nowMs())
   }
 
   /** Writes down where the wheel is, and lets go of what it needs no more. Resolves when that is durable. */

@@ -42,7 +42,7 @@ export class BufferPool {
   readonly #free = new Map<number, PooledBuffer[]>()
   #freeBytes = 0
 
-  constructor(freeBytesMax = 16 * MIB) {
+  constructor(freeBytesMax = 8 * MIB) {
     this.#freeBytesMax = freeBytesMax
   }
 

@@ -11,6 +11,7 @@
 //
 // Frames begin at multiples of 4096, so every such place is looked at.
 
+import { assert } from '../base/assert.ts'
 import type { Disk, DiskFile } from '../base/disk.ts'
 import { DwellError } from '../base/errors.ts'
 import type { JournalPosition } from './journal.ts'
@@ -52,6 +53,8 @@ export interface JournalEnd extends JournalPosition, FileHeader {
   /** The size that a torn frame at the end claims; 0 when there is none. */
   tornBytes: number
   frames: number
+  /** Where the good frames of each file end, by sequence. Behind them may stand a torn one that was cut long ago. */
+  endPositions: ReadonlyMap<number, number>
 }
 
 export interface JournalSource {
@@ -84,6 +87,7 @@ export async function readJournal(
   const window = Buffer.allocUnsafeSlow(WINDOW_BYTES)
   let expectedNumber = from.frameNumber
   const firstNumber = expectedNumber
+  const endPositions = new Map<number, number>()
   let position = from.position
   for (const [i, sequence] of source.sequences.entries()) {
     const journal = await openJournalFile(source, sequence)
@@ -96,6 +100,7 @@ export async function readJournal(
         expectedNumber++
         frame = await frames.at(position)
       }
+      endPositions.set(sequence, position)
       const here = frame !== undefined || (await frames.anyFrom(position + BLOCK_SIZE))
       // Before later files are read into the same memory.
       const tornBytes = await frames.tornSize(position, expectedNumber)
@@ -111,6 +116,7 @@ export async function readJournal(
           ahead: later.headers,
           tornBytes,
           frames: expectedNumber - firstNumber,
+          endPositions,
         }
       }
     } finally {
@@ -121,26 +127,23 @@ export async function readJournal(
   throw new DwellError('JOURNAL_DAMAGED', 'The journal has no file.')
 }
 
-/** Visits the frames from `from` to `end` again, which readJournal() has found and checked. */
+/** Visits the frames from `from` on again that readJournal() has found and checked. */
 export async function readJournalAgain(
   source: JournalSource,
   from: JournalPosition,
-  end: JournalEnd,
+  { endPositions }: JournalEnd,
   visit: FrameVisitor,
 ): Promise<void> {
   const window = Buffer.allocUnsafeSlow(WINDOW_BYTES)
-  let { position, frameNumber } = from
-  for (const sequence of source.sequences) {
-    if (frameNumber === end.frameNumber) return
+  let { position } = from
+  for (const [sequence, endPosition] of endPositions) {
     const journal = await openJournalFile(source, sequence)
     try {
       const frames = new FrameReader(journal, window)
-      while (frameNumber < end.frameNumber) {
+      while (position < endPosition) {
         const frame = await frames.checkedAt(position)
-        if (frame === undefined) break
         await visit(partsAt(frame, 0))
         position += blocks(frame.length)
-        frameNumber++
       }
     } finally {
       await journal.file.close()
@@ -255,10 +258,10 @@ export class FrameReader {
     return number === undefined ? undefined : { bytes: this.#window.subarray(at, at + size), size, number }
   }
 
-  /** The frame at `position`, seen to be good before; undefined when none of this file begins there. */
-  async checkedAt(position: number): Promise<Buffer | undefined> {
+  /** The frame at `position`, seen to be good before: it is not checked again. */
+  async checkedAt(position: number): Promise<Buffer> {
     const size = await this.claimedSize(position)
-    if (size === 0 || position + size > this.#journal.size) return undefined
+    assert(size > 0, 'a frame stands where it stood before')
     await this.#reach(position, size)
     const at = position - this.#windowAt
     return this.#window.subarray(at, at + size)

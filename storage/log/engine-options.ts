@@ -44,7 +44,7 @@ export type EngineOptions = EmbeddedEngineOptions & Required<Pick<EmbeddedEngine
 
 /** Fills in what was not said. */
 export function withDefaults(given: EmbeddedEngineOptions): EngineOptions {
-  const { checkpointIntervalMs = 30_000, checkpointBytes = 256 * MIB, openFilesMax = 256 } = given
+  const { checkpointIntervalMs = 30_000, checkpointBytes = 128 * MIB, openFilesMax = 256 } = given
   const { segmentBytes = 128 * MIB, journalFileBytes = 64 * MIB } = given
   return { ...given, checkpointIntervalMs, checkpointBytes, openFilesMax, segmentBytes, journalFileBytes }
 }

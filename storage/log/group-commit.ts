@@ -26,7 +26,7 @@ export interface GroupCommitOptions {
 
 export class GroupCommit {
   readonly #options: GroupCommitOptions
-  readonly #pool = new BufferPool()
+  readonly #pool = new BufferPool(2 * GROUP_BYTES_SOFT)
   /** The last one is still open; the others wait, full. */
   #waiting: CommitGroup[] = []
   #running: Promise<void> | undefined

@@ -7,8 +7,8 @@ import { publishRoundRobin } from './topics.ts'
 const MIB = 1024 * 1024
 const RUNS = 3
 /** Nearly all of an interval: one frame more and a checkpoint would be written. */
-const CHECKPOINT_BYTES = 256 * MIB
-const REPLAYED_BYTES = 250 * MIB
+const CHECKPOINT_BYTES = 128 * MIB
+const REPLAYED_BYTES = 122 * MIB
 /** What a message of 1 KiB takes in the journal, about. */
 const MESSAGE_BYTES = 1060
 const MESSAGES = 500

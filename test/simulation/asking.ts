@@ -27,8 +27,7 @@ export async function lookUp(client: Client): Promise<void> {
   client.answered(`look up ${n}: ${JSON.stringify(found)}`)
   learn(client, message, found.state)
   if (found.state === 'dispatched') checkPlace(client, message, found)
-  // Nothing is promised about what is remembered no more.
-  if (found.state !== 'pending' || isForgotten(client, message)) return
+  if (found.state !== 'pending') return
   if (before === 'cancelled') client.model.accuse(`17: message ${n} was cancelled and is said to be pending`)
   else if (seen !== undefined) client.model.accuse(`17: message ${n} was dispatched and is said to be pending`)
 }

@@ -18,7 +18,10 @@ export const TURNS_MAX = 400_000
 /** The wheel looks about it so often when nothing happens. */
 const HEARTBEAT_MS = 250
 const BEATS_AT_REST = 4
-/** After so many the wall clock is put right: while the hand stands because that was set back, nothing becomes due. */
+/**
+ * After so many the wall clock is put right, and time goes on to where the hand stands: while it stands because the wall clock
+ * was set back, perhaps after it had followed a step ahead by days, nothing becomes due.
+ */
 const BEATS_PATIENT = 200
 
 /** Thrown when something is wrong: nothing after it means anything. */
@@ -70,8 +73,9 @@ export class Service {
       await this.#world.turn()
       this.check()
       if (!this.#world.idle) continue
-      if (++beatsInAll % BEATS_PATIENT === 0) this.#world.healClock()
-      this.#world.pass(HEARTBEAT_MS)
+      const patient = ++beatsInAll % BEATS_PATIENT !== 0
+      if (!patient) this.#world.healClock()
+      this.#world.pass(patient ? HEARTBEAT_MS : Math.max(HEARTBEAT_MS, -hand.offsetMs()))
       // What is due soon may take all the memory there is for it; nothing is consumed then until it is dispatched.
       const behind = (wheel?.stats().consumed ?? 0) < engine.offsets('__delay', 0).highWatermark
       beats = this.#workload.underWay > 0 || behind ? 0 : beats + 1

@@ -61,6 +61,21 @@ t.test('a frame of which only the end was written is cut as well', async (t) => 
   await agrees(t, disk, history)
 })
 
+t.test('a torn frame that was cut is not replayed when the journal went on in the next file', async (t) => {
+  const { disk, history } = await killedLog()
+  const last = framesIn(disk).at(-1)!
+  history.forgetLast()
+  disk.contents(last.path)[last.position + last.size - 100] ^= 1
+  const engine = await openLog(disk)
+  // Larger than what is left of the file in which the torn frame stands.
+  await history.append(engine, [['orders', 0]], 1, 58_000)
+  disk.die()
+  const left = disk.afterKill()
+  t.equal(framesIn(left).at(-1)?.number, last.number, 'its number is that of a frame in the next file')
+  t.ok(left.paths().includes(last.path), 'and it is still there')
+  await agrees(t, left, history)
+})
+
 t.test('damage in front of acknowledged frames is refused with file, position and reason', async (t) => {
   const { disk } = await killedLog()
   const damaged = framesIn(disk).at(-3)!
