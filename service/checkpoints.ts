@@ -1,6 +1,6 @@
 // Writes checkpoints of the parts above the log, one after the other, from time to time and after so much journal. They
-// bound the work of the next start; nothing is lost without them. The log writes its own (storage/log/checkpointer.ts): what a part lets go of here,
-// the next one of those leaves out.
+// bound the work of the next start; nothing is lost without them. The log writes its own (storage/log/checkpointer.ts):
+// what a part lets go of here, the next one of those leaves out.
 
 import type { Clock, Log, Timer } from '../storage/index.ts'
 

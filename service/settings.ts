@@ -138,7 +138,7 @@ export const SETTINGS = {
   },
   DISK_LOW_BYTES: {
     kind: 'bytes',
-    // The journal may still grow by twice CHECKPOINT_BYTES; as much again is for what dispatch, segments and LevelDB write.
+    // The journal may still grow by twice CHECKPOINT_BYTES; the rest is for what dispatch, segments and LevelDB write.
     default: GIB,
     min: 0,
     max: 16_384 * GIB,

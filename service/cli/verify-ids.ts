@@ -18,6 +18,7 @@ import {
   StoreView,
   wrong,
 } from '../../storage/index.ts'
+import { PROGRESS_KEY } from '../delivery/id-index.ts'
 import { IDS_TOPIC } from '../delivery/ids.ts'
 
 const IDS_AT_ONCE = 500_000
@@ -46,7 +47,11 @@ export async function* verifyIds({ disk, log, directory, counts }: VerifyIdsOpti
     return void (yield wrong('ids-damaged', directory, (error as DwellError).message, { ...derived, remedy }))
   }
   try {
-    const progress = await view.get(Buffer.alloc(4))
+    const progress = await view.get(PROGRESS_KEY)
+    if (progress?.good && progress.value.length === 0) {
+      const sentence = 'The index of ids was given up: a row of it could not be read.'
+      return void (yield note('ids-given-up', directory, sentence))
+    }
     const readTo = progress?.good ? readUInt64(progress.value, 0) : 0
     if (readTo > endOffset) {
       const sentence = `The index of ids is read up to offset ${readTo}, but ${IDS_TOPIC} ends at ${endOffset}.`

@@ -26,8 +26,15 @@ export class PooledBuffer {
 
   /** Keeps it from being used again until one more release(). */
   hold(): void {
-    assert(this.#holders >= 0, 'a free buffer is taken out of the pool')
+    assert(this.#holders > 0, 'a free buffer is taken out of the pool')
     this.#holders++
+  }
+
+  /** It is taken out of the pool again. */
+  reuse(): this {
+    assert(this.#holders === 0, 'only a free buffer is used again')
+    this.#holders = 1
+    return this
   }
 
   /** When nobody holds it any more, its bytes may change at any time. */
@@ -52,8 +59,7 @@ export class BufferPool {
     const buffer = this.#free.get(rounded)?.pop()
     if (buffer === undefined) return new PooledBuffer(rounded, (freed) => this.#put(freed))
     this.#freeBytes -= rounded
-    buffer.hold()
-    return buffer
+    return buffer.reuse()
   }
 
   #put(buffer: PooledBuffer): void {

@@ -73,7 +73,7 @@ export class Compaction {
       await this.#pass()
     } finally {
       // What cannot be removed now is when the partition is opened next.
-      if (!this.#exchanging) await this.#begun?.remove().catch(() => {})
+      if (!this.#exchanging) await this.#begun?.discard().catch(() => {})
     }
     return this.#compacted
   }

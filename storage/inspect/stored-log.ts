@@ -18,10 +18,9 @@ import { decodeTopic, TOPICS, TOPICS_ID } from '../log/topic-record.ts'
 import { type Run, readRun, runNumber, runPath } from '../run/run.ts'
 import { readCleanedMark } from '../segment/cleaned-mark.ts'
 import { METADATA, topicIdOf } from '../segment/partition-metadata.ts'
+import { SECTOR_SIZE } from '../segment/segment.ts'
 import { type JournalSurvey, surveyJournal } from './journal-survey.ts'
 import { type StoredPartition, segmentsOf, walkStored } from './stored-partition.ts'
-
-const SECTOR_SIZE = 512
 
 export interface DamagedRun {
   path: string

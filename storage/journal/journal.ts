@@ -75,6 +75,7 @@ export class Journal {
    */
   async write(frame: Buffer, size: number, partCount: number): Promise<void> {
     assert(!this.#writing, 'one write to the journal is under way at a time')
+    assert(frame.length <= this.frameBytesMax, 'a frame fits in a file')
     if (this.#failure !== undefined) throw this.#failure
     this.#writing = true
     try {

@@ -107,7 +107,7 @@ export class EmbeddedEngine implements LogEngine {
 
   /**
    * Opens the log in `directory`, which is made when missing, and replays what the last stop left over.
-   * @throws JOURNAL_DAMAGED, CHECKPOINT_DAMAGED, SEGMENT_DAMAGED
+   * @throws JOURNAL_DAMAGED, CHECKPOINT_DAMAGED, SEGMENT_DAMAGED, RUN_DAMAGED
    */
   static async open(given: EmbeddedEngineOptions): Promise<EmbeddedEngine> {
     const options = withDefaults(given)

@@ -27,6 +27,7 @@ export interface GroupCommitOptions {
 export class GroupCommit {
   readonly #options: GroupCommitOptions
   readonly #pool = new BufferPool(2 * GROUP_BYTES_SOFT)
+  readonly #bytesSoft: number
   /** The last one is still open; the others wait, full. */
   #waiting: CommitGroup[] = []
   #running: Promise<void> | undefined
@@ -38,6 +39,8 @@ export class GroupCommit {
   constructor(options: GroupCommitOptions) {
     this.#options = options
     this.#applied = options.journal.end
+    // A quarter: around the smallest records a frame has three times as much.
+    this.#bytesSoft = Math.min(GROUP_BYTES_SOFT, options.journal.frameBytesMax / 4)
   }
 
   /** Behind the last frame that is durable and applied. */
@@ -59,7 +62,7 @@ export class GroupCommit {
   group(bytes: number): CommitGroup {
     this.#waitingBytes += bytes
     const last = this.#waiting.at(-1)
-    if (last !== undefined && last.bytes + bytes <= GROUP_BYTES_SOFT) return last
+    if (last !== undefined && last.bytes + bytes <= this.#bytesSoft) return last
     const group = new CommitGroup()
     this.#waiting.push(group)
     this.#running ??= this.#run()

@@ -105,10 +105,15 @@ export class TailWriter {
   }
 
   #next(): Partition | undefined {
-    for (const partition of this.#large) if (!this.#writing.has(partition)) return partition
+    for (const partition of this.#large) if (this.#mayWrite(partition)) return partition
     if (this.#bytes <= this.#memoryBytes || this.#spilling !== undefined) return undefined
-    for (const partition of this.#waiting) if (!this.#writing.has(partition)) return partition
+    for (const partition of this.#waiting) if (this.#mayWrite(partition)) return partition
     return undefined
+  }
+
+  /** One write of a partition at a time. A dropped one writes nothing: its tail goes once nothing of it is under way. */
+  #mayWrite(partition: Partition): boolean {
+    return !this.#writing.has(partition) && !partition.dropped
   }
 
   async #write(partition: Partition): Promise<void> {

@@ -2,7 +2,7 @@
 // for the offsets that are not; the damaged file is set aside. Offsets stay what they were, and are not given again.
 //
 // The steps: the file is copied aside, the new one is written beside it, synced, and renamed over it; last comes the
-// checkpoint (repair-checkpoint.ts). After a crash between them: the segment is good, and longer or shorter than the
+// checkpoint (repair-log.ts). After a crash between them: the segment is good, and longer or shorter than the
 // checkpoint says; the next repair reads it as it is, if that reads better, and brings the checkpoint in line.
 
 import { dirname, join } from 'node:path'
@@ -15,10 +15,10 @@ import { nameOf, type StoredPartition, type StoredSegment, walkStored } from '..
 import { folderName } from '../log/partition-maker.ts'
 import { partitionsDirectory } from '../log/recovery.ts'
 import { syncMetadata, writeMetadata } from '../segment/partition-metadata.ts'
+import { SECTOR_SIZE } from '../segment/segment.ts'
 import type { Action } from './action.ts'
 import type { Aside } from './aside.ts'
 
-const SECTOR_SIZE = 512
 const BLANK_OFFSETS_MAX = 2 ** 31 - 1
 
 /** Records that are known from elsewhere, by their offsets, to stand where they cannot be read. */

@@ -1,6 +1,6 @@
 // A run: the small tails of many partitions in one file, sorted by partition, so that one write, and one sync at the next
-// checkpoint, make all of them durable outside of the journal. Thousands of partitions that each grow by a few kilobytes would otherwise cost a
-// file opened, written, synced and closed for each (0.3 ms and more) at every checkpoint.
+// checkpoint, make all of them durable outside of the journal. Thousands of partitions that each grow by a few kilobytes
+// would otherwise cost a file opened, written, synced and closed for each (0.3 ms and more) at every checkpoint.
 //
 //   runs/<20-digit number>.run        run-format.ts draws the bytes
 //

@@ -1,12 +1,12 @@
 // Puts a cleaned segment in the place of the stretch of neighbouring segments that it was made of.
 //
-//   │ step                                                      │ a crash before the next step is durable            │
-//   ├───────────────────────────────────────────────────────────┼────────────────────────────────────────────────────┤
-//   │ `<base>.log.cleaned` is written and synced                │ it is removed, the stretch is as it was                │
-//   │ renamed to `<base>.log.swap`, folder synced               │ finishExchanges() makes the steps below            │
-//   │ the stretch's indexes and its segments but the first removed, │ the same                                           │
-//   │   the new indexes synced, folder synced                   │                                                    │
-//   │ renamed to `<base>.log`, folder synced                    │ the same, or it is done                            │
+//   │ step                                                          │ a crash before the next step is durable      │
+//   ├───────────────────────────────────────────────────────────────┼──────────────────────────────────────────────┤
+//   │ `<base>.log.cleaned` is written and synced                    │ it is removed, the stretch is as it was      │
+//   │ renamed to `<base>.log.swap`, folder synced                   │ finishExchanges() makes the steps below      │
+//   │ the stretch's indexes and its segments but the first removed, │ the same                                     │
+//   │   the new indexes synced, folder synced                       │                                              │
+//   │ renamed to `<base>.log`, folder synced                        │ the same, or it is done                      │
 //
 // The range of a `.swap` is what it holds: a cleaned segment keeps its last batch, emptied if need be, so it ends where
 // the stretch ended. Whatever begins inside of that range is of the stretch.

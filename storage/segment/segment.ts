@@ -226,6 +226,7 @@ export class Segment implements FileOwner {
   /** Makes the indexes durable, those of a segment that takes the place of others. */
   async syncIndexes(): Promise<void> {
     await this.#indexes.flush(true)
+    this.mode = 'read'
   }
 
   /** Makes the log durable, the indexes not. */
@@ -248,6 +249,12 @@ export class Segment implements FileOwner {
   async remove(): Promise<void> {
     await this.#files.close(this)
     await this.#indexes.remove()
+    await this.#disk.remove(this.path)
+  }
+
+  /** Removes a segment that was to take the place of others and does not: the indexes of that name are theirs. */
+  async discard(): Promise<void> {
+    await this.#files.close(this)
     await this.#disk.remove(this.path)
   }
 

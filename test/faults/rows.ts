@@ -1,6 +1,5 @@
-// The rows of the fault catalogue that are about processes and disks, and where each promise is tested. The catalogue
-// itself is the design's; what is said here is which test would go red. rows.test.ts holds the table complete and its paths
-// real. `how` says what cannot be had here, where something cannot.
+// The faults of processes (P) and disks (D) that Dwell is to survive, what it promises for each, and which test would go red
+// if it did not. rows.test.ts holds the table complete and its paths real. `how` says where a test falls short of the fault.
 
 export interface FaultRow {
   fault: string

@@ -320,3 +320,25 @@ t.test('a reader whose segment is exchanged meanwhile reads what it would have r
     await again.close()
   }
 })
+
+t.test('a pass that finds no space leaves the segments as they were, their indexes too', async (t) => {
+  const disk = new SimulatedDisk()
+  const engine = await openLog(disk, { segmentBytes: 64 * KIB, journalFileBytes: 1024 * KIB })
+  await engine.createTopic('users', { partitions: 1, cleanup: 'compact' })
+  for (let i = 0; i < 120; i++) {
+    const records = [keyed(`k${i % 5}=${'x'.repeat(1400)}`)]
+    await engine.append([{ topic: 'users', partition: 0, records }])
+  }
+  await engine.checkpoint()
+  const files = () => disk.paths().filter((path) => path.includes('users-0/0'))
+  const before = files()
+  disk.onCall = (_call, what) =>
+    what.startsWith('write') && what.endsWith('.cleaned')
+      ? Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' })
+      : 'go on'
+  await engine.compact()
+  t.same(files(), before)
+  t.ok(before.some((path) => path.endsWith('.timeindex')))
+  disk.onCall = () => 'go on'
+  await engine.close()
+})

@@ -16,7 +16,7 @@ t.test('an append that comes while a group waits for room is in one frame, all o
   const room = Promise.withResolvers<void>()
   const frames: string[][] = []
   const commits = new GroupCommit({
-    journal: { end: { sequence: 1, position: 0, frameNumber: 1 }, async write() {} },
+    journal: { frameBytesMax: 64 * 1024 * 1024, end: { sequence: 1, position: 0, frameNumber: 1 }, async write() {} },
     apply: ({ parts }: { parts: { partition: Partition; records: readonly unknown[] }[] }) => {
       frames.push(parts.map(({ partition, records }) => `${partition.topicId}: ${records.length}`))
     },

@@ -1,5 +1,6 @@
 // An envelope (entry.ts) as it lies in `__delay`, in slots and in overflow, for those who look from outside.
 
+import { DwellError } from '../../storage/index.ts'
 import { CANCEL, checkEnvelope, decodeMessage, dueAtMsOf, kindOf, targetOf } from '../entry.ts'
 import type { Place } from '../place.ts'
 
@@ -26,4 +27,14 @@ export function readEnvelope(bytes: Buffer, offset: number): Envelope {
   // Decoding fills the id in, into a copy here.
   const { dueAtMs, topic, topicId, partition, ownId, body } = decodeMessage(Buffer.from(bytes), offset)
   return { kind: 'message', dueAtMs, topic, topicId, partition, ownId, body }
+}
+
+/** Whether the envelope of the entry at `offset` is that of a message, and whole. */
+export function isWholeMessage(bytes: Buffer, offset: number): boolean {
+  try {
+    return readEnvelope(bytes, offset).kind === 'message'
+  } catch (error) {
+    if (error instanceof DwellError || error instanceof RangeError) return false
+    throw error
+  }
 }

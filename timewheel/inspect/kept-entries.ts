@@ -11,7 +11,7 @@ import {
 } from '../../storage/index.ts'
 import { DELAY_TOPIC } from '../entry.ts'
 import { SLOT_SUFFIX } from '../slot.ts'
-import { readEnvelope } from './envelope.ts'
+import { isWholeMessage } from './envelope.ts'
 import { readOverflowRow } from './overflow-row.ts'
 import { walkSlot } from './slot-walk.ts'
 
@@ -52,21 +52,13 @@ async function eachRow(disk: Disk, path: string, keep: (offset: number, envelope
     view = await StoreView.open(path)
     for await (const { key, value, good } of view.rows()) {
       const row = good ? readOverflowRow(key, value) : undefined
-      if (row?.kind === 'message' && isWhole(row.envelope, row.place.offset)) keep(row.place.offset, row.envelope)
+      if (row?.kind === 'message' && isWholeMessage(row.envelope, row.place.offset))
+        keep(row.place.offset, row.envelope)
     }
   } catch (error) {
     // What is wrong with it is said, and mended, as overflow's own.
     if (!(error instanceof DwellError)) throw error
   } finally {
     await view?.close()
-  }
-}
-
-function isWhole(envelope: Buffer, offset: number): boolean {
-  try {
-    return readEnvelope(envelope, offset).kind === 'message'
-  } catch (error) {
-    if (error instanceof DwellError || error instanceof RangeError) return false
-    throw error
   }
 }

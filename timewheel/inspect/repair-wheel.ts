@@ -15,7 +15,7 @@ import {
   StoreView,
   writeUInt64,
 } from '../../storage/index.ts'
-import { readEnvelope } from './envelope.ts'
+import { isWholeMessage } from './envelope.ts'
 import { readOverflowRow } from './overflow-row.ts'
 
 const SLOT_CODES = new Set(['slot-damaged', 'slot-foreign', 'entry-lost', 'wheel-checkpoint-damaged'])
@@ -99,7 +99,7 @@ async function looking(disk: Disk, path: string, aside: Aside): Promise<KeyedWri
       const row = good ? readOverflowRow(key, value) : undefined
       if (row?.kind === 'ledger') sequence = row.sequence
       if (row?.kind === 'batch') sequence = Math.max(sequence, row.sequence)
-      if (row !== undefined && (row.kind !== 'message' || isWhole(row.envelope, row.place.offset))) continue
+      if (row !== undefined && (row.kind !== 'message' || isWholeMessage(row.envelope, row.place.offset))) continue
       writes.push({ type: 'del', key })
       await aside.note(
         `A row of overflow that cannot be read: key ${key.toString('hex')}, value ${value.toString('hex')}`,
@@ -109,15 +109,6 @@ async function looking(disk: Disk, path: string, aside: Aside): Promise<KeyedWri
     await view.close()
   }
   return [...writes, ...ledger(sequence)]
-}
-
-function isWhole(envelope: Buffer, offset: number): boolean {
-  try {
-    return readEnvelope(envelope, offset).kind === 'message'
-  } catch (error) {
-    if (error instanceof DwellError || error instanceof RangeError) return false
-    throw error
-  }
 }
 
 /** The row that says that all batches are there that there ever were, up to `sequence`. */
