@@ -66,14 +66,14 @@ async function dumpFile(file: string, options: DumpOptions): Promise<void> {
   })
 }
 
-/** Runs a tool; what it cannot do is said in a sentence, and the exit code is 1. */
+/** Runs a tool; what it cannot do is said in a sentence, and the exit code is 2: 1 says that something was found. */
 async function ending(task: () => Promise<void>): Promise<void> {
   try {
     await task()
   } catch (error) {
     if (!(error instanceof DwellError)) throw error
     await new Output(process.stderr).line(error.message, 'red')
-    process.exitCode = 1
+    process.exitCode = 2
   }
 }
 

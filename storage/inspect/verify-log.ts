@@ -43,12 +43,12 @@ async function* verifyCheckpoint({ log }: VerifyLogOptions): AsyncGenerator<Find
   const found = checkpoint === 'missing' ? undefined : await inspectDurableFile(disk, path)
   const why =
     found === undefined
-      ? 'ends within its header'
-      : (found.damage ?? `has version ${found.version}, which this program does not read`)
+      ? 'it ends within its header'
+      : (found.damage ?? `it has version ${found.version}, which this program does not read`)
   const sentence =
     checkpoint === 'missing'
       ? 'The checkpoint is missing.'
-      : `The checkpoint is damaged: it ${why.replace(/^.* is damaged: (it )?/, '').replace(/\.$/, '')}.`
+      : `The checkpoint is damaged: ${why.replace(/^.* is damaged: /, '').replace(/\.$/, '')}.`
   if (sequences.length === 0) {
     yield wrong('checkpoint-lost', path, `${sentence} There is no journal either.`, {
       meaning: 'The start is refused: what was acknowledged after the segments were written cannot be told.',

@@ -64,7 +64,7 @@ t.test('a directory in use is left alone, and its owner named; a copy of it is n
   t.teardown(() => service.kill())
   for (const command of ['verify', 'repair']) {
     const refused = await dwell([command, copy])
-    t.equal(refused.code, 1)
+    t.equal(refused.code, 2)
     t.match(refused.error, `is in use by process ${service.pid}`)
   }
   t.match(
@@ -98,16 +98,16 @@ t.test('what is called wrongly', async (t) => {
   const unreadable = copyOf(t, clean)
   chmodSync(join(unreadable, 'checkpoint'), 0)
   const rows: [args: string[], code: number, error: RegExp][] = [
-    [['dump', join(clean, 'nope')], 1, /^There is no file .*nope\.$/m],
-    [['dump', join(clean, 'topics')], 1, /is a folder and no LevelDB store/],
-    [['dump', MAIN], 1, /is no file of Dwell/],
+    [['dump', join(clean, 'nope')], 2, /^There is no file .*nope\.$/m],
+    [['dump', join(clean, 'topics')], 2, /is a folder and no LevelDB store/],
+    [['dump', MAIN], 2, /is no file of Dwell/],
     [['dump'], 2, /missing required argument 'file'/],
     [['dump', clean, '--limit', 'many'], 2, /It must be a whole number/],
     [['dump', clean, '--nope'], 2, /unknown option '--nope'/],
-    [['verify', join(clean, 'nope')], 1, /^There is no folder/],
-    [['verify', join(clean, 'checkpoint')], 1, /is a file: name the data directory/],
-    [['verify', join(clean, 'topics')], 1, /is no data directory of Dwell/],
-    [['repair', join(clean, 'topics')], 1, /is no data directory of Dwell/],
+    [['verify', join(clean, 'nope')], 2, /^There is no folder/],
+    [['verify', join(clean, 'checkpoint')], 2, /is a file: name the data directory/],
+    [['verify', join(clean, 'topics')], 2, /is no data directory of Dwell/],
+    [['repair', join(clean, 'topics')], 2, /is no data directory of Dwell/],
     [['repair', clean, '--force'], 2, /unknown option/],
     [['nonsense'], 2, /unknown command/],
   ]
@@ -119,5 +119,5 @@ t.test('what is called wrongly', async (t) => {
 /** The superuser may read everything. */
 async function withoutRights(t: Test, directory: string): Promise<void> {
   if (process.getuid?.() === 0) return void t.comment('not tried as root: a file without permission')
-  t.match(await dwell(['dump', join(directory, 'checkpoint')]), { code: 1, error: /permission denied/ })
+  t.match(await dwell(['dump', join(directory, 'checkpoint')]), { code: 2, error: /permission denied/ })
 }
