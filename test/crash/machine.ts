@@ -15,6 +15,8 @@ const SETTINGS = {
   DWELL_WHEEL_WINDOW: '2s',
   DWELL_WHEEL_MEMORY_BYTES: '64KiB',
   DWELL_CHECKPOINT_INTERVAL: '400ms',
+  // Longer than any run: what was answered must still be known at its end.
+  DWELL_DEDUPLICATION_WINDOW: '1d',
   DWELL_SEGMENT_BYTES: '64KiB',
   DWELL_JOURNAL_FILE_BYTES: '1MiB',
   DWELL_DISK_LOW_BYTES: '1MiB',
