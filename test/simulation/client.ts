@@ -73,8 +73,8 @@ export class Client implements ClientOptions {
   written(what: string): void {
     this.answered(what)
     const { broken } = this.world.faults
-    if (this.#process.failure !== undefined)
-      this.model.accuse(`21: ${what}, answered after the log or the wheel had failed`)
+    // When the wheel fails the service ends at once; what the log has under way then is as durable as ever.
+    if (this.#process.logFailed) this.model.accuse(`21: ${what}, answered after the log had failed`)
     else if (broken !== undefined && broken.atTurn < this.world.turns - 1)
       this.model.accuse(`21: ${what}, answered after ${broken.what} had failed`)
   }

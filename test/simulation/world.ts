@@ -29,6 +29,8 @@ export interface Process {
   wheel: Wheel | undefined
   /** Why it must end; undefined while it need not. */
   failure: unknown
+  /** Whether it was the log that failed. */
+  logFailed: boolean
 }
 
 export class World {
@@ -82,7 +84,10 @@ export class World {
     const fail = (failure: DwellError) => {
       this.trace.add(`failed ${failure.message}`)
       if (started.process === undefined) started.failure ??= failure
-      else started.process.failure ??= failure
+      else {
+        started.process.failure ??= failure
+        started.process.logFailed = true
+      }
     }
     const clock = this.#clockOfLife()
     const engine = await EmbeddedEngine.open({
@@ -95,7 +100,14 @@ export class World {
       onFailure: fail,
     })
     const hand = new HandClock({ clock, log: SILENT, settleMs: this.#swarm.settleMs })
-    started.process = { engine, hand, clock, wheel: undefined, failure: started.failure }
+    started.process = {
+      engine,
+      hand,
+      clock,
+      wheel: undefined,
+      failure: started.failure,
+      logFailed: started.failure !== undefined,
+    }
     return started.process
   }
 
