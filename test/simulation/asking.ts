@@ -73,7 +73,7 @@ function isForgotten({ swarm, handMs }: Client, { dueAtMs = 0 }: Message): boole
 function mayBeGone({ engine, model }: Client, message: Message): boolean {
   const { topic, topicId } = message
   const found = engine.topic(topic)
-  if (found?.id !== topicId || model.isSuperseded(message)) return true
+  if (found?.id !== topicId || model.mayBeSuperseded(message)) return true
   const starts = Array.from({ length: found.partitions }, (_, i) => engine.offsets(topic, i).logStartOffset)
   return starts.some((start) => start > 0)
 }

@@ -138,6 +138,12 @@ export class Model {
     return this.messages.some((other) => other.tombstone && other.topicId === topicId && other.key === key)
   }
 
+  /** Whether another message has its key, and may stand behind it in a compacted topic though nobody has read that yet. */
+  mayBeSuperseded({ n, topicId, key }: Message): boolean {
+    if (this.topics.get(topicId)?.compacted !== true || key === undefined) return false
+    return this.messages.some((other) => other.n !== n && other.topicId === topicId && other.key === key)
+  }
+
   /** Compares offsets with what was seen of them before. */
   offsets(
     topicId: number,
