@@ -73,9 +73,19 @@ function endingOf(path: string): string {
 }
 
 async function runTool(classPath: string, files: readonly string[], reading: DumpReading): Promise<void> {
-  const java = ['-Xmx512m', '-XX:+UseSerialGC', '-cp', classPath, 'kafka.tools.DumpLogSegments']
+  const java = [
+    '-Xmx512m',
+    '-Dsun.stdout.encoding=UTF-8',
+    '-Dfile.encoding=UTF-8',
+    '-XX:+UseSerialGC',
+    '-cp',
+    classPath,
+    'kafka.tools.DumpLogSegments',
+  ]
   const args = ['--deep-iteration', '--max-message-size', String(100 * 1024 * 1024), '--files', files.join(',')]
-  const child = spawn('java', [...java, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  // Java prints in the encoding of the locale, which may know nothing but ASCII.
+  const env = { ...process.env, LC_ALL: 'C.UTF-8' }
+  const child = spawn('java', [...java, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env })
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
   const errors: string[] = []
   createInterface({ input: child.stderr }).on('line', (line) => errors.push(line))
