@@ -23,7 +23,12 @@ function serve(t: Test, directory: string, environment: Record<string, string> =
     // No large reserve for every start of a test.
     env: { PATH: process.env.PATH, DWELL_DISK_RESERVE_BYTES: '1MiB', ...environment },
   })
-  t.teardown(() => child.kill('SIGKILL'))
+  // Waited for: what it still writes would stand in the way of removing its folder.
+  t.teardown(async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    child.kill('SIGKILL')
+    await new Promise((resolve) => child.once('exit', resolve))
+  })
   const lines: Record<string, unknown>[] = []
   let rest = ''
   let stderr = ''
