@@ -18,7 +18,8 @@ import {
   openLevelStore,
   type Random,
 } from '../storage/index.ts'
-import { HandClock, openOverflowStore, Wheel } from '../timewheel/index.ts'
+import { type ClockLimits, forecast, HandClock, lastKnownMs, openOverflowStore, Wheel } from '../timewheel/index.ts'
+import { BelievedClock } from './believed-clock.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { DataDirectory } from './data-directory.ts'
 import { DelayedMessages } from './delivery/delayed.ts'
@@ -29,6 +30,10 @@ import { Publisher } from './delivery/publish.ts'
 import { descriptorLimit, shareDescriptors } from './descriptors.ts'
 import { buildServer } from './http/server.ts'
 import { Metrics } from './metrics.ts'
+import { pendingByTopic } from './pending-by-topic.ts'
+import { AllowedHosts } from './push/allowed-hosts.ts'
+import { ownAddresses, resolve } from './push/network.ts'
+import { Pusher } from './push/pusher.ts'
 import type { Settings } from './settings.ts'
 import { Topics } from './topics.ts'
 
@@ -38,11 +43,17 @@ export interface BrokerOptions {
   clock: Clock
   random: Random
   log: Log
+  /** How long slot files are left alone before they are synced; as long as the system takes to write them, when absent. */
+  slotsSettledMs?: number
   /** Called once when nothing can be answered with success any more: the process must end. */
   onFailure: (error: unknown) => void
 }
 
 const KIB = 1024
+/** Four times that of LevelDB: it sorts tables a quarter as often, and far messages are taken half as fast again. */
+const OVERFLOW_BUFFER_BYTES = 16 * KIB * KIB
+/** The year in which this program was made: a wall clock before it is wrong. */
+const MADE_MS = Date.UTC(2026, 0, 1)
 
 export class Broker {
   readonly #options: BrokerOptions
@@ -86,18 +97,20 @@ export class Broker {
   }
 
   async #start(): Promise<void> {
-    const { settings, clock, random, log, onFailure } = this.#options
-    const beganMs = clock.monotonicMs()
+    const { settings, random, log, onFailure } = this.#options
+    const beganMs = this.#options.clock.monotonicMs()
+    const pushHosts = new AllowedHosts(settings.PUSH_ALLOWED_HOSTS, ownAddresses)
     const home = await DataDirectory.open(this.#options, (part, close) => this.#opened(part, close))
-    const { disk, path: directory, space, clusterId } = home
+    const { disk, clock, path: directory, space, clusterId, testClock } = home
     const descriptors = shareDescriptors(descriptorLimit(), {
       segments: settings.OPEN_FILES_MAX,
       slots: Math.ceil(settings.WHEEL_WINDOW / 1000),
     })
 
+    const believed = new BelievedClock(clock)
     const engine = await EmbeddedEngine.open({
       disk,
-      clock,
+      clock: believed,
       random,
       directory,
       log,
@@ -112,16 +125,23 @@ export class Broker {
     })
     this.#opened('engine', () => engine.close())
 
-    const hand = new HandClock({ clock, log, settleMs: settings.CLOCK_SETTLE })
+    const wheelDirectory = join(directory, 'wheel')
+    const hand = new HandClock({
+      clock,
+      log,
+      settleMs: settings.CLOCK_SETTLE,
+      // A test clock is wherever it was moved to.
+      limits: testClock === undefined ? await this.#clockLimits(engine, wheelDirectory) : undefined,
+    })
+    believed.hand = hand
     const index = await home.openStore(() => openIdIndex(disk, join(directory, 'index'), log))
     this.#opened('index', () => index.close())
     const ids = await Ids.open({ engine, index, hand, windowMs: settings.DEDUPLICATION_WINDOW })
     this.#opened('ids', () => ids.stop())
 
-    const wheelDirectory = join(directory, 'wheel')
     const overflowDirectory = join(directory, 'overflow')
     const overflow = await home.openStore(() => {
-      const open = () => openLevelStore(disk, overflowDirectory)
+      const open = () => openLevelStore(disk, overflowDirectory, { writeBufferBytes: OVERFLOW_BUFFER_BYTES })
       return openOverflowStore({ open, engine, disk, directory: wheelDirectory })
     })
     this.#opened('overflow', () => overflow.close())
@@ -139,7 +159,9 @@ export class Broker {
       readBytes: Math.max(64 * KIB, Math.floor(settings.WHEEL_MEMORY_BYTES / 2)),
       windowSeconds: descriptors.slots,
       rememberMs: settings.DEDUPLICATION_WINDOW,
+      settledMs: this.#options.slotsSettledMs,
       onDispatch: (dispatched, nowMs) => ids.dispatched(dispatched, nowMs),
+      onChange: (changed) => ids.changed(changed),
       onLateness: (ms, count) => metrics?.observeLateness(ms, count),
       onFailure,
     })
@@ -166,7 +188,7 @@ export class Broker {
     })
     const waitingBytesMax = settings.WAITING_BYTES_MAX
     const publisher = new Publisher({ engine, topics, ids, wheel, hand, space, waitingBytesMax })
-    const delayed = new DelayedMessages({ topics, ids, wheel })
+    const delayed = new DelayedMessages({ topics, ids, wheel, space })
     const checkpoints = new Checkpoints({
       clock,
       log,
@@ -182,11 +204,35 @@ export class Broker {
       await checkpoints.run()
     })
 
+    const pushSockets = Math.min(settings.PUSH_CONNECTIONS_MAX, Math.floor(descriptors.connections / 2))
+    const pusher = Pusher.start({
+      groups,
+      clock,
+      log,
+      hosts: pushHosts,
+      clusterId,
+      resolve,
+      socketsMax: pushSockets,
+      bytesMax: settings.PUSH_BYTES_MAX,
+      stopMs: settings.STOP_TIMEOUT,
+      stopping: this.#stopping.signal,
+      onPush: (tookMs) => metrics?.observePush(tookMs),
+      onFailure,
+    })
+    this.#opened('pusher', () => pusher.stop())
+
     metrics = new Metrics({
       published: () => publisher.stats(),
       wheel: () => wheel.stats(),
+      overdue: () => {
+        const fromSecond = Math.floor(hand.nowMs() / 1000)
+        return forecast(wheel.census, { fromSecond, stepSeconds: 1, steps: 0 }).overdue
+      },
+      pendingByTopic: () => pendingByTopic(wheel.census, engine.topics(), settings.METRICS_TOPICS_MAX),
       groups: () => groups.stats(),
+      push: () => pusher.stats(),
       topics: () => topics.list().length,
+      clock: () => ({ state: hand.state(), aheadMs: hand.offsetMs(), steps: hand.steps }),
       checkpoints: () => checkpoints.stats(),
       compaction: () => engine.compaction,
       space: () => space.stats(),
@@ -199,17 +245,20 @@ export class Broker {
       publisher,
       delayed,
       groups,
+      pushHosts,
       metrics,
       hand,
+      wheel,
+      testClock,
       space,
       clusterId,
       stopping: this.#stopping.signal,
     })
-    this.#server.server.maxConnections = descriptors.connections
+    this.#server.server.maxConnections = descriptors.connections - (pushHosts.isEmpty ? 0 : pushSockets)
     this.#server.server.on('drop', () => metrics?.countDroppedConnection())
     this.#opened('server', () => this.#closeServer())
     this.#address = await listen(this.#server, settings)
-    const tookMs = Math.round(clock.monotonicMs() - beganMs)
+    const tookMs = Math.round(this.#options.clock.monotonicMs() - beganMs)
     const { pending } = wheel.stats()
     log.info(
       {
@@ -223,6 +272,12 @@ export class Broker {
       },
       `Listening on ${this.#address}; ${pending} delayed messages pending.`,
     )
+  }
+
+  async #clockLimits(engine: EmbeddedEngine, wheelDirectory: string): Promise<ClockLimits> {
+    const { disk, settings } = this.#options
+    const lastKnown = await lastKnownMs(engine, disk, wheelDirectory)
+    return { earliestMs: MADE_MS, jumpMaxMs: settings.CLOCK_JUMP_MAX, lastKnownMs: lastKnown }
   }
 
   #opened(part: string, close: () => Promise<unknown>): void {

@@ -70,7 +70,7 @@ function parseSetting(row: SettingRow, text: string, source: string): unknown {
 function parseText(row: TextRow, text: string, source: string): string {
   if (row.choices !== undefined && !row.choices.includes(text))
     throw wrong(source, text, `one of ${row.choices.join(', ')}`)
-  if (text === '') throw wrong(source, text, 'a text that is not empty')
+  if (text === '' && row.default !== '') throw wrong(source, text, 'a text that is not empty')
   return text
 }
 

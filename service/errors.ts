@@ -32,6 +32,8 @@ export const ERRORS = {
   UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'The content type is not supported here', retryable: false },
   UNSUPPORTED_CONTENT_ENCODING: { status: 415, title: 'Compressed requests are not supported', retryable: false },
   ORIGIN_NOT_ALLOWED: { status: 403, title: 'Web pages may not do this', retryable: false },
+  PUSH_OFF: { status: 403, title: 'Push is off', retryable: false },
+  PUSH_HOST_NOT_ALLOWED: { status: 403, title: 'Nothing may be pushed to this host', retryable: false },
   INVALID_REQUEST: { status: 400, title: 'The request is malformed', retryable: false },
   HEADERS_TOO_LARGE: { status: 431, title: 'The request headers are too large', retryable: false },
   REQUEST_TIMEOUT: { status: 408, title: 'The request took too long to arrive', retryable: true },
@@ -51,11 +53,14 @@ export const ERRORS = {
   PARTITIONS_CANNOT_SHRINK: { status: 409, title: 'Partitions cannot become fewer', retryable: false },
   GROUP_NAME_AMBIGUOUS: { status: 409, title: 'The retry topics would be those of another group', retryable: false },
   TOPIC_OWNED_BY_GROUP: { status: 409, title: 'The topic belongs to a group', retryable: false },
+  GROUP_PUSHES: { status: 409, title: 'The group pushes its records', retryable: false },
   ALREADY_DISPATCHED: { status: 409, title: 'The message was dispatched already', retryable: false },
+  ALREADY_CANCELLED: { status: 409, title: 'The message was cancelled already', retryable: false },
   // These two stand in the results of an acknowledge call, which is itself answered with 200.
   INVALID_RECORD_STATE: { status: 409, title: 'The receipt is not valid any more', retryable: false },
   RECORD_DELETED: { status: 409, title: 'Retention has deleted the record', retryable: false },
   OVERLOADED: { status: 503, title: 'Too much is waiting', retryable: true },
+  CLOCK_WRONG: { status: 503, title: 'The clock of the machine is wrong', retryable: true },
   ENGINE_CLOSED: { status: 503, title: 'The service is stopping', retryable: true },
 
   // What disks do
@@ -85,6 +90,7 @@ export const ERRORS = {
   ROW_DAMAGED: { status: 500, title: 'A row of a LevelDB store is damaged', retryable: false },
 
   // What stops the start
+  TEST_CLOCK_REFUSED: { status: 500, title: 'The directory is not for this kind of clock', retryable: false },
   INVALID_SETTING: { status: 500, title: 'A setting has a wrong value', retryable: false },
   UNKNOWN_SETTING: { status: 500, title: 'There is no such setting', retryable: false },
   DATA_DIRECTORY_LOCKED: { status: 500, title: 'Another process uses the data directory', retryable: true },

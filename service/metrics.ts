@@ -1,7 +1,8 @@
 // What Prometheus sees. The parts count by themselves in plain numbers; they are read when somebody looks, so counting
-// costs the hot path nothing. The number of series does not depend on topics or groups.
+// costs the hot path nothing. The number of series is bounded, whatever the number of topics and groups.
 
-import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, Gauge, type Metric, Registry } from 'prom-client'
+import { CountedHistogram } from './counted-histogram.ts'
 
 /** Where the numbers come from; each is asked once a look. */
 export interface MetricSources {
@@ -12,15 +13,22 @@ export interface MetricSources {
     dispatched: number
     discarded: number
     cancelled: number
+    rescheduled: number
+    moved: number
     overflowRows: number
     openHandles: number
     slotFlushes: number
+    slotsDerived: number
     memoryBytes: number
     lastTickAgeMs: number
     handMs: number
   }
+  /** Delayed messages that were due in a second that is over. */
+  overdue(): number
+  pendingByTopic(): ReadonlyMap<string, number>
   groups(): {
     groups: number
+    paused: number
     waitingAcquires: number
     acquired: number
     acknowledged: Readonly<Record<string, number>>
@@ -29,7 +37,15 @@ export interface MetricSources {
     deadLettered: Readonly<Record<string, number>>
     skipped: number
   }
+  push(): {
+    endpoints: number
+    paused: number
+    underWay: number
+    bytes: number
+    pushes: Readonly<Record<string, number>>
+  }
   topics(): number
+  clock(): { state: string; aheadMs: number; steps: { back: number; forward: number } }
   checkpoints(): { count: number; lastAgeMs: number }
   compaction(): { passes: number; bytesBefore: number; bytesAfter: number; failures: number }
   space(): {
@@ -42,11 +58,21 @@ export interface MetricSources {
   }
 }
 
+const PUSH_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 300]
 const LATENESS_SECONDS = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300]
 
 export class Metrics {
   readonly #registry = new Registry()
-  readonly #lateness: Histogram
+  readonly #lateness = new CountedHistogram(
+    'dwell_dispatch_lateness_seconds',
+    'How late delayed messages were published.',
+    LATENESS_SECONDS,
+  )
+  readonly #pushes = new CountedHistogram(
+    'dwell_push_seconds',
+    'How long pushes took, from the connection to the end of the answer.',
+    PUSH_SECONDS,
+  )
   readonly #problems: Counter
   readonly #droppedConnections: Counter
   readonly contentType = this.#registry.contentType
@@ -71,6 +97,18 @@ export class Metrics {
         collect() {
           this.reset()
           this.inc(read())
+        },
+      })
+    }
+    const numbers = (name: string, help: string, label: string, read: () => ReadonlyMap<string, number>) => {
+      new Gauge({
+        name,
+        help,
+        registers,
+        labelNames: [label],
+        collect() {
+          this.reset()
+          for (const [value, count] of read()) this.set({ [label]: value }, count)
         },
       })
     }
@@ -106,6 +144,10 @@ export class Metrics {
       () => sources.published().waitingBytes,
     )
     number('dwell_delayed_pending', 'Delayed messages that wait.', () => sources.wheel().pending)
+    numbers('dwell_delayed_pending_by_topic', 'Delayed messages that wait, of the busiest topics.', 'topic', () => {
+      return sources.pendingByTopic()
+    })
+    number('dwell_delayed_overdue', 'Delayed messages that were due in a second that is over.', () => sources.overdue())
     number(
       'dwell_delayed_overflow_rows',
       'Delayed messages beyond the reach of the wheel.',
@@ -122,17 +164,33 @@ export class Metrics {
       () => sources.wheel().dispatched,
     )
     total('dwell_cancelled_total', 'Delayed messages that were cancelled.', () => sources.wheel().cancelled)
+    total('dwell_rescheduled_total', 'Delayed messages that were rescheduled.', () => sources.wheel().rescheduled)
     total(
       'dwell_discarded_total',
       'Delayed messages whose topic was gone at their time.',
       () => sources.wheel().discarded,
     )
     total('dwell_wheel_slot_flushes_total', 'Slots written to their files.', () => sources.wheel().slotFlushes)
+    total('dwell_wheel_slots_derived_total', 'Slots that were made anew.', () => sources.wheel().slotsDerived)
+    total('dwell_wheel_moved_total', 'Delayed messages that came within reach.', () => sources.wheel().moved)
     number('dwell_wheel_open_handles', 'Slot files held open ahead of the hand.', () => sources.wheel().openHandles)
     number('dwell_wheel_memory_bytes', 'Entries of the wheel in memory.', () => sources.wheel().memoryBytes)
     number('dwell_wheel_tick_age_seconds', 'Time since the wheel last ran.', () => sources.wheel().lastTickAgeMs / 1000)
     number('dwell_wheel_hand_seconds', 'Where the hand stands, epoch seconds.', () => sources.wheel().handMs / 1000)
+    number('dwell_clock_followed', 'Whether the hand is where the wall clock is.', () =>
+      sources.clock().state === 'followed' ? 1 : 0,
+    )
+    number('dwell_clock_ahead_seconds', 'How far the wall clock is ahead of the hand.', () => {
+      return sources.clock().aheadMs / 1000
+    })
+    totals('dwell_clock_steps_total', 'Steps of the wall clock.', 'direction', () => sources.clock().steps)
     number('dwell_groups', 'Groups.', () => sources.groups().groups)
+    number('dwell_groups_paused', 'Groups that hand nothing out.', () => sources.groups().paused)
+    number('dwell_push_endpoints', 'Groups that push to an endpoint.', () => sources.push().endpoints)
+    number('dwell_push_endpoints_paused', 'Endpoints that are only probed.', () => sources.push().paused)
+    number('dwell_pushes_in_flight', 'Pushes under way.', () => sources.push().underWay)
+    number('dwell_push_bytes', 'Records in the hand of pushing groups.', () => sources.push().bytes)
+    totals('dwell_pushes_total', 'Pushes that ended.', 'outcome', () => sources.push().pushes)
     number('dwell_acquires_waiting', 'Calls of acquire that wait for records.', () => sources.groups().waitingAcquires)
     total('dwell_acquired_total', 'Records handed out.', () => sources.groups().acquired)
     totals('dwell_acknowledged_total', 'Records acknowledged.', 'type', () => sources.groups().acknowledged)
@@ -167,12 +225,8 @@ export class Metrics {
     total('dwell_disk_reserve_given_up_total', 'How often the reserve was given up.', () => sources.space().givenUp)
     total('dwell_publish_disk_low_total', 'Publishes refused for want of room.', () => sources.space().refused)
     number('dwell_resident_memory_bytes', 'Memory of the process.', () => process.memoryUsage.rss())
-    this.#lateness = new Histogram({
-      name: 'dwell_dispatch_lateness_seconds',
-      help: 'How late delayed messages were published.',
-      buckets: LATENESS_SECONDS,
-      registers,
-    })
+    // They have what the registry asks of a metric, and no more.
+    for (const metric of [this.#lateness, this.#pushes]) this.#registry.registerMetric(metric as unknown as Metric)
     this.#problems = new Counter({
       name: 'dwell_http_problems_total',
       help: 'Requests that were answered with an error.',
@@ -188,8 +242,11 @@ export class Metrics {
 
   /** `count` messages were dispatched so late. */
   observeLateness(latenessMs: number, count: number): void {
-    const seconds = Math.max(0, latenessMs) / 1000
-    for (let i = 0; i < count; i++) this.#lateness.observe(seconds)
+    this.#lateness.observe(Math.max(0, latenessMs) / 1000, count)
+  }
+
+  observePush(tookMs: number): void {
+    this.#pushes.observe(tookMs / 1000, 1)
   }
 
   countProblem(code: string): void {

@@ -94,6 +94,18 @@ export const SETTINGS = {
     max: DAY_MS,
     sentence: 'How long a forward step of the wall clock must last before it is followed.',
   },
+  CLOCK_JUMP_MAX: {
+    kind: 'duration',
+    default: 400 * DAY_MS,
+    min: SECOND_MS,
+    max: 36_600 * DAY_MS,
+    sentence: 'The furthest that the wall clock may be ahead of the last known time; beyond it, it is not believed.',
+  },
+  TEST_CLOCK: {
+    kind: 'boolean',
+    default: false,
+    sentence: 'For tests: the clock can be moved by a call. Only in a directory that was never used without it.',
+  },
   DELAY_MAX: {
     kind: 'duration',
     default: 366 * DAY_MS,
@@ -209,6 +221,13 @@ export const SETTINGS = {
     max: 600 * SECOND_MS,
     sentence: 'How long a stop waits for requests under way before it cuts them off.',
   },
+  METRICS_TOPICS_MAX: {
+    kind: 'count',
+    default: 20,
+    min: 0,
+    max: 1_000,
+    sentence: 'Topics that have a series of their own in the metrics: those with the most pending messages.',
+  },
   GROUP_RETRY: {
     kind: 'durations',
     default: [5_000, 10_000, 15_000],
@@ -229,6 +248,25 @@ export const SETTINGS = {
     min: 1,
     max: 10_000,
     sentence: 'Acquired records a partition of a group when its settings do not say.',
+  },
+  PUSH_ALLOWED_HOSTS: {
+    kind: 'text',
+    default: '',
+    sentence: 'Hosts that groups may push to: names, *.names, addresses, networks, with commas. Empty: push is off.',
+  },
+  PUSH_CONNECTIONS_MAX: {
+    kind: 'count',
+    default: 1_000,
+    min: 1,
+    max: 100_000,
+    sentence: 'Pushes under way at once, of all groups; at most half of the connections that the process may have.',
+  },
+  PUSH_BYTES_MAX: {
+    kind: 'bytes',
+    default: 64 * MIB,
+    min: MIB,
+    max: 16 * GIB,
+    sentence: 'Bytes of records in the hand of all pushing groups; beyond it each has one record at a time.',
   },
 } as const satisfies Record<string, SettingRow>
 

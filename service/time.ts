@@ -7,7 +7,7 @@ const RFC_3339 =
   /^\d{4}-(\d\d)-(\d\d)[Tt ]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/
 const DIGITS = /^\d{1,15}$/
 /** The last millisecond that RFC 3339 can write. */
-const TIME_MS_MAX = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
+export const TIME_MS_MAX = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
 
 export const TIME_FORMS = 'RFC 3339 such as "2026-11-20T10:00:00Z", or epoch milliseconds'
 

@@ -9,13 +9,14 @@ export { type Disk, type DiskFile, type FreeSpace, isFull, type OpenMode, System
 export { DiskSpace } from './base/disk-space.ts'
 export { type DurableFileFormat, readDurableFile, writeDurableFile } from './base/durable-file.ts'
 export { DwellError } from './base/errors.ts'
-export { identify, identityPath } from './base/identity.ts'
+export { type Identity, identify, identityPath, writeIdentity } from './base/identity.ts'
 export { type Log, SILENT } from './base/log.ts'
 export { type Random, SystemRandom } from './base/random.ts'
 export { fallingBackOnReserve } from './base/reserve.ts'
 export { ReserveDisk } from './base/reserve-disk.ts'
 export { Turns } from './base/turns.ts'
 export { VarintReader, varintSize, writeVarint } from './base/varint.ts'
+export { bodyAt } from './batch/record-at.ts'
 export { endOffsetOf, headerOfBatchAt, readUInt64, writeUInt64 } from './batch/record-batch.ts'
 export {
   decodeRecordBody,

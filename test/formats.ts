@@ -17,14 +17,25 @@ import { readCleanedMark, writeCleanedMark } from '../storage/segment/cleaned-ma
 import { OffsetIndex } from '../storage/segment/offset-index.ts'
 import { metadataText, topicIdOf } from '../storage/segment/partition-metadata.ts'
 import { TimeIndex } from '../storage/segment/time-index.ts'
-import * as wheelCheckpoint from '../timewheel/checkpoint.ts'
-import { ChunkPool } from '../timewheel/chunk-pool.ts'
-import { cancelBody, decodeMessage, messageBody, targetOf } from '../timewheel/entry.ts'
+import { Census } from '../timewheel/census/census.ts'
+import * as wheelCheckpoint from '../timewheel/checkpoint/checkpoint.ts'
+import { readSynced, writeSynced } from '../timewheel/checkpoint/synced-file.ts'
+import {
+  cancelledEnvelope,
+  decodeMessage,
+  isWithdrawal,
+  movedEnvelope,
+  targetOf,
+  topicIdOf as targetTopicIdOf,
+  withdrawalOf,
+} from '../timewheel/entry/entry.ts'
+import { envelopeBody, messageBody } from '../timewheel/entry/entry-body.ts'
+import { BEGINNING } from '../timewheel/entry/place.ts'
+import { walkSlot } from '../timewheel/inspect/slot-walk.ts'
 import { decodeMark, encodeMark } from '../timewheel/mark.ts'
 import { Overflow } from '../timewheel/overflow.ts'
-import { BEGINNING } from '../timewheel/place.ts'
-import { Slot } from '../timewheel/slot.ts'
-import { PieceCollector, readSlotFile } from '../timewheel/slot-reader.ts'
+import { ChunkPool } from '../timewheel/slot/chunk-pool.ts'
+import { Slot } from '../timewheel/slot/slot.ts'
 import { SimulatedDisk } from './storage/simulated-disk.ts'
 import { MemoryStore } from './support/memory-store.ts'
 import { SeededRandom } from './support/seeded-random.ts'
@@ -57,7 +68,10 @@ const WHEEL = {
   overflowLastDueAtMs: DUE_MS,
   slots: [{ second: SECOND, count: 2, fileSize: 100 }],
   stretches: [{ fromOffset: 4, neededUntilMs: 8_000 }],
+  nowMs: DUE_MS - 9,
+  census: Buffer.from('census'),
 }
+const SYNCED = { checkpoint: WHEEL, tails: new Map([[SECOND, Buffer.from('tail')]]) }
 const MARK = {
   consumed: 9,
   hand: { dueAtMs: DUE_MS, offset: 8 },
@@ -79,6 +93,9 @@ const MESSAGE = {
   ownId: 'own-1',
   fillId: false,
 }
+/** Where MESSAGE waits in what follows, and where it is moved to. */
+const PLACE = { dueAtMs: DUE_MS, offset: 4 }
+const LATER_MS = DUE_MS + 400
 const CLEANED = { cleanedTo: 50, gapsTo: 60, horizonMs: DUE_MS }
 const PIECES = [{ topicId: 17, partition: 3, baseOffset: 90, endOffset: 120, size: 1_234 }]
 const RECORDS = [1, 2].map((n) => ({ timestampMs: DUE_MS + n, body: Buffer.from([1, 4, 0x60 + n, 0x60, 0]) }))
@@ -89,6 +106,23 @@ const GROUP: GroupState = {
   settings: { retry: [5_000, 10_000], lockMs: 30_000, maxInFlight: 500, start: 'earliest' },
   nextSourceIndex: 3,
   sources: [{ place: { index: 1, kind: 'topic', tierMs: 0, topicId: 17, partition: 3 }, next: 70, runs: [] }],
+}
+const PUSHED_GROUP: GroupState = {
+  ...GROUP,
+  settings: {
+    ...GROUP.settings,
+    paused: { sinceMs: DUE_MS, reason: 'bank offline' },
+    push: {
+      url: 'https://example.com/hook',
+      concurrency: 16,
+      timeoutMs: 10_000,
+      rate: 100,
+      pauseAfter: 10,
+      headers: { 'x-tenant': 'a' },
+      secrets: ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'],
+      paused: { sinceMs: DUE_MS + 1, reason: 'gone' },
+    },
+  },
 }
 
 const asStored = (body: Buffer) => ({ offset: 5, timestampMs: DUE_MS, body })
@@ -132,11 +166,28 @@ function readJournalFile(bytes: Buffer): unknown {
 
 const JOURNAL_PARTS = { number: 33, parts: [{ topicId: 17, partition: 3, kind: 1, offsets: [70, 71] }] }
 
+const messageEnvelope = () => envelopeOf(written(messageBody(MESSAGE, 17)))
+const moved = () => movedEnvelope(PLACE, messageEnvelope(), LATER_MS)
+
+async function readIdentity(bytes: Buffer): Promise<unknown> {
+  const disk = await diskWith(`${D}/identity`, bytes)
+  const testClock = bytes.includes('testClockAheadMs')
+  return identify({
+    disk,
+    random: new SeededRandom(8),
+    log: SILENT,
+    directory: D,
+    place: { host: 'a', path: D },
+    testClock,
+  })
+}
+
 async function overflowRows(): Promise<Buffer> {
   const store = new MemoryStore()
   const overflow = new Overflow(store)
-  overflow.put({ dueAtMs: DUE_MS, offset: 4 }, envelopeOf(written(messageBody(MESSAGE, 17))))
-  overflow.rememberCancelled({ dueAtMs: DUE_MS, offset: 2 }, 6)
+  overflow.put(PLACE, messageEnvelope())
+  overflow.remember({ dueAtMs: DUE_MS, offset: 2 }, { cancelledBy: 6 })
+  overflow.remember({ dueAtMs: DUE_MS, offset: 3 }, { movedTo: { dueAtMs: LATER_MS, offset: 7 } })
   await overflow.flush()
   const rows = await store.rows({}, 100)
   return Buffer.from(rows.map(([key, value]) => `${key.toString('hex')} ${value.toString('hex')}\n`).join(''))
@@ -151,26 +202,32 @@ async function readOverflowRows(bytes: Buffer): Promise<unknown> {
   })
   const overflow = new Overflow(store as MemoryStore)
   const [row] = await overflow.rows(BEGINNING, DUE_MS + 1, 10)
-  const cancelledBy = overflow.cancelOf({ dueAtMs: DUE_MS, offset: 2 })
-  return { sequence: overflow.sequence, lost: await overflow.lostBatch(), offset: row.offset, cancelledBy }
+  const fates = [2, 3].map((offset) => overflow.fateOf({ dueAtMs: DUE_MS, offset }))
+  return { sequence: overflow.sequence, lost: await overflow.lostBatch(), offset: row.offset, fates }
 }
 
 async function readSlot(bytes: Buffer): Promise<unknown> {
   const disk = await diskWith(`${D}/slot`, bytes)
-  const collector = new PieceCollector(BEGINNING, 1e6)
-  await readSlotFile(await disk.open(`${D}/slot`, 'read'), SECOND, bytes.length, collector)
-  const { entries, cancelled } = collector.finish()
-  return { offsets: entries.map(({ offset }) => offset), cancelled: [...cancelled] }
+  const found: unknown[] = []
+  for await (const item of walkSlot(await disk.open(`${D}/slot`, 'read'), SECOND, bytes.length)) {
+    if (item.kind === 'damage') return item.reason
+    const { offset, envelope } = item
+    found.push(isWithdrawal(envelope) ? { offset, withdraws: targetOf(envelope).offset } : { offset })
+  }
+  return found
 }
 
 async function slotFile(): Promise<Buffer> {
   const slot = new Slot(SECOND, new ChunkPool())
-  const message = envelopeOf(written(messageBody(MESSAGE, 17)))
-  for (const offset of [4, 5]) slot.add(DUE_MS, offset, message)
-  slot.add(DUE_MS, 6, envelopeOf(written(cancelBody({ dueAtMs: DUE_MS, offset: 4 }))))
+  for (const offset of [4, 5]) slot.add(DUE_MS, offset, messageEnvelope())
+  slot.add(DUE_MS, 6, cancelledEnvelope({ dueAtMs: DUE_MS, offset: 5 }, 17))
+  slot.add(DUE_MS, 7, withdrawalOf(moved()))
+  slot.add(LATER_MS, 7, moved())
   slot.seal()
   return fileOf(`${D}/${slot.name}`, (disk) => slot.write(disk, D, Buffer.alloc(8_192)))
 }
+
+const ROWS = { sequence: 1, lost: undefined, offset: 4, fates: [{ cancelledBy: 6 }, undefined] }
 
 export const FORMATS: Record<string, Format> = {
   'journal.v2': { make: journalFile, read: readJournalFile, holds: { header: OWN_HEADER, ...JOURNAL_PARTS } },
@@ -231,26 +288,57 @@ export const FORMATS: Record<string, Format> = {
     read: (bytes) => topicIdOf(String(bytes)),
     holds: 17,
   },
+  'identity.v2': {
+    make: () => fileOf(`${D}/identity`, (disk) => identify({ disk, random: new SeededRandom(7), log: SILENT, directory: D, place: { host: 'a', path: D }, testClock: true })), // biome-ignore format: one call
+    read: readIdentity,
+    holds: { clusterId: '020ffab28567773d8dba4227c384325e', host: 'a', path: D, testClockAheadMs: 0 },
+  },
   'identity.v1': {
-    make: () => fileOf(`${D}/identity`, (disk) => identify({ disk, random: new SeededRandom(7), log: SILENT, directory: D, place: { host: 'a', path: D } })), // biome-ignore format: one call
-    read: async (bytes) => {
-      const disk = await diskWith(`${D}/identity`, bytes)
-      return identify({ disk, random: new SeededRandom(8), log: SILENT, directory: D, place: { host: 'a', path: D } })
-    },
+    read: readIdentity,
     holds: { clusterId: '020ffab28567773d8dba4227c384325e', host: 'a', path: D },
   },
-  'slot.v1': { make: slotFile, read: readSlot, holds: { offsets: [5], cancelled: [4] } },
+  'slot.v1-withdrawals': {
+    make: slotFile,
+    read: readSlot,
+    holds: [{ offset: 4 }, { offset: 5 }, { offset: 6, withdraws: 5 }, { offset: 7, withdraws: 4 }, { offset: 7 }],
+  },
+  'slot.v1': { read: readSlot, holds: [{ offset: 4 }, { offset: 5 }, { offset: 6, withdraws: 4 }] },
   'wheel-checkpoint.v1': {
+    read: async (bytes) => wheelCheckpoint.readCheckpoint(await diskWith(`${D}/checkpoint`, bytes), `${D}/checkpoint`),
+    holds: { ...WHEEL, nowMs: undefined, census: undefined },
+  },
+  'wheel-checkpoint.v2': {
     make: () => fileOf(`${D}/checkpoint`, (disk) => wheelCheckpoint.writeCheckpoint(disk, `${D}/checkpoint`, WHEEL)),
     read: async (bytes) => wheelCheckpoint.readCheckpoint(await diskWith(`${D}/checkpoint`, bytes), `${D}/checkpoint`),
     holds: WHEEL,
   },
-  'overflow-rows.v2': {
+  'wheel-synced.v1': {
+    make: () => fileOf(`${D}/synced`, (disk) => writeSynced(disk, `${D}/synced`, SYNCED)),
+    read: async (bytes) => readSynced(await diskWith(`${D}/synced`, bytes), `${D}/synced`),
+    holds: SYNCED,
+  },
+  'wheel-census.v1': {
+    make: async () => {
+      const census = new Census()
+      for (const topicId of [17, 17, 18]) census.add(DUE_MS, topicId)
+      census.add(LATER_MS + 61_000, 18)
+      census.addLater(17)
+      return census.encode()
+    },
+    read: (bytes) => {
+      const census = Census.decode(bytes)
+      const { count, later } = census
+      return { count, later, due: census.dueIn(SECOND), dueOf: census.dueIn(SECOND, 18), of: census.countOf(17) }
+    },
+    holds: { count: 5, later: 1, due: 3, dueOf: 1, of: 3 },
+  },
+  'overflow-rows.v3': {
     make: overflowRows,
     read: readOverflowRows,
-    holds: { sequence: 1, lost: undefined, offset: 4, cancelledBy: 6 },
+    holds: { ...ROWS, fates: [{ cancelledBy: 6 }, { movedTo: { dueAtMs: LATER_MS, offset: 7 } }] },
   },
-  'overflow-rows.v1': { read: readOverflowRows, holds: { sequence: 1, lost: undefined, offset: 4, cancelledBy: 6 } },
+  'overflow-rows.v2': { read: readOverflowRows, holds: ROWS },
+  'overflow-rows.v1': { read: readOverflowRows, holds: ROWS },
   'record-topics.v1': {
     make: async () => encodeTopic(TOPIC, DUE_MS).body as Buffer,
     read: (bytes) => decodeTopic(asStored(bytes)).description,
@@ -262,13 +350,23 @@ export const FORMATS: Record<string, Format> = {
     read: (bytes) => decodeMessage(envelopeOf(bytes), 5),
     holds: { ...MESSAGE, topicId: 17 },
   },
-  'record-delay-cancel': {
-    make: async () => written(cancelBody({ dueAtMs: DUE_MS, offset: 4 })),
-    read: (bytes) => targetOf(envelopeOf(bytes)),
-    holds: { dueAtMs: DUE_MS, offset: 4 },
+  'record-delay-cancelled': {
+    make: async () => written(envelopeBody(cancelledEnvelope(PLACE, 17))),
+    read: (bytes) => ({ target: targetOf(envelopeOf(bytes)), topicId: targetTopicIdOf(envelopeOf(bytes)) }),
+    holds: { target: PLACE, topicId: 17 },
+  },
+  'record-delay-moved': {
+    make: async () => written(envelopeBody(moved())),
+    read: (bytes) => ({ target: targetOf(envelopeOf(bytes)), ...decodeMessage(envelopeOf(bytes), 7) }),
+    holds: { target: PLACE, ...MESSAGE, dueAtMs: LATER_MS, topicId: 17 },
+  },
+  'record-delay-cancel': { read: (bytes) => targetOf(envelopeOf(bytes)), holds: PLACE },
+  'record-groups-snapshot.v2': {
+    make: async () => encodeSnapshot(PUSHED_GROUP),
+    read: (bytes) => decodeSnapshot(bytes, (lockMs) => lockMs),
+    holds: PUSHED_GROUP,
   },
   'record-groups-snapshot.v1': {
-    make: async () => encodeSnapshot(GROUP),
     read: (bytes) => decodeSnapshot(bytes, (lockMs) => lockMs),
     holds: GROUP,
   },

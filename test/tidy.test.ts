@@ -26,6 +26,11 @@ const LOG_ROOMS = ['segment', 'journal', 'run', 'compaction', 'log', 'inspect', 
   (room) => `storage/${room}`,
 )
 
+/** Where it is decided, turn by turn, what happens to a message. */
+const WHEEL_LOOP = ['wheel', 'opening', 'consumption', 'changes', 'horizon', 'dispatcher', 'reach', 'index'].map(
+  (name) => `timewheel/${name}.ts`,
+)
+
 /** Inside a room: files in the folder on the left import nothing from what is listed on its right. */
 const NOT_UPWARDS: Record<string, string[]> = {
   'storage/base': ['storage/batch', 'storage/engine.ts', 'storage/index.ts', 'storage/keyed', ...LOG_ROOMS],
@@ -34,7 +39,19 @@ const NOT_UPWARDS: Record<string, string[]> = {
   'storage/segment': ['storage/index.ts', 'storage/journal', 'storage/log', 'storage/run', 'storage/compaction'],
   'storage/journal': ['storage/index.ts', 'storage/segment', 'storage/log', 'storage/run', 'storage/compaction'],
   'storage/log': ['storage/index.ts', 'storage/inspect', 'storage/repair'],
-  'service/delivery': ['service/http', 'service/broker.ts', 'service/cli.ts', 'service/main.ts'],
+  'timewheel/entry': ['timewheel/slot', 'timewheel/census', 'timewheel/checkpoint', 'timewheel/list', ...WHEEL_LOOP],
+  'timewheel/census': ['timewheel/slot', 'timewheel/checkpoint', 'timewheel/list', ...WHEEL_LOOP],
+  'timewheel/slot': [
+    'timewheel/census',
+    'timewheel/checkpoint',
+    'timewheel/list',
+    'timewheel/pending.ts',
+    ...WHEEL_LOOP,
+  ],
+  'timewheel/checkpoint': ['timewheel/list', 'timewheel/inspect', ...WHEEL_LOOP],
+  'timewheel/list': ['timewheel/inspect', ...WHEEL_LOOP],
+  'service/delivery': ['service/http', 'service/push', 'service/broker.ts', 'service/cli.ts', 'service/main.ts'],
+  'service/push': ['service/http', 'service/broker.ts', 'service/cli.ts', 'service/main.ts'],
   'service/http': ['service/cli.ts', 'service/main.ts'],
 }
 
@@ -44,6 +61,7 @@ const PACKAGE_OF: Record<string, RegExp> = {
   'abstract-level': /^storage\/keyed\//,
   '@node-rs/crc32': /^storage\/base\/crc\.ts$/,
   'prom-client': /^service\/metrics/,
+  undici: /^service\/push\//,
 }
 
 interface Seam {
@@ -94,7 +112,7 @@ interface Source {
 
 function filesIn(folder: string): Source[] {
   return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.ts'))
+    .filter((name) => name.endsWith('.ts') && !name.includes('node_modules'))
     .map((name) => `${folder}/${name}`)
     .sort()
     .map((path) => {

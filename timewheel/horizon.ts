@@ -1,18 +1,33 @@
-// Moves the horizon: reads the slots that are due soon into the ready queue, a second ahead of the hand, one at a time and
-// beside everything else. A slot whose file cannot be read is derived again from `__delay` and overflow.
+// Moves the horizon: reads the slots that are due soon into the ready queue, a second ahead of the hand, piece by piece. A
+// large slot is surveyed earlier, so that it can be taken when its second comes; one whose file cannot be read is derived again.
+//
+// Always true:
+//   1. extend() takes pieces, in the loop of the wheel; surveys and reads go on beside everything else. So a slot may be added
+//      to, written and settled by a checkpoint at any time, but not settled while it is being derived: half of it is missing.
+//   2. The ready queue, the pieces and what readers hold share the budget for reading.
 
 import { join } from 'node:path'
-import { type Disk, type Log, type LogEngine, readPage, valueOfRecordBody } from '../storage/index.ts'
-import { CANCEL, DELAY_TOPIC, dueAtMsOf, kindOf } from './entry.ts'
+import type { Disk, DwellError, Log, LogEngine } from '../storage/index.ts'
+import { deriveSlot } from './derivation.ts'
+import { comparePlaces, lastPlaceOf } from './entry/place.ts'
 import type { Pending } from './pending.ts'
-import { comparePlaces, lastPlaceOf, type Place } from './place.ts'
-import type { Slot } from './slot.ts'
-import { collectUnwritten, forEachEntry, PieceCollector, readSlotFile } from './slot-reader.ts'
-import { Window } from './window.ts'
+import type { Slot } from './slot/slot.ts'
+import { SlotReader } from './slot/slot-reader.ts'
+import { Window } from './slot/window.ts'
 
 const LEAD_MS = 1_000
-const DERIVE_READ_BYTES = 1024 * 1024
-const DERIVE_ROWS = 1_000
+/** How fast a slot is surveyed at the least, beside everything else. */
+const SURVEY_BYTES_PER_MS = 50_000
+const LOOK_AHEAD_SECONDS = 60
+/** Beyond this share of the budget for reading, the ready queue takes no more pieces. */
+const READY_SHARE = 1 / 4
+/** A slot beyond this share of it is large. */
+const LARGE_SHARE = 1 / 8
+/** After downtime many seconds are overdue, each with a little: so many are taken before what is ready is dispatched. */
+const PIECES_AT_ONCE = 256
+/** So far behind it is after downtime, and a slot that large is read within a moment. */
+const OVERDUE_MS = 10_000
+const SMALL_BYTES = 64 * 1024
 
 export interface HorizonOptions {
   engine: LogEngine
@@ -24,7 +39,7 @@ export interface HorizonOptions {
   pending: Pending
   /** Up to where `__delay` is consumed. */
   consumed: () => number
-  /** Called after a slot was read. */
+  /** Called when extend() can go on. */
   onMoved: () => void
   onFailure: (error: unknown) => void
 }
@@ -33,7 +48,16 @@ export class Horizon {
   readonly #options: HorizonOptions
   readonly #window: Window
   #windowSecond = 0
-  #reading: Promise<void> | undefined
+  /** Of the slot at the horizon, until it is taken to its end. */
+  #reader: SlotReader | undefined
+  #preparing: Promise<void> | undefined
+  /** Of the next large slot, being surveyed or surveyed already. */
+  #ahead: SlotReader | undefined
+  #surveying: Promise<void> | undefined
+  #lookedAtSecond = 0
+  /** Seconds whose slots are being derived. */
+  readonly #deriving = new Set<number>()
+  #closing: Promise<void> = Promise.resolve()
   /** Slots that had to be derived again. */
   derived = 0
 
@@ -46,132 +70,160 @@ export class Horizon {
     return this.#window.openCount
   }
 
-  /** While a slot is being read, what it holds in memory must stay there. */
-  get reading(): boolean {
-    return this.#reading !== undefined
+  /** While a slot is being derived, no checkpoint may settle what it holds. */
+  get deriving(): boolean {
+    return this.#deriving.size > 0
+  }
+
+  isDeriving(second: number): boolean {
+    return this.#deriving.has(second)
+  }
+
+  /** Memory that readers hold. */
+  get heldBytes(): number {
+    return (this.#reader?.heldBytes ?? 0) + (this.#ahead?.heldBytes ?? 0)
   }
 
   /** Goes on towards `nowMs` and a second ahead. Answers true when there is more to do at once. */
   extend(nowMs: number): boolean {
     const { pending, readBytes } = this.#options
-    const movedSecond = Math.floor(pending.moved.dueAtMs / 1000)
-    const targetMs = Math.min(nowMs + LEAD_MS, movedSecond * 1000 - 1)
-    if (this.reading || pending.horizon.dueAtMs >= targetMs || pending.ready.bytes > readBytes) return false
-    const isEnd = comparePlaces(pending.horizon, lastPlaceOf(pending.horizon.dueAtMs)) === 0
-    const from = Math.floor((pending.horizon.dueAtMs + (isEnd ? 1 : 0)) / 1000)
-    const second = pending.slots.nextSecond(from, Math.floor(targetMs / 1000))
-    if (second === undefined) {
-      pending.horizon = lastPlaceOf(targetMs)
-      return false
+    this.#lookAhead(nowMs)
+    for (let pieces = 0; pieces < PIECES_AT_ONCE; pieces++) {
+      if (this.#preparing !== undefined || pending.ready.bytes > readBytes * READY_SHARE) return false
+      this.#reader ??= this.#nextReader(nowMs)
+      if (this.#reader === undefined) return false
+      if (!this.#reader.isPrepared) this.#prepare(this.#reader)
+      else this.#take(this.#reader)
     }
-    // No slot lies before it: what arrives while it is being read and is due earlier belongs behind the horizon already.
-    if (second > from) pending.horizon = lastPlaceOf(second * 1000 - 1)
-    this.#begin(pending.slots.get(second) as Slot)
     return true
   }
 
+  /** Whether much is overdue, and a small slot of it is being read: what is ready need not go without it. */
+  gathers(nowMs: number): boolean {
+    const isRead = this.#preparing !== undefined && this.#options.pending.horizon.dueAtMs < nowMs - OVERDUE_MS
+    return isRead && (this.#reader?.slot.fileSize ?? 0) <= SMALL_BYTES
+  }
+
   /** Slides the window of read handles along. */
-  async slide(): Promise<void> {
+  slide(): void {
     const { pending, slotsDirectory } = this.#options
     const second = Math.floor(pending.horizon.dueAtMs / 1000)
     if (second === this.#windowSecond) return
     this.#windowSecond = second
-    await this.#window.slide(second, (ahead) => {
+    this.#window.slide(second, (ahead) => {
       const slot = pending.slots.get(ahead)
       return slot?.inFile && !slot.writing ? join(slotsDirectory, slot.name) : undefined
     })
   }
 
   async close(): Promise<void> {
-    await this.#reading
+    await Promise.all([this.#preparing, this.#surveying])
+    await Promise.all([this.#reader?.close(), this.#ahead?.close()])
+    await this.#closing
     await this.#window.close()
   }
 
-  #begin(slot: Slot): void {
-    const { pending, readBytes, onMoved, onFailure } = this.#options
-    const collector = new PieceCollector(pending.horizon, readBytes)
-    if (!slot.inFile) {
-      this.#take(slot, collector)
-      return
+  /** The next slot up to a second ahead; the horizon moves up to it, for nothing lies before it. */
+  #nextReader(nowMs: number): SlotReader | undefined {
+    const { pending } = this.#options
+    const movedSecond = Math.floor(pending.moved.dueAtMs / 1000)
+    const targetMs = Math.min(nowMs + LEAD_MS, movedSecond * 1000 - 1)
+    const { dueAtMs } = pending.horizon
+    if (dueAtMs >= targetMs) return undefined
+    const isEnd = comparePlaces(pending.horizon, lastPlaceOf(dueAtMs)) === 0
+    const from = Math.floor((dueAtMs + (isEnd ? 1 : 0)) / 1000)
+    const second = pending.slots.nextSecond(from, Math.floor(targetMs / 1000))
+    if (second === undefined) {
+      pending.horizon = lastPlaceOf(targetMs)
+      return undefined
     }
-    pending.slots.reading = slot
-    this.#reading = this.#read(slot, collector)
-      .then((whole) => {
-        if (whole) this.#take(slot, collector)
-      })
+    if (second > from) pending.horizon = lastPlaceOf(second * 1000 - 1)
+    // Half of it is missing.
+    if (this.#deriving.has(second)) return undefined
+    const slot = pending.slots.get(second) as Slot
+    const ahead = this.#ahead
+    if (ahead?.slot !== slot) return this.#readerOf(slot)
+    this.#ahead = undefined
+    return ahead
+  }
+
+  #readerOf(slot: Slot): SlotReader {
+    const { disk, slotsDirectory, readBytes, pending } = this.#options
+    const open = async () => this.#window.take(slot.second) ?? disk.open(join(slotsDirectory, slot.name), 'read')
+    return new SlotReader(slot, { disk, slotsDirectory, readBytes, slots: pending.slots, open })
+  }
+
+  /** Makes the next piece ready; or derives the slot, when `damage` was found while one was taken. */
+  #prepare(reader: SlotReader, damage?: unknown): void {
+    const { onMoved, onFailure } = this.#options
+    const preparing = damage === undefined ? reader.prepare() : Promise.reject(damage)
+    this.#preparing = preparing
+      .catch((error) => this.#derive(reader, error))
       .catch(onFailure)
       .finally(() => {
-        pending.slots.reading = undefined
-        this.#reading = undefined
+        this.#preparing = undefined
         onMoved()
       })
   }
 
-  /** Answers false when the slot had to be derived again instead. */
-  async #read(slot: Slot, collector: PieceCollector): Promise<boolean> {
-    const { disk, slotsDirectory, pending } = this.#options
-    try {
-      // A checkpoint may have settled what its file holds and not have come to writing it.
-      if (slot.writing) await pending.slots.write([slot], false)
-      await slot.written()
-      const held = this.#window.handle(slot.second)
-      const file = held ?? (await disk.open(join(slotsDirectory, slot.name), 'read'))
-      try {
-        await readSlotFile(file, slot.second, slot.fileSize, collector)
-      } finally {
-        if (file !== held) await file.close()
-      }
-      return true
-    } catch (error) {
-      await this.#derive(slot, error)
-      return false
-    }
-  }
-
-  /** Moves what the collector found, and what the slot holds in memory, into the ready queue, and the horizon with it. */
-  #take(slot: Slot, collector: PieceCollector): void {
+  #take(reader: SlotReader): void {
     const { pending } = this.#options
-    const chunks = pending.slots.takeUnsealed(slot)
-    collectUnwritten(chunks, slot.second, collector)
-    const { entries, upTo } = collector.finish()
-    pending.ready.append(entries)
-    pending.horizon = upTo ?? lastPlaceOf(slot.second * 1000 + 999)
-    slot.count = upTo === undefined ? 0 : slot.count - entries.length
-    // Cancels go back, for their targets may lie in the file; messages behind the horizon as well.
-    for (const { bytes, used } of chunks) {
-      forEachEntry(bytes.subarray(0, used), 0, slot.second, (dueAtMs, offset, envelope) => {
-        const staysBehind = upTo !== undefined && comparePlaces({ dueAtMs, offset }, upTo) > 0
-        if (staysBehind || kindOf(envelope) === CANCEL) pending.slots.add(dueAtMs, offset, envelope)
-      })
+    try {
+      const { entries, upTo } = reader.take(pending.horizon)
+      pending.take(entries, upTo)
+      if (comparePlaces(upTo, reader.slot.lastPlace) >= 0) this.#letGo(reader)
+    } catch (error) {
+      this.#prepare(reader, error)
     }
-    pending.slots.release(slot, chunks)
   }
 
-  async #derive(slot: Slot, error: unknown): Promise<void> {
+  /** Begins to survey the next large slot, early enough for its size. */
+  #lookAhead(nowMs: number): void {
+    const { pending, readBytes } = this.#options
+    const nowSecond = Math.floor(nowMs / 1000)
+    if (nowSecond === this.#lookedAtSecond || this.#ahead !== undefined) return
+    this.#lookedAtSecond = nowSecond
+    for (let second = nowSecond; second <= nowSecond + LOOK_AHEAD_SECONDS; second++) {
+      const slot = pending.slots.get(second)
+      if (slot === undefined || slot === this.#reader?.slot || this.#deriving.has(second)) continue
+      if (second * 1000 <= pending.horizon.dueAtMs) continue
+      const isLarge = slot.fileSize - slot.from > readBytes * LARGE_SHARE
+      if (isLarge && second * 1000 - slot.fileSize / SURVEY_BYTES_PER_MS < nowMs + LEAD_MS) {
+        this.#survey(this.#readerOf(slot))
+        return
+      }
+    }
+  }
+
+  #survey(reader: SlotReader): void {
+    this.#ahead = reader
+    this.#surveying = reader
+      .survey()
+      .catch((error) => {
+        if (this.#ahead === reader) this.#ahead = undefined
+        return this.#derive(reader, error)
+      })
+      .catch(this.#options.onFailure)
+      .finally(this.#options.onMoved)
+  }
+
+  /** The slot of `reader` is filled anew, to be read by another. */
+  async #derive(reader: SlotReader, error: unknown): Promise<void> {
+    if ((error as DwellError).code === 'SLOT_WRITE_FAILED') throw error
     const { engine, log, pending, consumed } = this.#options
+    const { slot } = reader
     const { second } = slot
+    this.#letGo(reader)
+    if (this.#deriving.has(second)) return
     log.error({ second, error: (error as Error).message }, 'A slot file cannot be read: the slot is derived again.')
     this.derived++
-    // What lies behind comes by itself.
-    const until = consumed()
-    pending.slots.startAnew(slot)
-    for (let at = 0; at < until; ) {
-      // A checkpoint under way may let go of more meanwhile, of nothing that is needed here.
-      at = Math.max(at, engine.offsets(DELAY_TOPIC, 0).logStartOffset)
-      const { records, nextOffset } = readPage(await engine.read(DELAY_TOPIC, 0, at, DERIVE_READ_BYTES), at)
-      for (const { offset, body } of records) {
-        const envelope = valueOfRecordBody(body) as Buffer
-        const dueAtMs = dueAtMsOf(envelope)
-        if (offset < until && Math.floor(dueAtMs / 1000) === second) pending.slots.add(dueAtMs, offset, envelope)
-      }
-      at = nextOffset
-    }
-    await pending.overflow.flush()
-    for (let after: Place = { dueAtMs: second * 1000, offset: -1 }; ; ) {
-      const rows = await pending.overflow.rows(after, (second + 1) * 1000, DERIVE_ROWS)
-      for (const row of rows) pending.slots.add(row.dueAtMs, row.offset, row.envelope)
-      if (rows.length < DERIVE_ROWS) return
-      after = rows[rows.length - 1]
-    }
+    this.#deriving.add(second)
+    await deriveSlot(slot, { engine, pending, consumed })
+    this.#deriving.delete(second)
+  }
+
+  #letGo(reader: SlotReader): void {
+    if (this.#reader === reader) this.#reader = undefined
+    this.#closing = Promise.all([this.#closing, reader.close()]).then(() => {})
   }
 }

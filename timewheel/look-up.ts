@@ -1,61 +1,80 @@
-// What became of a message: from the mark, from what is remembered of cancels, from `__delay` and overflow while it waits,
-// and from `__mark` and its target once it is dispatched. Nothing is written down for it at dispatch.
+// What became of a message: from the fates that are remembered, from the mark, from `__delay` and overflow while it waits, and
+// from `__mark` and its target once it is dispatched. Nothing is written down for it at dispatch.
 
-import { type LogEngine, readPage, readRecords, valueOfRecordBody } from '../storage/index.ts'
-import { CANCEL, DELAY_TOPIC, dueAtMsOf, kindOf, topicOf } from './entry.ts'
-import { covers, findMark, type Mark, type Target } from './mark.ts'
+import { type LogEngine, readPage } from '../storage/index.ts'
+import type { Consumption } from './consumption.ts'
+import { topicIdOf } from './entry/entry.ts'
+import type { Place } from './entry/place.ts'
+import type { KeptMessages } from './kept-messages.ts'
+import { findMark, type Target } from './mark.ts'
 import type { Pending } from './pending.ts'
-import { comparePlaces, type Place } from './place.ts'
 
 const READ_BYTES = 1024 * 1024
 
-export type DelayedState =
-  | { state: 'pending' | 'cancelled' | 'unknown' }
-  | { state: 'dispatched'; partition: number; offset: number }
+/** The message that somebody asks for. */
+export interface Asked {
+  topic: string
+  /** Where it is, or once was. */
+  place: Place
+  id: string
+  /** `__ids` has it, so there is or was such a message; else only that itself says so. */
+  isKnown: boolean
+}
+
+/** `place` is the one in force: where the message waits, or waited last. */
+export type Found =
+  | { state: 'unknown' }
+  | { state: 'cancelled'; place: Place }
+  | { state: 'pending'; place: Place; topicId: number /** Of one that is not known. */; envelope: Buffer | undefined }
+  | { state: 'dispatched'; place: Place; partition: number; offset: number }
+
+export interface LookUpOptions {
+  engine: LogEngine
+  pending: Pending
+  kept: KeptMessages
+  consumption: Consumption
+  hand: { nowMs(): number }
+}
 
 export class LookUp {
   readonly #engine: LogEngine
   readonly #pending: Pending
+  readonly #kept: KeptMessages
+  readonly #consumption: Consumption
+  readonly #hand: { nowMs(): number }
 
-  constructor(engine: LogEngine, pending: Pending) {
+  constructor({ engine, pending, kept, consumption, hand }: LookUpOptions) {
     this.#engine = engine
     this.#pending = pending
+    this.#kept = kept
+    this.#consumption = consumption
+    this.#hand = hand
   }
 
-  /** The state of the message for `topic` at `place` whose id is `id`, when `mark` is the last one and it is `nowMs`. */
-  async stateOf(topic: string, place: Place, id: string, mark: Mark, nowMs: number): Promise<DelayedState> {
-    if (this.#pending.overflow.cancelOf(place) !== undefined) return { state: 'cancelled' }
-    if (!covers(mark, place)) {
-      // Before anything is awaited: the mark and what waits change together.
-      const holds = this.#pending.holds(place, nowMs)
-      if (!(await this.#isKept(topic, place))) return { state: 'unknown' }
-      return { state: holds ? 'pending' : 'cancelled' }
+  async find(asked: Asked): Promise<Found> {
+    const { topic, place, id, isKnown } = asked
+    await this.#consumption.until(Math.min(place.offset, this.#consumption.highWatermark - 1))
+    const fate = this.#pending.overflow.fateOf(place)
+    if (fate !== undefined) {
+      return 'movedTo' in fate ? this.find({ ...asked, place: fate.movedTo }) : { state: 'cancelled', place }
     }
+    // Before anything is awaited: the mark and what waits change together.
+    const standing = this.#pending.standingOf(place, this.#hand.nowMs())
+    if (standing === 'gone') return { state: 'unknown' }
+    if (standing === 'covered') return this.#dispatched(topic, place, id)
+    const envelope = isKnown ? undefined : await this.#kept.read(place)
+    const topicId = this.#engine.topic(topic)?.id
+    const isIt = isKnown || (envelope !== undefined && topicIdOf(envelope) === topicId)
+    return isIt && topicId !== undefined ? { state: 'pending', place, topicId, envelope } : { state: 'unknown' }
+  }
+
+  async #dispatched(topic: string, place: Place, id: string): Promise<Found> {
     const found = await findMark(this.#engine, place)
-    for (const target of found?.mark.targets ?? []) {
+    for (const target of found?.targets ?? []) {
       const offset = target.topic === topic ? await this.#findIn(target, id) : undefined
-      if (offset !== undefined) return { state: 'dispatched', partition: target.partition, offset }
+      if (offset !== undefined) return { state: 'dispatched', place, partition: target.partition, offset }
     }
     return { state: 'unknown' }
-  }
-
-  /** Whether a cancel came in time, though its target is behind the hand by now: only the marks know after a crash. */
-  async tookEffect(cancelOffset: number, target: Place): Promise<boolean> {
-    const found = await findMark(this.#engine, target)
-    if (found === undefined) return false
-    const wasLate = comparePlaces(target, found.before.hand) <= 0
-    return !wasLate && found.mark.consumed > cancelOffset
-  }
-
-  async #isKept(topic: string, place: Place): Promise<boolean> {
-    const row = this.#pending.overflow.get(place)
-    if (row !== undefined) return topicOf(row) === topic
-    const { logStartOffset, highWatermark } = this.#engine.offsets(DELAY_TOPIC, 0)
-    if (place.offset < logStartOffset || place.offset >= highWatermark) return false
-    const [record] = readRecords(await this.#engine.read(DELAY_TOPIC, 0, place.offset, 1), place.offset)
-    if (record?.offset !== place.offset) return false
-    const envelope = valueOfRecordBody(record.body) as Buffer
-    return kindOf(envelope) !== CANCEL && dueAtMsOf(envelope) === place.dueAtMs && topicOf(envelope) === topic
   }
 
   async #findIn({ topic, partition, baseOffset, count }: Target, id: string): Promise<number | undefined> {

@@ -1,7 +1,7 @@
 // The mark {C, H}: the wheel has consumed `__delay` up to offset C, and the hand stands at H. It is appended to `__mark`
 // in the same atomic append as the records it dispatches.
 //
-//   An entry e has been dispatched (or was cancelled) if and only if e.offset < C and (e.dueAtMs, e.offset) ≤ H.
+//   An entry e has been dispatched (or was cancelled, or moved) if and only if e.offset < C and (e.dueAtMs, e.offset) ≤ H.
 //
 // Always true: both C and H only grow. So the dispatch of any entry is found by a binary search over `__mark`, and the mark
 // found there names the places that its records were given. The value of a record of `__mark`, big-endian:
@@ -24,7 +24,7 @@ import {
   valueOfRecordBody,
   writeUInt64,
 } from '../storage/index.ts'
-import { BEGINNING, comparePlaces, type Place } from './place.ts'
+import { BEGINNING, comparePlaces, type Place } from './entry/place.ts'
 
 export const MARK_TOPIC = '__mark'
 const VERSION = 1
@@ -97,11 +97,8 @@ export async function lastMark(engine: LogEngine): Promise<Mark> {
   return highWatermark === logStartOffset ? FIRST_MARK : readMark(engine, highWatermark - 1)
 }
 
-/**
- * The first mark that covers `place` and the one before it; undefined when no mark does, or when the first that does may
- * have been forgotten already.
- */
-export async function findMark(engine: LogEngine, place: Place): Promise<{ mark: Mark; before: Mark } | undefined> {
+/** The first mark that covers `place`; undefined when none does, or when the first that does may have been forgotten already. */
+export async function findMark(engine: LogEngine, place: Place): Promise<Mark | undefined> {
   for (;;) {
     const { logStartOffset, highWatermark } = engine.offsets(MARK_TOPIC, 0)
     try {
@@ -118,7 +115,7 @@ async function searchMark(
   place: Place,
   logStartOffset: number,
   highWatermark: number,
-): Promise<{ mark: Mark; before: Mark } | undefined> {
+): Promise<Mark | undefined> {
   let low = logStartOffset
   let high = highWatermark
   while (low < high) {
@@ -127,7 +124,7 @@ async function searchMark(
     else low = middle + 1
   }
   if (low === highWatermark || (low === logStartOffset && logStartOffset > 0)) return undefined
-  return { mark: await readMark(engine, low), before: low === 0 ? FIRST_MARK : await readMark(engine, low - 1) }
+  return readMark(engine, low)
 }
 
 /** The mark at `offset`, or the first one behind it, where a repair had to give offsets up: marks only grow. */

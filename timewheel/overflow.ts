@@ -1,5 +1,5 @@
-// What is due beyond the wheel's reach, ordered by its place, in a key-value store; and which messages were cancelled, for
-// as long as that is remembered.
+// What is due beyond the wheel's reach, ordered by its place, in a key-value store; and the fates of messages that were
+// cancelled or moved, for as long as they are remembered.
 //
 // Always true:
 //   1. A row is written once and stays until the mark has passed it, also when it was copied into a slot: together with
@@ -10,7 +10,7 @@
 //      blocks of its write-ahead file without a word, so that a batch can be gone and later ones there.
 //
 //   key 'd' · dueAtMs <8b> · offset <8b>   →   envelope
-//   key 'c' · dueAtMs <8b> · offset <8b>   →   offset of the cancel <8b>      until the look-up window is over
+//   key 'c' · dueAtMs <8b> · offset <8b>   →   its fate: see fate.ts          until the look-up window is over
 //   key 'b' · sequence <8b>                →   nothing
 //   key 'l'                                →   sequence <8b> · batchesFrom <8b>  the first batch that has such a row
 //
@@ -24,14 +24,16 @@ import {
   readUInt64,
   writeUInt64,
 } from '../storage/index.ts'
-import type { Checkpoint } from './checkpoint.ts'
-import { comparePlaces, lastPlaceOf, type Place } from './place.ts'
+import { decodeFate, encodeFate, type Fate } from './entry/fate.ts'
+import { comparePlaces, type Place } from './entry/place.ts'
 
 const LEDGER_KEY = Buffer.from('l')
 const GATHERED_BYTES_MAX = 1024 * 1024
 const WAITING_BYTES_MAX = 16 * 1024 * 1024
-const COUNTED_AT_ONCE = 5_000
-/** Far more than are in a write-ahead file of LevelDB (4 MiB) as a rule: what went from there into tables is checked by LevelDB. */
+/** Of rows that hold a message, which may be large. */
+const MESSAGES_AT_ONCE = 128
+const BATCHES_AT_ONCE = 5_000
+/** Far more than are in a write-ahead file of LevelDB (16 MiB) as a rule: what went from there into tables is checked by LevelDB. */
 const BATCHES_KEPT = 10_000
 
 export class Overflow {
@@ -47,8 +49,6 @@ export class Overflow {
   readonly #onWritten: () => void
   /** The latest due time of any row there ever was. */
   lastDueAtMs = 0
-  /** Messages behind the reach: neither cancelled nor copied into a slot. */
-  count = 0
 
   /** `onWritten` is called after each batch. */
   constructor(store: KeyValueStore, onWritten: () => void = () => {}) {
@@ -83,22 +83,15 @@ export class Overflow {
     return this.#get(keyOf('d', place))
   }
 
-  /** Whether the row of a message was removed, though the store may still have it. */
-  isRemoved(place: Place): boolean {
-    const text = keyOf('d', place).toString('latin1')
-    return (this.#gathered.get(text) ?? this.#writing.get(text))?.type === 'del'
+  /** Remembers what became of the message at `target`. */
+  remember(target: Place, fate: Fate): void {
+    this.#gather({ type: 'put', key: keyOf('c', target), value: encodeFate(fate) })
   }
 
-  rememberCancelled(target: Place, cancelOffset: number): void {
-    const value = Buffer.allocUnsafe(8)
-    writeUInt64(value, 0, cancelOffset)
-    this.#gather({ type: 'put', key: keyOf('c', target), value })
-  }
-
-  /** The offset of the cancel that took effect on `target`, while it is remembered. */
-  cancelOf(target: Place): number | undefined {
+  /** What became of the message at `target` before it was due, while that is remembered. */
+  fateOf(target: Place): Fate | undefined {
     const row = this.#get(keyOf('c', target))
-    return row === undefined ? undefined : readUInt64(row, 0)
+    return row === undefined ? undefined : decodeFate(row)
   }
 
   /** Up to `limit` messages behind `after` that are due before `beforeMs`, in the order of firing; call flush() first. */
@@ -108,6 +101,20 @@ export class Overflow {
     return rows.map(([key, envelope]) => ({ dueAtMs: readUInt64(key, 1), offset: readUInt64(key, 9), envelope }))
   }
 
+  /** Those of rows() that are not in the store yet, in no order. */
+  unwrittenRows(after: Place, beforeMs: number): (Place & { envelope: Buffer })[] {
+    const from = keyOf('d', { ...after, offset: after.offset + 1 }).toString('latin1')
+    const before = keyOf('d', { dueAtMs: beforeMs, offset: 0 }).toString('latin1')
+    const rows: (Place & { envelope: Buffer })[] = []
+    for (const writes of [this.#writing, this.#gathered]) {
+      for (const [text, write] of writes) {
+        if (write.type !== 'put' || text < from || text >= before) continue
+        rows.push({ dueAtMs: readUInt64(write.key, 1), offset: readUInt64(write.key, 9), envelope: write.value })
+      }
+    }
+    return rows
+  }
+
   /** Resolves when all that is gathered now is durable. */
   async flush(): Promise<void> {
     this.#startWriting()
@@ -115,7 +122,7 @@ export class Overflow {
     if (this.#failure !== undefined) throw this.#failure
   }
 
-  /** Forgets messages due before `doneMs`, and cancelled ones due before `forgottenMs`. Never crawls over what is gone. */
+  /** Forgets messages due before `doneMs`, and fates of those due before `forgottenMs`. Never crawls over what is gone. */
   async trim(doneMs: number, forgottenMs: number): Promise<void> {
     const from = this.#trimmedMs
     await this.#store.clear(rangeOf('d', from.done, doneMs))
@@ -133,9 +140,9 @@ export class Overflow {
     let expected = this.#batchesFrom
     while (expected <= this.#sequence) {
       const range = { gte: batchKey(expected), lt: batchKey(this.#sequence + 1) }
-      const rows = await this.#store.rows(range, COUNTED_AT_ONCE)
+      const rows = await this.#store.rows(range, BATCHES_AT_ONCE)
       for (const [key] of rows) if (readUInt64(key, 1) !== expected++) return expected - 1
-      if (rows.length < COUNTED_AT_ONCE) break
+      if (rows.length < BATCHES_AT_ONCE) break
     }
     return expected <= this.#sequence ? expected : undefined
   }
@@ -145,25 +152,12 @@ export class Overflow {
     this.#batchesFrom = this.#sequence + 1
   }
 
-  /** Puts the count right at a start: rows up to `moved` are in slots by now, or done. Without a checkpoint all are counted. */
-  async restore(checkpoint: Checkpoint | undefined, moved: Place): Promise<void> {
-    if (checkpoint === undefined) {
-      this.count = await this.#countRows(moved, lastPlaceOf(Number.MAX_SAFE_INTEGER - 1), Number.POSITIVE_INFINITY)
-      return
-    }
-    this.count = checkpoint.overflowCount - (await this.#countRows(checkpoint.moved, moved, checkpoint.consumed))
-    this.lastDueAtMs = checkpoint.overflowLastDueAtMs
-  }
-
-  /**
-   * Counts the rows behind `after`, up to `upTo`, of entries before `beforeOffset`: those consumed after a checkpoint are
-   * not in its count. Takes time in proportion to them.
-   */
-  async #countRows(after: Place, upTo: Place, beforeOffset: number): Promise<number> {
-    for (let counted = 0, last = after; ; ) {
-      const rows = await this.rows(last, upTo.dueAtMs + 1, COUNTED_AT_ONCE)
-      for (const row of rows) if (row.offset < beforeOffset && comparePlaces(row, upTo) <= 0) counted++
-      if (rows.length < COUNTED_AT_ONCE) return counted
+  /** Every message behind `after` up to `upTo`, in the order of firing; call flush() first. */
+  async *rowsBetween(after: Place, upTo: Place): AsyncGenerator<Place & { envelope: Buffer }> {
+    for (let last = after; ; ) {
+      const rows = await this.rows(last, upTo.dueAtMs + 1, MESSAGES_AT_ONCE)
+      for (const row of rows) if (comparePlaces(row, upTo) <= 0) yield row
+      if (rows.length < MESSAGES_AT_ONCE) return
       last = rows[rows.length - 1]
     }
   }

@@ -6,23 +6,27 @@
 // Always true:
 //   1. hand ≤ horizon < moved ≤ reach, and each only moves forward. Everything up to the horizon is in memory; every
 //      overflow row up to `moved` has been copied into a slot; what arrives with a due time below the reach goes to a slot.
-//   2. An entry that arrives behind the hand is late. It is dispatched before the hand moves on, can no longer be cancelled,
+//   2. An entry that arrives behind the hand is late. It is dispatched before the hand moves on, nothing changes it any more,
 //      and the mark's C stays below it until then.
-//   3. A cancel that takes effect is remembered in overflow, and lies in the slot of its target too, so that a target read
-//      from the slot's file is known to be cancelled.
+//   3. What takes a message away before it is due lies in the slot of its target too, so that a target read from the slot's
+//      file is known to be withdrawn.
+//   4. The census counts what waits, wherever that is, but for the second in which the hand stood at the start: how much of
+//      it was dispatched, only its slot tells; it is counted as that is read.
 //
-// After a crash: derived, from the checkpoint and from `__delay` behind it.
+// After a crash: derived, from the checkpoint and from `__delay` behind it: see catch-up.ts.
 
-import type { Checkpoint } from './checkpoint.ts'
-import { DelayRetention } from './delay-retention.ts'
-import { targetOf } from './entry.ts'
+import type { Census } from './census/census.ts'
+import type { Checkpoint } from './checkpoint/checkpoint.ts'
+import { DelayRetention } from './checkpoint/delay-retention.ts'
+import { cancelledEnvelope, topicIdOf } from './entry/entry.ts'
+import { comparePlaces, lastPlaceOf, type Place } from './entry/place.ts'
+import { LateQueue } from './late-queue.ts'
 import { covers, type Mark } from './mark.ts'
 import type { Overflow } from './overflow.ts'
-import { comparePlaces, type Place } from './place.ts'
 import { ReadyQueue } from './ready-queue.ts'
-import type { Slot } from './slot.ts'
-import { READY_ENTRY_OVERHEAD, type ReadyEntry } from './slot-reader.ts'
-import type { Slots } from './slots.ts'
+import type { Slot } from './slot/slot.ts'
+import type { ReadyEntry } from './slot/slot-reader.ts'
+import type { Slots } from './slot/slots.ts'
 
 /** What one atomic dispatch holds at the most. */
 const STEP_ENTRIES_MAX = 10_000
@@ -31,12 +35,11 @@ const STEP_BYTES_MAX = 4 * 1024 * 1024
 export interface PendingOptions {
   slots: Slots
   overflow: Overflow
+  census: Census
   /** The last mark, as it was at the start. */
   mark: Mark
   /** What was found of an earlier run; undefined when the slots are derived again. */
   checkpoint: Checkpoint | undefined
-  /** Where `__delay` is read on. */
-  consumed: number
   /** How far the wheel reaches. */
   reachSeconds: number
   /** Budget of the ready queue. */
@@ -46,34 +49,40 @@ export interface PendingOptions {
   nowMs: number
 }
 
+/**
+ * How a message stands that was consumed and of which no fate is remembered. It is `leaving` when it is late or being
+ * dispatched, `covered` when the mark says that it is done, and `gone` when it was withdrawn so long ago that nobody
+ * remembers how.
+ */
+export type Standing = 'waiting' | 'leaving' | 'covered' | 'gone'
+
 export class Pending {
   readonly slots: Slots
   readonly overflow: Overflow
+  readonly census: Census
   readonly retention: DelayRetention
   readonly ready = new ReadyQueue()
-  readonly #late: ReadyEntry[] = []
-  #lateBytes = 0
-  /** The step that was taken last: under way, or covered by the mark. */
+  readonly #late = new LateQueue()
+  /** What is being dispatched. */
   #step: readonly ReadyEntry[] = []
-  readonly #markAtStart: Mark
-  readonly #deriving: boolean
-  readonly #consumedAtStart: number
-  readonly #movedAtCheckpoint: Place
+  /** The last durable mark. */
+  mark: Mark
+  readonly #secondAtStart: number
   readonly #readBytes: number
   readonly #stepBytesMax: number
   hand: Place
   horizon: Place
   moved: Place
   reachMs: number
-  /** Messages cancelled since the start. */
-  cancelled = 0
+  /** Messages that came within reach since the start. */
+  arrived = 0
 
   constructor({
     slots,
     overflow,
+    census,
     mark,
     checkpoint,
-    consumed,
     reachSeconds,
     readBytes,
     stepBytesMax,
@@ -81,28 +90,21 @@ export class Pending {
   }: PendingOptions) {
     this.slots = slots
     this.overflow = overflow
+    this.census = census
     this.retention = new DelayRetention(checkpoint?.stretches)
-    this.#markAtStart = mark
-    this.#deriving = checkpoint === undefined
-    this.#consumedAtStart = consumed
+    this.mark = mark
+    this.#secondAtStart = secondOf(mark.hand)
     this.#readBytes = readBytes
     this.#stepBytesMax = Math.min(STEP_BYTES_MAX, stepBytesMax)
     this.hand = mark.hand
     this.horizon = mark.hand
-    this.#movedAtCheckpoint = checkpoint?.moved ?? mark.hand
-    this.moved = comparePlaces(this.#movedAtCheckpoint, mark.hand) < 0 ? mark.hand : this.#movedAtCheckpoint
+    const moved = checkpoint?.moved ?? mark.hand
+    this.moved = comparePlaces(moved, mark.hand) < 0 ? mark.hand : moved
     const handSecond = Math.floor((mark.hand.dueAtMs || nowMs) / 1000)
     this.reachMs = Math.max(this.moved.dueAtMs, (handSecond + reachSeconds) * 1000)
-    for (const { second, count, fileSize } of checkpoint?.slots ?? []) {
-      if (second >= Math.floor(mark.hand.dueAtMs / 1000)) slots.restore(second, count, fileSize)
+    for (const { second, fileSize } of checkpoint?.slots ?? []) {
+      if (second >= this.#secondAtStart) slots.restore(second, fileSize)
     }
-  }
-
-  /** How many messages wait. */
-  get count(): number {
-    let inSlots = 0
-    for (const { count } of this.slots.values()) inSlots += count
-    return inSlots + this.ready.count + this.#late.length + this.overflow.count
   }
 
   /**
@@ -111,81 +113,76 @@ export class Pending {
    * them messages lie in slots or in overflow.
    */
   get canSettle(): boolean {
-    return this.#late.length === 0 && this.moved.dueAtMs >= this.reachMs
+    return this.#late.first === undefined && this.moved.dueAtMs >= this.reachMs
   }
 
   /** The due time of the message that is dispatched next, as far as it is in memory. */
   get nextDueAtMs(): number {
-    return this.#late[0]?.dueAtMs ?? this.ready.peek()?.dueAtMs ?? Number.POSITIVE_INFINITY
+    return this.#late.first?.dueAtMs ?? this.ready.peek()?.dueAtMs ?? Number.POSITIVE_INFINITY
   }
 
   /** True when as much waits in memory as the budgets allow: dispatch and writing go first then. */
   get crowded(): boolean {
-    const soonBytes = this.ready.bytes + this.#lateBytes
+    const soonBytes = this.ready.bytes + this.#late.bytes
     return this.slots.crowded || this.overflow.crowded || soonBytes > 2 * this.#readBytes
   }
 
-  /** Takes the message at `place` in. `catchingUp` while `__delay` is read again after a start. */
-  add(place: Place, envelope: Buffer, catchingUp: boolean): void {
-    if (covers(this.#markAtStart, place)) return
+  /** Takes the message at `place` in. */
+  add(place: Place, envelope: Buffer): void {
     const { dueAtMs, offset } = place
     if (comparePlaces(place, this.hand) <= 0) {
       this.#late.push({ dueAtMs, offset, envelope: Buffer.from(envelope), stored: false })
-      this.#lateBytes += envelope.length + READY_ENTRY_OVERHEAD
-    } else if (catchingUp && comparePlaces(place, this.moved) > 0 && this.overflow.get(place) !== undefined) {
-      // Its row brings it. When deriving, all rows were counted at the start.
-      if (!this.#deriving) this.overflow.count++
-      return
     } else if (comparePlaces(place, this.horizon) <= 0) {
       this.ready.push({ dueAtMs, offset, envelope: Buffer.from(envelope), stored: false })
     } else if (dueAtMs < this.reachMs) {
-      this.slots.add(dueAtMs, offset, envelope).count++
+      this.slots.add(dueAtMs, offset, envelope)
     } else {
       this.overflow.put(place, envelope)
-      this.overflow.count++
+      this.census.addLater(topicIdOf(envelope))
       return
     }
+    if (this.#isCounted(place)) this.census.add(dueAtMs, topicIdOf(envelope))
     this.retention.note(offset, dueAtMs)
   }
 
-  /**
-   * Takes a cancel in; it takes effect unless its target is behind the hand or was cancelled before. `catchingUp` while
-   * `__delay` is read again after a start: then what it cancels may be gone already.
-   */
-  cancel(offset: number, envelope: Buffer, catchingUp: boolean): void {
-    const target = targetOf(envelope)
-    if (comparePlaces(target, this.hand) <= 0) return
-    const earlier = this.overflow.cancelOf(target)
-    if (earlier !== undefined && earlier < offset) return
-    this.overflow.rememberCancelled(target, offset)
-    this.cancelled++
+  /** Takes away the message at `target`, which waits ahead of the hand; the fact that says so has `factOffset` in `__delay`. */
+  withdraw(target: Place, factOffset: number, topicId: number): void {
     const hasRow = this.overflow.get(target) !== undefined
     if (hasRow) this.overflow.remove(target)
-    const isCopied = comparePlaces(target, this.moved) <= 0
-    const hadRow = hasRow || (catchingUp && target.offset < this.#consumedAtStart)
-    if (!isCopied && hadRow) {
-      // A row that went before the crash is in the count of the checkpoint, not in one made anew.
-      if (hasRow || !this.#deriving) this.overflow.count--
-    } else if (comparePlaces(target, this.horizon) <= 0) this.ready.cancel(target.offset)
-    if (target.dueAtMs >= this.reachMs) return
-    const slot = this.slots.add(target.dueAtMs, offset, envelope)
-    if ((isCopied || !hadRow) && comparePlaces(target, this.horizon) > 0) slot.count--
-    this.retention.note(offset, target.dueAtMs)
+    if (hasRow && comparePlaces(target, this.moved) > 0) {
+      this.census.removeLater(topicId)
+      return
+    }
+    if (comparePlaces(target, this.horizon) <= 0) this.ready.cancel(target.offset)
+    this.slots.add(target.dueAtMs, factOffset, cancelledEnvelope(target, topicId))
+    if (this.#isCounted(target)) this.census.remove(target.dueAtMs, topicId)
   }
 
-  /**
-   * A cancel that took effect is consumed again after a start, its target behind the hand. If it removed the target's row,
-   * that row is in the checkpoint's count, but was not among those that restore() took out of it.
-   */
-  cancelAgain(target: Place): void {
-    if (this.#deriving || target.offset >= this.#consumedAtStart) return
-    if (comparePlaces(target, this.#movedAtCheckpoint) <= 0 || this.overflow.get(target) !== undefined) return
-    this.overflow.count--
+  /** Copies a message into its slot that waited beyond the reach. */
+  arrive(place: Place, envelope: Buffer): void {
+    const topicId = topicIdOf(envelope)
+    this.arrived++
+    this.slots.add(place.dueAtMs, place.offset, envelope)
+    if (this.#isCounted(place)) this.census.arrive(place.dueAtMs, topicId)
+    else this.census.removeLater(topicId)
+  }
+
+  /** Takes messages that were read from slots, in the order of firing: all that they have up to `upTo`. */
+  take(entries: readonly ReadyEntry[], upTo: Place): void {
+    const countsAnew = secondOf(this.horizon) <= this.#secondAtStart
+    this.ready.append(entries)
+    this.horizon = upTo
+    if (!countsAnew) return
+    for (const { dueAtMs, envelope } of entries) {
+      if (Math.floor(dueAtMs / 1000) !== this.#secondAtStart) break
+      this.census.add(dueAtMs, topicIdOf(envelope))
+    }
   }
 
   /** The entries of the next step, late ones first; the hand moves with the others. None when nothing is due. */
   takeDue(nowMs: number): readonly ReadyEntry[] {
-    this.#step = this.#late.length > 0 ? this.#takeLate() : this.#takeReady(nowMs)
+    const isLate = this.#late.first !== undefined
+    this.#step = isLate ? this.#late.take(STEP_ENTRIES_MAX, this.#stepBytesMax) : this.#takeReady(nowMs)
     return this.#step
   }
 
@@ -204,39 +201,43 @@ export class Pending {
     return entries
   }
 
-  #takeLate(): ReadyEntry[] {
-    let bytes = 0
-    let count = 0
-    while (count < this.#late.length && count < STEP_ENTRIES_MAX) {
-      bytes += this.#late[count].envelope.length
-      if (count > 0 && bytes > this.#stepBytesMax) break
-      count++
-    }
-    const entries = this.#late.splice(0, count)
-    for (const { envelope } of entries) this.#lateBytes -= envelope.length + READY_ENTRY_OVERHEAD
-    return entries
+  /** What takeDue() answered is durably dispatched, as `mark` says. */
+  stepDone(mark: Mark): void {
+    for (const { dueAtMs, envelope } of this.#step) this.census.remove(dueAtMs, topicIdOf(envelope))
+    this.#step = []
+    this.mark = mark
   }
 
-  /**
-   * Whether a message still waits, or is being dispatched, that was consumed and that the mark does not cover; if it does not,
-   * it was cancelled, though nobody may remember that any more.
-   */
-  holds(place: Place, nowMs: number): boolean {
-    if (comparePlaces(place, this.hand) > 0) return place.dueAtMs > this.doneMs(nowMs)
-    const isIt = ({ offset }: Place) => offset === place.offset
-    return this.#late.some(isIt) || this.#step.some(isIt)
+  /** Calls `each` for every message that waits in memory up to the horizon, or is leaving; in no order. */
+  forEachSoon(each: (entry: ReadyEntry) => void): void {
+    this.#late.forEach(each)
+    for (const entry of this.#step) each(entry)
+    this.ready.forEach(each)
+  }
+
+  standingOf(place: Place, nowMs: number): Standing {
+    if (covers(this.mark, place)) return 'covered'
+    if (comparePlaces(place, this.hand) > 0) return place.dueAtMs > this.doneMs(nowMs) ? 'waiting' : 'gone'
+    const leaves = this.#late.has(place.offset) || this.#step.some(({ offset }) => offset === place.offset)
+    return leaves ? 'leaving' : 'gone'
   }
 
   /** The C of a mark, or of a checkpoint, when `__delay` is consumed up to `consumed`: never beyond a late entry. */
   settledUpTo(consumed: number): number {
-    return this.#late[0]?.offset ?? consumed
+    return this.#late.first?.offset ?? consumed
   }
 
-  /** Everything due up to here is dispatched or cancelled, and nothing that arrives now changes that. */
+  /** Everything due up to here is dispatched or withdrawn, and nothing that arrives now changes that. */
   doneMs(nowMs: number): number {
-    const lateMs = this.#late.reduce((least, { dueAtMs }) => Math.min(least, dueAtMs), Number.POSITIVE_INFINITY)
     const readyMs = this.ready.peek()?.dueAtMs ?? Number.POSITIVE_INFINITY
-    return Math.min(this.horizon.dueAtMs, nowMs, lateMs, readyMs) - 1
+    return Math.min(this.horizon.dueAtMs, nowMs, this.#late.leastDueAtMs, readyMs) - 1
+  }
+
+  /** Whether everything consumed that is due up to `timeMs`, where the hand's clock stands, is dispatched or withdrawn. */
+  isDone(timeMs: number): boolean {
+    if (this.#late.first !== undefined || this.#step.length > 0) return false
+    if (comparePlaces(this.horizon, lastPlaceOf(timeMs)) < 0) return false
+    return (this.ready.peek()?.dueAtMs ?? Number.POSITIVE_INFINITY) > timeMs
   }
 
   /**
@@ -248,29 +249,34 @@ export class Pending {
     consumed: number,
     nowMs: number,
   ): { checkpoint: Checkpoint; unwritten: Slot[]; doneMs: number } {
-    const readyCounts = new Map<number, number>()
     this.ready.forEach((entry) => {
-      const second = Math.floor(entry.dueAtMs / 1000)
-      readyCounts.set(second, (readyCounts.get(second) ?? 0) + 1)
       if (entry.stored) return
       this.slots.add(entry.dueAtMs, entry.offset, entry.envelope)
       entry.stored = true
     })
     const unwritten = this.slots.sealAll()
-    const doneMs = this.doneMs(nowMs)
-    const slots = Array.from(this.slots.values(), ({ second, count, fileSize }) => {
-      return { second, count: Math.max(0, count) + (readyCounts.get(second) ?? 0), fileSize }
-    }).filter(({ second }) => second >= Math.floor(doneMs / 1000))
     const checkpoint = {
       bootId,
       consumed: this.settledUpTo(consumed),
       moved: this.moved,
       overflowSequence: this.overflow.sequence,
-      overflowCount: Math.max(0, this.overflow.count),
+      overflowCount: this.census.later,
       overflowLastDueAtMs: this.overflow.lastDueAtMs,
-      slots,
+      slots: Array.from(this.slots.values(), ({ second, fileSize }) => {
+        return { second, count: this.census.dueIn(second), fileSize }
+      }),
       stretches: this.retention.stretches().map((stretch) => ({ ...stretch })),
+      nowMs,
+      census: this.census.encode(),
     }
-    return { checkpoint, unwritten, doneMs }
+    return { checkpoint, unwritten, doneMs: this.doneMs(nowMs) }
   }
+
+  #isCounted(place: Place): boolean {
+    return secondOf(place) !== this.#secondAtStart || comparePlaces(place, this.horizon) <= 0
+  }
+}
+
+function secondOf({ dueAtMs }: Place): number {
+  return Math.floor(dueAtMs / 1000)
 }

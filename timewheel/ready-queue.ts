@@ -1,8 +1,8 @@
 // The messages between the hand and the horizon: all that is due soon, in memory, in the order of firing. What was read
 // from slots is sorted once; what arrives later goes into a binary heap beside it; the first of the two comes next.
 
-import { comparePlaces } from './place.ts'
-import { READY_ENTRY_OVERHEAD, type ReadyEntry } from './slot-reader.ts'
+import { comparePlaces } from './entry/place.ts'
+import { READY_ENTRY_OVERHEAD, type ReadyEntry } from './slot/slot-reader.ts'
 
 export class ReadyQueue {
   #sorted: ReadyEntry[] = []
@@ -11,10 +11,6 @@ export class ReadyQueue {
   readonly #cancelled = new Set<number>()
   /** Memory held, as estimated. */
   bytes = 0
-
-  get count(): number {
-    return this.#sorted.length - this.#next + this.#heap.length - this.#cancelled.size
-  }
 
   /** Adds entries in the order of firing, all of them behind everything that append() was given before. */
   append(entries: readonly ReadyEntry[]): void {

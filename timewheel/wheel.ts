@@ -1,76 +1,58 @@
-// The wheel: consumes `__delay` in order, keeps each message until it is due, and dispatches it. Derived state, all of it.
+// The wheel: keeps each message of `__delay` until it is due, and dispatches it. Derived state, all of it.
 //
 // Always true:
 //   1. The mark on disk is the hand after each step; the mark and the records it stands for are one atomic append.
-//   2. Nothing but late entries is dispatched before all that was in `__delay` at the start is consumed: a cancel of it may
-//      lie there.
-//   3. One loop does everything, one thing at a time; it looks at the state each time round and so heals itself. Writing
-//      slots, reading the next one and finishing a checkpoint go on beside it.
+//   2. Nothing but late entries is dispatched before all that was in `__delay` at the start is consumed: what takes a message
+//      away may lie there.
+//   3. One loop does everything, one thing at a time: it consumes, settles changes, dispatches. It looks at the state each
+//      time round and so heals itself. Writing slots, reading the next one and finishing a checkpoint go on beside it.
 //
 // After a crash: recovery.ts decides, then `__delay` is consumed from the checkpoint on.
 
-import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import {
-  type Append,
-  assert,
-  type Clock,
-  type Disk,
-  DwellError,
-  type KeyValueStore,
-  type Log,
-  type LogEngine,
-  readPage,
-  type Timer,
-  valueOfRecordBody,
-} from '../storage/index.ts'
-import { Checkpointer } from './checkpointer.ts'
+import { type Append, assert, DwellError } from '../storage/index.ts'
+import { Alarm } from './alarm.ts'
+import type { Census } from './census/census.ts'
+import { Changes, type ChangesOptions } from './changes.ts'
+import { Checkpointer } from './checkpoint/checkpointer.ts'
+import type { Consumption } from './consumption.ts'
 import { Dispatcher, type DispatcherOptions } from './dispatcher.ts'
-import {
-  CANCEL,
-  cancelBody,
-  checkEnvelope,
-  DELAY_TOPIC,
-  type DelayedRecord,
-  dueAtMsOf,
-  kindOf,
-  messageBody,
-  targetOf,
-} from './entry.ts'
-import type { HandClock } from './hand-clock.ts'
+import { DELAY_TOPIC, type DelayedRecord } from './entry/entry.ts'
+import { messageBody } from './entry/entry-body.ts'
+import { messageId, type Place } from './entry/place.ts'
 import { Horizon } from './horizon.ts'
-import { type DelayedState, LookUp } from './look-up.ts'
-import { covers, lastMark, MARK_TOPIC, type Mark } from './mark.ts'
-import { Overflow } from './overflow.ts'
-import { Pending } from './pending.ts'
-import { messageId, type Place } from './place.ts'
+import { type ListedPage, Listing, type ListOptions } from './list/listing.ts'
+import { type Found, LookUp } from './look-up.ts'
+import { type Opened, type OpeningOptions, openParts } from './opening.ts'
+import type { Pending } from './pending.ts'
 import { moveOverflow } from './reach.ts'
-import { recover } from './recovery.ts'
-import type { ReadyEntry } from './slot-reader.ts'
-import { Slots } from './slots.ts'
+import type { ReadyEntry } from './slot/slot-reader.ts'
+import { Waiters } from './waiters.ts'
 
-const CONSUME_BYTES = 1024 * 1024
 const HEARTBEAT_MS = 250
+/** After downtime: so many small slots, each within this time, are read before what is ready is dispatched. */
+const GATHERED_MAX = 64
+const GATHER_MS = 5
 
-export interface WheelOptions extends Pick<DispatcherOptions, 'onDispatch'> {
-  engine: LogEngine
-  disk: Disk
-  clock: Clock
-  hand: HandClock
-  overflow: KeyValueStore
-  /** The wheel's own folder. */
-  directory: string
-  log: Log
-  /** How far the wheel reaches, in seconds. */
-  slots: number
-  /** Budget for entries that are in memory only. */
-  memoryBytes: number
-  /** Budget for entries read from a slot on their way to the hand. */
-  readBytes: number
+/** What a cancel came to. */
+export type Cancelled = 'cancelled' | 'dispatched' | 'unknown'
+
+/** What became of a message; `dueAtMs` is the due time in force. */
+export type DelayedState =
+  | { state: 'unknown' }
+  | { state: 'pending' | 'cancelled'; dueAtMs: number }
+  | { state: 'dispatched'; dueAtMs: number; partition: number; offset: number }
+
+export interface WheelOptions
+  extends Omit<OpeningOptions, 'onWritten'>,
+    Pick<DispatcherOptions, 'onDispatch'>,
+    Pick<ChangesOptions, 'onChange'> {
   /** How many seconds ahead slot files are held open. */
   windowSeconds: number
   /** How long look-ups remember what was dispatched and cancelled. */
   rememberMs: number
+  /** How long slot files are left alone before they are synced; as long as the system takes to write them, when absent. */
+  settledMs?: number
   /** Called after a dispatch is durable: how late `count` messages were. */
   onLateness?: (latenessMs: number, count: number) => void
   /** Called once when the wheel cannot go on; the process must end. */
@@ -80,20 +62,16 @@ export interface WheelOptions extends Pick<DispatcherOptions, 'onDispatch'> {
 export class Wheel {
   readonly #options: WheelOptions
   readonly #pending: Pending
+  readonly #consumption: Consumption
+  readonly #changes: Changes
   readonly #horizon: Horizon
   readonly #dispatcher: Dispatcher
   readonly #checkpointer: Checkpointer
   readonly #lookUp: LookUp
-  /** Offset in `__delay` of the next entry to consume. */
-  #consumed: number
-  readonly #catchUpTo: number
-  #caughtUp = false
-  /** The last durable mark. */
-  #mark: Mark
-  readonly #consumedWaiters: { offset: number; resolve: () => void }[] = []
+  readonly #listing: Listing
+  readonly #alarm: Alarm
+  readonly #dispatchWaiters = new Waiters()
   #lastTickMs: number
-  #wake: (() => void) | undefined
-  #woken = false
   #stopping = false
   #failure: unknown
   #loop: Promise<void> | undefined
@@ -105,72 +83,30 @@ export class Wheel {
    * @throws OVERFLOW_LOST
    */
   static async open(options: WheelOptions): Promise<Wheel> {
-    const { engine, disk, log, directory, hand, clock, memoryBytes } = options
-    for (const topic of [DELAY_TOPIC, MARK_TOPIC]) {
-      if (engine.topic(topic) === undefined) await engine.createTopic(topic, { partitions: 1, cleanup: 'delete' })
-    }
-    const slotsDirectory = join(directory, 'slots')
-    await disk.makeDirectory(slotsDirectory)
-    const mark = await lastMark(engine)
-    hand.notBefore(mark.hand.dueAtMs)
-    const wake = () => wheel.#wakeUp()
-    const overflow = new Overflow(options.overflow, wake)
-    const slots = new Slots({ disk, directory: slotsDirectory, memoryBytes, onRelieved: wake })
-    const { logStartOffset, highWatermark } = engine.offsets(DELAY_TOPIC, 0)
-    const { checkpoint, because } = await recover({
-      disk,
-      log,
-      checkpointPath: join(directory, 'checkpoint'),
-      slotsDirectory,
-      overflow,
-      mark,
-      delayLogStart: logStartOffset,
-      delayEnd: highWatermark,
-      bootId: clock.bootId(),
-    })
-    const { slots: reachSeconds, readBytes } = options
-    const consumed = checkpoint?.consumed ?? logStartOffset
-    const nowMs = hand.nowMs()
-    const pending = new Pending({
-      slots,
-      overflow,
-      mark,
-      checkpoint,
-      consumed,
-      reachSeconds,
-      readBytes,
-      // Half of it: records take more than their bodies, and the mark comes with them.
-      stepBytesMax: engine.appendBytesMax / 2,
-      nowMs,
-    })
-    const wheel: Wheel = new Wheel(options, pending, mark, consumed)
-    await slots.deleteOthers()
-    await overflow.begin()
-    await overflow.restore(checkpoint, pending.moved)
-    const [fromOffset, toOffset] = [wheel.#consumed, wheel.#catchUpTo]
-    log.info({ because, fromOffset, toOffset, overflowRows: overflow.count }, 'The wheel is open.')
-    return wheel
+    const alarm = new Alarm(options.clock)
+    return new Wheel(options, alarm, await openParts({ ...options, onWritten: () => alarm.ring() }))
   }
 
-  private constructor(options: WheelOptions, pending: Pending, mark: Mark, consumed: number) {
-    const { engine, clock, directory } = options
+  private constructor(
+    options: WheelOptions,
+    alarm: Alarm,
+    { pending, consumption, kept, slotsDirectory, synced }: Opened,
+  ) {
+    const onFailure = (error: unknown) => this.#fail(error)
+    const ring = () => alarm.ring()
     this.#options = options
+    this.#alarm = alarm
     this.#pending = pending
-    this.#horizon = new Horizon({
-      ...options,
-      pending,
-      slotsDirectory: join(directory, 'slots'),
-      consumed: () => this.#consumed,
-      onMoved: () => this.#wakeUp(),
-      onFailure: (error) => this.#fail(error),
-    })
-    this.#checkpointer = new Checkpointer({ ...options, pending, onFailure: (error) => this.#fail(error) })
+    this.#consumption = consumption
+    this.#lookUp = new LookUp({ ...options, pending, consumption, kept })
+    this.#changes = new Changes({ ...options, pending, consumption, lookUp: this.#lookUp, onWanted: ring })
+    const consumed = () => consumption.consumed
+    this.#horizon = new Horizon({ ...options, pending, slotsDirectory, consumed, onMoved: ring, onFailure })
+    const isDeriving = (second: number) => this.#horizon.isDeriving(second)
+    this.#listing = new Listing({ ...options, pending, slotsDirectory, isDeriving })
+    this.#checkpointer = new Checkpointer({ ...options, pending, synced, onFailure })
     this.#dispatcher = new Dispatcher(options)
-    this.#lookUp = new LookUp(engine, pending)
-    this.#mark = mark
-    this.#consumed = consumed
-    this.#catchUpTo = this.#highWatermark()
-    this.#lastTickMs = clock.monotonicMs()
+    this.#lastTickMs = options.clock.monotonicMs()
     this.#ready.promise.catch(() => {})
   }
 
@@ -178,7 +114,7 @@ export class Wheel {
   start(): Promise<void> {
     assert(this.#loop === undefined, 'a wheel is started once')
     this.#unsubscribe = this.#options.engine.onHighWatermark((topic) => {
-      if (topic === DELAY_TOPIC) this.#wakeUp()
+      if (topic === DELAY_TOPIC) this.#alarm.ring()
     })
     this.#loop = this.#run().catch((error) => this.#fail(error))
     return this.#ready.promise
@@ -187,9 +123,10 @@ export class Wheel {
   /** Lets the step under way finish and stops. Nothing is lost without a checkpoint; the next start is quicker after one. */
   async stop(): Promise<void> {
     this.#stopping = true
-    this.#wakeUp()
+    this.#alarm.ring()
     await this.#loop
-    await this.#checkpointer.finished()
+    this.#end(new DwellError('ENGINE_CLOSED', 'The service is stopping.', {}))
+    await this.#checkpointer.close()
     this.#unsubscribe?.()
     await this.#horizon.close()
     if (this.#failure !== undefined) return
@@ -215,88 +152,146 @@ export class Wheel {
   }
 
   /**
-   * Cancels a message; `id` is its own one if it has any. The answer is durable and will not change; `unknown` when no such
-   * message is remembered.
+   * Cancels the message for `topic` that is, or once was, at `place`, and whose id is `id`: with `isKnown` when `__ids` says
+   * so, which spares reading it. The answer is durable and will not change; `unknown` when no such message is remembered.
+   * @throws OVERLOADED, WHEEL_FAILED, ENGINE_CLOSED
    */
-  async cancel(topic: string, place: Place, id = messageId(place)): Promise<'cancelled' | 'dispatched' | 'unknown'> {
-    const { state } = await this.lookUp(topic, place, id)
-    if (state !== 'pending') return state
-    const records = [{ timestampMs: this.#options.hand.nowMs(), body: cancelBody(place) }]
-    const [offset] = await this.#options.engine.append([{ topic: DELAY_TOPIC, partition: 0, records }])
-    await this.#untilConsumed(offset)
-    return this.#pending.overflow.cancelOf(place) === undefined ? 'dispatched' : 'cancelled'
+  async cancel(topic: string, place: Place, id = messageId(place), isKnown = false): Promise<Cancelled> {
+    const { state } = await this.#changes.change({ topic, place, id, isKnown }, 'cancel')
+    assert(state !== 'pending', 'a cancelled message does not wait')
+    return state
   }
 
-  /** What became of the message for `topic` at `place`; with its partition and offset once it is dispatched. */
-  async lookUp(topic: string, place: Place, id = messageId(place)): Promise<DelayedState> {
-    await this.#untilConsumed(Math.min(place.offset, this.#highWatermark() - 1))
-    return this.#lookUp.stateOf(topic, place, id, this.#mark, this.#options.hand.nowMs())
+  /**
+   * Has a message that waits wait until `dueAtMs` instead; at once when that is past. Its id stays. Answers what it is after
+   * that: pending with its new due time, or what it was already.
+   * @throws OVERLOADED, WHEEL_FAILED, ENGINE_CLOSED
+   */
+  async reschedule(
+    topic: string,
+    place: Place,
+    dueAtMs: number,
+    id = messageId(place),
+    isKnown = false,
+  ): Promise<DelayedState> {
+    return stateOf(await this.#changes.change({ topic, place, id, isKnown }, { dueAtMs }))
+  }
+
+  /**
+   * Dispatches a message that waits now. Resolves when that is durable, or with what else became of it.
+   * @throws OVERLOADED, WHEEL_FAILED, ENGINE_CLOSED
+   */
+  async dispatchNow(topic: string, place: Place, id = messageId(place), isKnown = false): Promise<DelayedState> {
+    for (;;) {
+      const found = await this.#changes.change({ topic, place, id, isKnown }, { dueAtMs: 0 })
+      if (found.state !== 'pending') return stateOf(found)
+      await this.#changes.untilLeft(found.place)
+    }
+  }
+
+  /**
+   * Resolves when the wheel has kept up so far that more may be appended; undefined when that is now. What is not consumed
+   * makes the next start longer.
+   * @throws WHEEL_FAILED, ENGINE_CLOSED
+   */
+  room(): Promise<void> | undefined {
+    return this.#consumption.room()
+  }
+
+  /** What became of a message; with its partition and offset once it is dispatched. */
+  async lookUp(topic: string, place: Place, id = messageId(place), isKnown = false): Promise<DelayedState> {
+    return stateOf(await this.#lookUp.find({ topic, place, id, isKnown }))
+  }
+
+  /**
+   * Resolves when everything published before this call and due up to `timeMs`, where the hand's clock stands already, is
+   * dispatched or withdrawn.
+   * @throws WHEEL_FAILED, ENGINE_CLOSED
+   */
+  async untilDispatched(timeMs: number): Promise<void> {
+    await this.#consumption.until(this.#consumption.highWatermark - 1)
+    await this.#dispatchWaiters.until(() => this.#pending.isDone(timeMs))
   }
 
   /** Writes down where the wheel is, and lets go of what it needs no more. Resolves when that is durable. */
   checkpoint(): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
-    this.#wakeUp()
+    this.#alarm.ring()
     return this.#checkpointer.want()
+  }
+
+  /**
+   * Lists what waits for a topic, of all that was published before this call.
+   * @throws OVERLOADED, SLOT_DAMAGED, ENTRY_DAMAGED, READ_FAILED, WHEEL_FAILED, ENGINE_CLOSED
+   */
+  async list(options: ListOptions): Promise<ListedPage> {
+    await this.#consumption.until(this.#consumption.highWatermark - 1)
+    return this.#listing.page(options)
+  }
+
+  /** How many messages wait, by due time and topic. */
+  get census(): Census {
+    return this.#pending.census
   }
 
   /** Figures for metrics and for the log. */
   stats() {
     const { hand, clock } = this.#options
-    const { slots, overflow, ready, nextDueAtMs } = this.#pending
+    const { slots, ready, census, nextDueAtMs } = this.#pending
     return {
-      pending: this.#pending.count,
+      pending: census.count,
       overdueMs: Math.max(0, hand.nowMs() - nextDueAtMs),
       dispatched: this.#dispatcher.dispatched,
       discarded: this.#dispatcher.discarded,
-      cancelled: this.#pending.cancelled,
+      cancelled: this.#changes.cancelled,
+      rescheduled: this.#changes.moved,
+      moved: this.#pending.arrived,
       slotFlushes: slots.flushes,
       slotsDerived: this.#horizon.derived,
       openHandles: this.#horizon.openHandles,
-      memoryBytes: slots.memoryBytes + ready.bytes,
-      overflowRows: overflow.count,
-      lastTickAgeMs: clock.monotonicMs() - this.#lastTickMs,
-      handMs: this.#pending.hand.dueAtMs,
-      consumed: this.#consumed,
+      memoryBytes: slots.memoryBytes + ready.bytes + this.#horizon.heldBytes,
+      overflowRows: census.later,
+      lastTickAgeMs: Math.max(0, clock.monotonicMs() - this.#lastTickMs),
+      handMs: hand.nowMs(),
+      consumed: this.#consumption.consumed,
     }
   }
 
   async #run(): Promise<void> {
     const { hand, clock, slots } = this.#options
+    let gathered = 0
     while (!this.#stopping) {
       this.#lastTickMs = clock.monotonicMs()
-      let busy = await this.#consume()
-      if (this.#caughtUp) busy = (!this.#checkpointer.isWanted && this.#horizon.extend(hand.nowMs())) || busy
-      busy = (await this.#dispatch()) || busy
-      if (this.#caughtUp) {
+      if (this.#consumption.isCaughtUp) this.#ready.resolve()
+      let busy = await this.#consumption.step()
+      const isCaughtUp = this.#consumption.isCaughtUp
+      if (isCaughtUp) {
+        // A checkpoint begins when all facts are consumed, so none are added then.
+        if (!this.#isCheckpointNext) busy = (await this.#changes.settle(hand.nowMs())) || busy
+        busy = this.#horizon.extend(hand.nowMs()) || busy
+        // One append takes what lies in many small slots.
+        if (gathered++ < GATHERED_MAX && this.#horizon.gathers(hand.nowMs())) {
+          await this.#alarm.rest(GATHER_MS)
+          continue
+        }
+        gathered = 0
+      }
+      busy = (await this.#dispatch(isCaughtUp)) || busy
+      if (isCaughtUp) {
         busy = (await moveOverflow(this.#pending, hand.nowMs(), slots)) || busy
         await this.#horizon.slide()
       }
       this.#pending.slots.relieve()
-      if (!this.#horizon.reading) this.#checkpointer.begin(this.#consumed)
+      if (!this.#horizon.deriving && this.#consumption.isEven) this.#checkpointer.begin(this.#consumption.consumed)
       // Reads from memory resolve without letting input and output have their turn.
       if (busy) await nextTurn()
-      else await this.#sleep()
+      else await this.#alarm.rest(Math.min(HEARTBEAT_MS, this.#pending.nextDueAtMs - hand.nowMs()))
     }
   }
 
-  async #sleep(): Promise<void> {
-    if (!this.#woken && !this.#stopping) {
-      const delayMs = Math.min(HEARTBEAT_MS, this.#pending.nextDueAtMs - this.#options.hand.nowMs())
-      let timer: Timer | undefined
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve
-        timer = this.#options.clock.setTimer(resolve, Math.max(0, delayMs))
-      })
-      timer?.cancel()
-      this.#wake = undefined
-    }
-    this.#woken = false
-  }
-
-  #wakeUp(): void {
-    this.#woken = true
-    this.#wake?.()
+  /** A checkpoint is wanted, and nothing but facts that are not consumed may keep it from beginning. */
+  get #isCheckpointNext(): boolean {
+    return this.#checkpointer.isWanted && !this.#horizon.deriving && this.#pending.canSettle
   }
 
   #fail(error: unknown): void {
@@ -305,77 +300,31 @@ export class Wheel {
     this.#stopping = true
     this.#ready.reject(error)
     this.#checkpointer.reject(error)
-    for (const { resolve } of this.#consumedWaiters.splice(0)) resolve()
-    this.#wakeUp()
+    this.#end(new DwellError('WHEEL_FAILED', 'The wheel has stopped.', {}, error))
+    this.#alarm.ring()
     this.#options.onFailure(error)
   }
 
-  async #consume(): Promise<boolean> {
-    if (!this.#caughtUp && this.#consumed >= this.#catchUpTo) {
-      this.#caughtUp = true
-      this.#ready.resolve()
-    }
-    if (this.#consumed >= this.#highWatermark() || this.#pending.crowded) return false
-    const bytes = await this.#options.engine.read(DELAY_TOPIC, 0, this.#consumed, CONSUME_BYTES)
-    // Offsets that a repair had to give up are in no record: nextOffset goes over them.
-    const { records, nextOffset } = readPage(bytes, this.#consumed)
-    for (const { offset, body } of records) {
-      const envelope = valueOfRecordBody(body) as Buffer
-      checkEnvelope(envelope, offset)
-      if (kindOf(envelope) !== CANCEL)
-        this.#pending.add({ dueAtMs: dueAtMsOf(envelope), offset }, envelope, !this.#caughtUp)
-      else if (this.#caughtUp || !(await this.#rememberOldCancel(offset, targetOf(envelope)))) {
-        this.#pending.cancel(offset, envelope, !this.#caughtUp)
-      }
-      this.#consumed = offset + 1
-    }
-    this.#consumed = nextOffset
-    this.#answerWaiters()
-    return true
+  /** Answers whoever waits for something that does not come any more. */
+  #end(error: DwellError): void {
+    this.#consumption.end(error)
+    this.#changes.end(error)
+    this.#dispatchWaiters.end(error)
   }
 
-  /** A cancel that is consumed again after a crash, its target done by then. */
-  async #rememberOldCancel(offset: number, target: Place): Promise<boolean> {
-    if (!covers(this.#mark, target)) return false
-    const { overflow } = this.#pending
-    const earlier = overflow.cancelOf(target)
-    const tookEffect = earlier === undefined ? await this.#lookUp.tookEffect(offset, target) : earlier === offset
-    if (!tookEffect) return true
-    if (earlier === undefined) overflow.rememberCancelled(target, offset)
-    this.#pending.cancelAgain(target)
-    return true
-  }
-
-  #highWatermark(): number {
-    return this.#options.engine.offsets(DELAY_TOPIC, 0).highWatermark
-  }
-
-  async #untilConsumed(offset: number): Promise<void> {
-    if (offset >= this.#consumed && this.#failure === undefined) {
-      await new Promise<void>((resolve) => {
-        this.#consumedWaiters.push({ offset, resolve })
-        this.#wakeUp()
-      })
-    }
-    if (this.#failure !== undefined) throw new DwellError('WHEEL_FAILED', 'The wheel has stopped.', {}, this.#failure)
-  }
-
-  #answerWaiters(): void {
-    for (let i = this.#consumedWaiters.length - 1; i >= 0; i--) {
-      if (this.#consumedWaiters[i].offset < this.#consumed) this.#consumedWaiters.splice(i, 1)[0].resolve()
-    }
-  }
-
-  async #dispatch(): Promise<boolean> {
+  async #dispatch(isCaughtUp: boolean): Promise<boolean> {
     const pending = this.#pending
     const nowMs = this.#options.hand.nowMs()
-    // What is late cannot be cancelled any more, so it need not wait for a cancel that is still to be consumed.
-    const entries = pending.takeDue(this.#caughtUp ? nowMs : Number.NEGATIVE_INFINITY)
-    if (entries.length === 0) return false
-    const consumed = pending.settledUpTo(this.#consumed)
-    this.#mark = await this.#dispatcher.dispatch(entries, { consumed, hand: pending.hand }, nowMs)
-    this.#observeLateness(entries)
-    return true
+    // What is late cannot be changed any more, so it need not wait for what is still to be consumed.
+    const entries = pending.takeDue(isCaughtUp ? nowMs : Number.NEGATIVE_INFINITY)
+    if (entries.length > 0) {
+      const consumed = pending.settledUpTo(this.#consumption.consumed)
+      pending.stepDone(await this.#dispatcher.dispatch(entries, { consumed, hand: pending.hand }, nowMs))
+      this.#changes.dispatched(entries)
+      this.#observeLateness(entries)
+    }
+    this.#dispatchWaiters.look()
+    return entries.length > 0
   }
 
   #observeLateness(entries: readonly ReadyEntry[]): void {
@@ -390,4 +339,11 @@ export class Wheel {
       count = 0
     }
   }
+}
+
+function stateOf(found: Found): DelayedState {
+  if (found.state === 'unknown') return { state: 'unknown' }
+  const { dueAtMs } = found.place
+  if (found.state !== 'dispatched') return { state: found.state, dueAtMs }
+  return { state: 'dispatched', dueAtMs, partition: found.partition, offset: found.offset }
 }

@@ -26,10 +26,12 @@ export function addServe(program: Command, environment: NodeJS.ProcessEnv): void
   const serve = program.command('serve').description('Runs the service until it is told to stop (SIGTERM, SIGINT).')
   for (const [name, row] of Object.entries<SettingRow>(SETTINGS)) {
     const sentence = `${row.sentence} ${environmentName(name)}; ${rangeOf(row)}; default ${defaultOf(row) || 'empty'}.`
-    serve.addOption(new Option(`${flagName(name)} <value>`, sentence))
+    // `--test-clock` alone says true.
+    const value = row.kind === 'boolean' ? '[value]' : '<value>'
+    serve.addOption(new Option(`${flagName(name)} ${value}`, sentence))
   }
-  serve.action(async (options: Record<string, string>) => {
-    const flags = Object.fromEntries(Object.keys(SETTINGS).map((name) => [name, options[camelCase(name)]]))
+  serve.action(async (options: Record<string, string | true>) => {
+    const flags = Object.fromEntries(Object.keys(SETTINGS).map((name) => [name, options[camelCase(name)]?.toString()]))
     let settings: Settings
     try {
       settings = readSettings(environment, flags)

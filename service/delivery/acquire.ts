@@ -6,6 +6,7 @@
 //      room came back below maxInFlight; while records of a lane wait, one timer looks at the time again each second at
 //      the latest, because the hand may be moved.
 //   3. A call is answered when its acquisition is durable. Who went away before that holds its records until the lock ends.
+//   4. While the group is paused nothing is taken and nobody waits: calls are answered with nothing, at once.
 //
 // After a crash: waiting calls are gone, what was acquired stands in `__groups`.
 
@@ -19,6 +20,8 @@ import { isGone, type Source } from './source.ts'
 export interface AcquireOptions {
   /** At most so many records, at least 1. */
   max: number
+  /** No more bytes than this, and the record that goes beyond it; the most that one call gets when absent. */
+  bytesMax?: number
   /** How long to wait when there is nothing; 0 not at all. */
   waitMs: number
   /** Instead of the group's lockMs. */
@@ -40,6 +43,7 @@ export interface AcquireParts {
 
 interface Waiter {
   max: number
+  bytesMax: number | undefined
   lockMs: number | undefined
   answer(deliveries: Delivery[] | Promise<Delivery[]>): void
   fail(error: unknown): void
@@ -55,6 +59,8 @@ export class Acquirer {
   #pumping = false
   #pumped: Promise<void> = Promise.resolve()
   #again = false
+  /** The hand's time before the pump last looked at what is due. */
+  #lookedAtMs = 0
   #turn = 0
   #timer: Timer | undefined
 
@@ -67,9 +73,9 @@ export class Acquirer {
     return this.#waiters.size
   }
 
-  acquire({ max, waitMs, lockMs, signal }: AcquireOptions): Promise<Delivery[]> {
+  acquire({ max, bytesMax, waitMs, lockMs, signal }: AcquireOptions): Promise<Delivery[]> {
     if (this.#group.end) return Promise.reject(this.#group.end)
-    if (signal?.aborted) return Promise.resolve([])
+    if (signal?.aborted || this.#group.settings.paused) return Promise.resolve([])
     return new Promise((resolve, reject) => {
       let timer: Timer | undefined
       const leave = () => {
@@ -80,6 +86,7 @@ export class Acquirer {
       }
       const waiter: Waiter = {
         max,
+        bytesMax,
         lockMs,
         answered: false,
         answer: (deliveries) => {
@@ -108,7 +115,7 @@ export class Acquirer {
   }
 
   /** Answers all that wait: with nothing, or with an error. */
-  close(error?: DwellError): void {
+  dismiss(error?: DwellError): void {
     this.#timer?.cancel()
     for (const waiter of this.#waiters) {
       if (error) waiter.fail(error)
@@ -131,6 +138,7 @@ export class Acquirer {
     await undefined
     while (this.#again) {
       this.#again = false
+      this.#lookedAtMs = this.#parts.hand.nowMs()
       for (const waiter of this.#waiters) {
         try {
           if (!(await this.#serve(waiter))) break
@@ -207,7 +215,7 @@ export class Acquirer {
       const source = sources[(turn + i) % sources.length]
       const count = source.ready(nowMs, Math.min(this.#room(source), missing))
       if (count === 0) continue
-      acquisition ??= new Acquisition(random.bytes(TOKEN_SIZE), lockMs, clock)
+      acquisition ??= new Acquisition(random.bytes(TOKEN_SIZE), lockMs, clock, waiter.bytesMax)
       acquisition.take(source, count)
       this.#turn = turn + i + 1
     }
@@ -218,7 +226,7 @@ export class Acquirer {
     return this.#group.append(delta).then(() => deliveries)
   }
 
-  /** Looks again when the first lane that is not due yet will be. */
+  /** Looks again when the first lane that was not due yet will be; at once when it came due since the pump looked. */
   #armLanes(): void {
     this.#timer?.cancel()
     this.#timer = undefined
@@ -227,7 +235,7 @@ export class Acquirer {
     let waitMs = Number.POSITIVE_INFINITY
     for (const source of this.#group.sources) {
       const dueMs = source.headDueMs
-      if (dueMs !== undefined && dueMs > nowMs) waitMs = Math.min(waitMs, dueMs - nowMs)
+      if (dueMs !== undefined && dueMs > this.#lookedAtMs) waitMs = Math.min(waitMs, Math.max(0, dueMs - nowMs))
     }
     if (waitMs === Number.POSITIVE_INFINITY) return
     this.#timer = this.#parts.clock.setTimer(() => this.wake(), Math.min(waitMs, LOOK_AGAIN_MS))

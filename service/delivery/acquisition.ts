@@ -18,9 +18,11 @@ export class Acquisition {
   readonly #token: Buffer
   readonly #lockedUntilMs: number
   readonly #receipts: ReceiptWriter
+  readonly #bytesMax: number
   #bytes = 0
 
-  constructor(token: Buffer, lockMs: number, clock: Clock) {
+  constructor(token: Buffer, lockMs: number, clock: Clock, bytesMax: number = BYTES_MAX) {
+    this.#bytesMax = Math.min(bytesMax, BYTES_MAX)
     this.lock = { lockMs, deadlineMs: clock.monotonicMs() + lockMs }
     this.#token = token
     this.#lockedUntilMs = clock.wallMs() + lockMs
@@ -28,7 +30,7 @@ export class Acquisition {
   }
 
   get isFull(): boolean {
-    return this.#bytes >= BYTES_MAX
+    return this.#bytes >= this.#bytesMax
   }
 
   /** Takes up to `countMax` records of those that the source has ready. */

@@ -1,5 +1,8 @@
-// Delayed messages by their id: looked up and cancelled. An id is the caller's own, or else the one the server gave, which
-// is the message's place in the wheel in text.
+// Delayed messages by their id: looked up, cancelled, rescheduled, dispatched now. An id is the caller's own, or else the one
+// the server gave, which says where the message was put in the wheel.
+//
+// Always true: `__ids` says of an id what the wheel did with its message, since both are one atomic append, but it may be
+// read a little later. So whatever it calls pending is asked of the wheel, from which the answer comes.
 
 import { DwellError } from '../../storage/index.ts'
 import { type DelayedState, messageId, type Place, parseMessageId } from '../../timewheel/index.ts'
@@ -11,9 +14,13 @@ export interface DelayedOptions {
   topics: Topics
   ids: Ids
   wheel: {
-    cancel(topic: string, place: Place): Promise<'cancelled' | 'dispatched' | 'unknown'>
-    lookUp(topic: string, place: Place): Promise<DelayedState>
+    lookUp(topic: string, place: Place, id: string, isKnown: boolean): Promise<DelayedState>
+    cancel(topic: string, place: Place, id: string, isKnown: boolean): Promise<'cancelled' | 'dispatched' | 'unknown'>
+    reschedule(topic: string, place: Place, dueAtMs: number, id: string, isKnown: boolean): Promise<DelayedState>
+    dispatchNow(topic: string, place: Place, id: string, isKnown: boolean): Promise<DelayedState>
   }
+  /** Throws while there is no room for what waits longer. */
+  space: { admit(): void }
 }
 
 export interface Delayed {
@@ -27,71 +34,87 @@ export interface Delayed {
 }
 
 export class DelayedMessages {
-  readonly #topics: Topics
-  readonly #ids: Ids
-  readonly #wheel: DelayedOptions['wheel']
+  readonly #options: DelayedOptions
 
-  constructor({ topics, ids, wheel }: DelayedOptions) {
-    this.#topics = topics
-    this.#ids = ids
-    this.#wheel = wheel
+  constructor(options: DelayedOptions) {
+    this.#options = options
   }
 
   /** @throws TOPIC_NOT_FOUND, MESSAGE_NOT_FOUND */
-  async lookUp(topicName: string, id: string): Promise<Delayed> {
-    const topic = this.#topics.describe(topicName)
-    const entry = this.#ids.find(topic.id, id)
-    if (entry !== undefined) return this.#current(topicName, topic.id, id, entry)
-    const place = parseMessageId(id)
-    if (place === undefined) throw notFound(topicName, id)
-    const found = await this.#wheel.lookUp(topicName, place)
-    if (found.state === 'unknown') throw notFound(topicName, id)
-    return { id, ...found, state: found.state, dueAtMs: place.dueAtMs }
+  lookUp(topic: string, id: string): Promise<Delayed> {
+    return this.#ask(topic, id, (place, isKnown) => this.#options.wheel.lookUp(topic, place, id, isKnown))
   }
 
   /**
    * Cancels a message that is pending; durable and definite when resolved.
    * @throws TOPIC_NOT_FOUND, MESSAGE_NOT_FOUND, ALREADY_DISPATCHED
    */
-  async cancel(topicName: string, id: string): Promise<void> {
-    const topic = this.#topics.describe(topicName)
-    const entry = this.#ids.find(topic.id, id)
-    if (entry?.state === 'cancelled') return
-    if (entry !== undefined && entry.state !== 'pending') throw tooLate(topicName, id, entry)
-    const place = entry === undefined ? parseMessageId(id) : placeOf(entry)
-    if (place === undefined) throw notFound(topicName, id)
-    const state = await this.#wheel.cancel(topicName, place)
-    if (state === 'cancelled') {
-      if (entry !== undefined) await this.#ids.cancelled(topic.id, id, entry)
-      return
-    }
-    const now = await this.lookUp(topicName, id)
-    if (now.state === 'dispatched') throw tooLate(topicName, id, now)
+  async cancel(topic: string, id: string): Promise<void> {
+    const { wheel } = this.#options
+    const found = await this.#ask(topic, id, async (place, isKnown) => {
+      const state = await wheel.cancel(topic, place, id, isKnown)
+      return state === 'cancelled' ? { state, dueAtMs: place.dueAtMs } : wheel.lookUp(topic, place, id, isKnown)
+    })
+    if (found.state === 'dispatched') throw dispatched(topic, found)
   }
 
-  /** An entry may lag behind the wheel: a cancel is remembered after it took effect, a dispatch is read back. */
-  async #current(topicName: string, topicId: number, id: string, entry: IdEntry): Promise<Delayed> {
-    const { dueAtMs } = entry
-    if (entry.state === 'published')
-      return { id, state: 'dispatched', partition: entry.partition, offset: entry.offset }
-    if (entry.state === 'cancelled') return { id, state: 'cancelled', dueAtMs }
-    if (entry.state === 'pending') {
-      const { state } = await this.#wheel.lookUp(topicName, placeOf(entry))
-      if (state === 'pending' || state === 'cancelled') return { id, state, dueAtMs }
-      await this.#ids.caughtUp()
-      const later = this.#ids.find(topicId, id)
-      if (later === undefined) throw notFound(topicName, id)
-      if (later.state === 'cancelled') return { id, state: 'cancelled', dueAtMs }
-      if (later.state === 'pending') return { id, state: state === 'unknown' ? 'pending' : state, dueAtMs }
-      entry = later
-    }
-    return { id, state: 'dispatched', dueAtMs, partition: entry.partition, offset: entry.offset }
+  /**
+   * Has a message that is pending wait until `dueAtMs` instead; at once when that is past. Its id stays.
+   * @throws TOPIC_NOT_FOUND, MESSAGE_NOT_FOUND, ALREADY_DISPATCHED, ALREADY_CANCELLED, DISK_LOW, OVERLOADED
+   */
+  async reschedule(topic: string, id: string, dueAtMs: number): Promise<Delayed> {
+    const { wheel, space } = this.#options
+    space.admit()
+    const found = await this.#ask(topic, id, (place, isKnown) => {
+      return wheel.reschedule(topic, place, dueAtMs, id, isKnown)
+    })
+    if (found.state === 'dispatched') throw dispatched(topic, found)
+    if (found.state === 'cancelled') throw cancelled(topic, found)
+    return found
+  }
+
+  /**
+   * Dispatches a message that is pending now instead of at its time; resolves when it is in its topic.
+   * @throws TOPIC_NOT_FOUND, MESSAGE_NOT_FOUND, ALREADY_CANCELLED, OVERLOADED
+   */
+  async dispatchNow(topic: string, id: string): Promise<Delayed> {
+    const found = await this.#ask(topic, id, (place, isKnown) => {
+      return this.#options.wheel.dispatchNow(topic, place, id, isKnown)
+    })
+    if (found.state === 'cancelled') throw cancelled(topic, found)
+    return found
+  }
+
+  /** What `__ids` says of the message if it is pending no more, else what `wheel` answers to the place where it waits. */
+  async #ask(
+    topicName: string,
+    id: string,
+    wheel: (place: Place, isKnown: boolean) => Promise<DelayedState>,
+  ): Promise<Delayed> {
+    const { topics, ids } = this.#options
+    const topic = topics.describe(topicName)
+    const entry = ids.find(topic.id, id)
+    if (entry !== undefined && entry.state !== 'pending') return remembered(id, entry)
+    const place = entry === undefined ? parseMessageId(id) : placeOf(entry)
+    if (place === undefined) throw notFound(topicName, id)
+    const found = await wheel(place, entry !== undefined)
+    // Whoever asks next, or publishes this id again, is to find what is answered now.
+    await ids.caughtUp()
+    if (found.state !== 'unknown') return { id, ...found, state: found.state }
+    const later = ids.find(topic.id, id)
+    if (later === undefined || later.state === 'pending') throw notFound(topicName, id)
+    return remembered(id, later)
   }
 }
 
 /** The id that a delayed message is known by: its own, or the one that the server gives. */
 export function idOf(own: string, dueAtMs: number, delayOffset: number): string {
   return own === '' ? messageId({ dueAtMs, offset: delayOffset }) : own
+}
+
+function remembered(id: string, { state, dueAtMs, partition, offset }: IdEntry): Delayed {
+  if (state === 'published') return { id, state: 'dispatched', partition, offset }
+  return state === 'dispatched' ? { id, state, dueAtMs, partition, offset } : { id, state, dueAtMs }
 }
 
 function placeOf({ dueAtMs, delayOffset }: IdEntry): Place {
@@ -103,11 +126,13 @@ function notFound(topic: string, id: string): DwellError {
   return new DwellError('MESSAGE_NOT_FOUND', sentence, { topic, id: id.slice(0, 200) })
 }
 
-function tooLate(topic: string, id: string, at: { partition?: number; offset?: number }): DwellError {
+function dispatched(topic: string, { id, partition, offset }: Delayed): DwellError {
   const fields: Record<string, string | number> = { state: 'dispatched', topic, id: id.slice(0, 200) }
-  if (at.partition !== undefined && at.offset !== undefined) {
-    fields.partition = at.partition
-    fields.offset = at.offset
-  }
-  return new DwellError('ALREADY_DISPATCHED', 'The message was dispatched before it could be cancelled.', fields)
+  if (partition !== undefined && offset !== undefined) Object.assign(fields, { partition, offset })
+  return new DwellError('ALREADY_DISPATCHED', 'The message was dispatched before it could be changed.', fields)
+}
+
+function cancelled(topic: string, { id }: Delayed): DwellError {
+  const fields = { state: 'cancelled', topic, id: id.slice(0, 200) }
+  return new DwellError('ALREADY_CANCELLED', 'The message is cancelled; it cannot be brought back.', fields)
 }

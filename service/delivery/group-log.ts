@@ -4,13 +4,18 @@
 //   │ version <1b> │ kind <1b> │ contents │            numbers below are Kafka's varints (v)
 //   └──────────────┴───────────┴──────────┘
 //
-// kind 1, snapshot: all that is known of a group; what came before it is not needed any more.
+// kind 1, snapshot, version 2: all that is known of a group; what came before it is not needed any more. Settings are JSON
+// text, with whatever fields they have (group-settings.ts).
 //
-//   topicId v · lockMs v · maxInFlight v · start <1b> · tierCount v · tierMs v …  · nextSourceIndex v · sourceCount v, each:
+//   topicId v · settingsSize v · settings <settingsSize b> · nextSourceIndex v · sourceCount v, each:
 //   index v · kind <1b> · tierMs v · topicId v · partition v · next v · runCount v, each:
 //   first v · count v · lockMs v · token <16b> · open <⌈count/8⌉b>, a bit a record, lowest first, set while not finished
 //
-// kind 2, delta: what one append changed, operations in order until the end.
+// Version 1 of it is still read. In place of settingsSize and settings it has:
+//
+//   lockMs v · maxInFlight v · start <1b> · tierCount v · tierMs v …
+//
+// kind 2, delta, version 1: what one append changed, operations in order until the end.
 //
 //   ACQUIRED <1> · source v · first v · count v · lockMs v · token <16b>
 //   FINISHED <2> · source v · first v · count v
@@ -20,13 +25,14 @@
 // trims the topic itself (group-store.ts).
 
 import { VarintReader, varintSize, writeVarint } from '../../storage/index.ts'
-import type { GroupSettings } from './group-settings.ts'
+import { DEFAULT_GROUP_SETTINGS, type GroupSettings } from './group-settings.ts'
 import { Run, Status, TOKEN_SIZE } from './run.ts'
 import type { SourceKind, SourcePlace } from './source.ts'
 
-const VERSION = 1
 const SNAPSHOT = 1
 const DELTA = 2
+const SNAPSHOT_VERSION = 2
+const DELTA_VERSION = 1
 const ACQUIRED = 1
 const FINISHED = 2
 const RENEWED = 3
@@ -58,11 +64,9 @@ export function decodeKey(key: Buffer): [topic: string, group: string] {
 }
 
 export function encodeSnapshot(state: GroupState): Buffer {
-  const { settings } = state
-  const bytes = new Bytes().byte(VERSION).byte(SNAPSHOT)
-  bytes.varint(state.topicId).varint(settings.lockMs).varint(settings.maxInFlight).byte(STARTS.indexOf(settings.start))
-  bytes.varint(settings.retry.length)
-  for (const tierMs of settings.retry) bytes.varint(tierMs)
+  const settings = Buffer.from(JSON.stringify(state.settings))
+  const bytes = new Bytes().byte(SNAPSHOT_VERSION).byte(SNAPSHOT)
+  bytes.varint(state.topicId).varint(settings.length).raw(settings)
   bytes.varint(state.nextSourceIndex).varint(state.sources.length)
   for (const { place, next, runs } of state.sources) {
     bytes.varint(place.index).byte(KINDS.indexOf(place.kind)).varint(place.tierMs).varint(place.topicId)
@@ -82,7 +86,7 @@ function openBits(statuses: Uint8Array): Buffer {
 
 /** Gathers the operations of one append. */
 export class DeltaWriter {
-  readonly #bytes = new Bytes().byte(VERSION).byte(DELTA)
+  readonly #bytes = new Bytes().byte(DELTA_VERSION).byte(DELTA)
 
   acquired(source: number, run: Run): void {
     this.#bytes.byte(ACQUIRED).varint(source).varint(run.first).varint(run.statuses.length).varint(run.lockMs)
@@ -102,18 +106,36 @@ export class DeltaWriter {
   }
 }
 
-/** The state in a snapshot, with the deadlines of all locks at `deadlineMs(lockMs)`; undefined when it is a delta. */
+/** The state in a snapshot, with the deadlines of all locks at `deadlineMs(lockMs)`; undefined when it is none. */
 export function decodeSnapshot(value: Buffer, deadlineMs: (lockMs: number) => number): GroupState | undefined {
-  if (value[0] !== VERSION || value[1] !== SNAPSHOT) return undefined
+  const version = value[0]
+  if (version < 1 || version > SNAPSHOT_VERSION || value[1] !== SNAPSHOT) return undefined
   const reader = new VarintReader(value, 2)
   const topicId = reader.next()
-  const lockMs = reader.next()
-  const maxInFlight = reader.next()
-  const start = STARTS[value[reader.position++]]
-  const retry = Array.from({ length: reader.next() }, () => reader.next())
+  const settings = version === 1 ? readOldSettings(reader) : readSettings(value, reader)
+  if (settings === undefined) return undefined
   const nextSourceIndex = reader.next()
   const sources = Array.from({ length: reader.next() }, () => readSource(reader, deadlineMs))
-  return { topicId, settings: { retry, lockMs, maxInFlight, start }, nextSourceIndex, sources }
+  return { topicId, settings, nextSourceIndex, sources }
+}
+
+function readSettings(value: Buffer, reader: VarintReader): GroupSettings | undefined {
+  const size = reader.next()
+  const from = reader.position
+  reader.position += size
+  try {
+    return { ...DEFAULT_GROUP_SETTINGS, ...JSON.parse(value.toString('utf8', from, from + size)) }
+  } catch {
+    return undefined
+  }
+}
+
+function readOldSettings(reader: VarintReader): GroupSettings {
+  const lockMs = reader.next()
+  const maxInFlight = reader.next()
+  const start = STARTS[reader.bytes[reader.position++]]
+  const retry = Array.from({ length: reader.next() }, () => reader.next())
+  return { retry, lockMs, maxInFlight, start }
 }
 
 function readSource(reader: VarintReader, deadlineMs: (lockMs: number) => number) {
@@ -142,7 +164,7 @@ function readToken(reader: VarintReader): Buffer {
 
 /** Plays a delta back. False when it is of a version that this code does not know. */
 export function playDelta(value: Buffer, visitor: DeltaVisitor): boolean {
-  if (value[0] !== VERSION || value[1] !== DELTA) return false
+  if (value[0] !== DELTA_VERSION || value[1] !== DELTA) return false
   const reader = new VarintReader(value, 2)
   while (reader.position < value.length) {
     const operation = value[reader.position++]

@@ -23,6 +23,7 @@ export class GroupRegistry {
   readonly #defaults: GroupSettings
   readonly #parts: LiveParts
   readonly #groupParts: GroupParts
+  readonly #onChange: (topic: string, name: string) => void
   readonly #byKey = new Map<string, LiveGroup>()
   readonly #byLaneBase = new Map<string, LiveGroup>()
   readonly #byGroup = new Map<Group, LiveGroup>()
@@ -32,11 +33,13 @@ export class GroupRegistry {
   readonly #watchers = new Map<string, Set<Group>>()
   #unwatch = () => {}
 
-  constructor(defaults: GroupSettings, parts: LiveParts) {
+  /** `onChange` is told of each group that came or went. */
+  constructor(defaults: GroupSettings, parts: LiveParts, onChange: (topic: string, name: string) => void) {
     const store = new GroupStore(parts.engine, parts.clock, (group, error) => this.#reload(group, error))
     this.#store = store
     this.#defaults = defaults
     this.#parts = parts
+    this.#onChange = onChange
     this.#groupParts = {
       engine: parts.engine,
       store,
@@ -138,6 +141,12 @@ export class GroupRegistry {
     return live
   }
 
+  /** The group of this name, if it is at work and its topic there. Changes nothing. */
+  peek(topic: string, name: string): LiveGroup | undefined {
+    const live = this.#byKey.get(keyOf(topic, name))
+    return live === undefined || this.#isOrphan(live) ? undefined : live
+  }
+
   /** @throws TOPIC_NOT_FOUND, GROUP_NOT_FOUND */
   get(topic: string, name: string): LiveGroup {
     const live = this.find(topic, name)
@@ -179,6 +188,7 @@ export class GroupRegistry {
     this.#byKey.set(keyOf(group.topic, group.name), live)
     this.#byLaneBase.set(laneBase(group.topic, group.name), live)
     this.#byGroup.set(group, live)
+    this.#onChange(group.topic, group.name)
     return live
   }
 
@@ -210,7 +220,7 @@ export class GroupRegistry {
 
   async #forget(live: LiveGroup, end?: DwellError): Promise<void> {
     const { group } = live
-    if (end === undefined) live.acquirer.close()
+    if (end === undefined) live.acquirer.dismiss()
     this.#takeOut(live, end ?? groupNotFound(group.topic, group.name))
     const lanes = new Map<string, number>()
     for (const { place } of group.sources) if (place.kind !== 'topic') lanes.set(place.topic, place.topicId)
@@ -235,6 +245,7 @@ export class GroupRegistry {
       watching?.delete(group)
       if (watching?.size === 0) this.#watchers.delete(place.topic)
     }
+    this.#onChange(group.topic, group.name)
   }
 
   async forgetTopic(topic: string): Promise<void> {

@@ -1,4 +1,7 @@
-// What can be set on a group. Durations are milliseconds; the HTTP layer parses the texts.
+// What is set on a group. Durations are milliseconds; the HTTP layer parses the texts and checks the bounds below.
+//
+// A group's settings are kept as JSON text (group-log.ts): a field that this version does not know stays as it is, one that is
+// missing has its default, so fields can come without a new version of the bytes. Whoever changes a field's meaning renames it.
 
 export interface GroupSettings {
   /** The tiers: how long a failed record waits before its 2nd, 3rd … delivery. Empty: straight to the dead letters. */
@@ -9,6 +12,34 @@ export interface GroupSettings {
   maxInFlight: number
   /** Where a new group begins. Later changes have no effect. */
   start: 'earliest' | 'latest'
+  /** Set while nothing is handed out. What was handed out before goes on: locks, acknowledgements, retries. */
+  paused?: Pause
+  /** Where records are sent to, instead of being acquired over HTTP. */
+  push?: PushSettings
+}
+
+export interface Pause {
+  sinceMs: number
+  /** Why; empty when nobody said. */
+  reason: string
+}
+
+export interface PushSettings {
+  url: string
+  /** At most so many pushes are under way at a time. */
+  concurrency: number
+  /** For the whole exchange, from the name's look-up to the last byte of the answer. */
+  timeoutMs: number
+  /** Pushes a second; as fast as they go when absent. */
+  rate?: number
+  /** After so many failures in a row the endpoint is paused. */
+  pauseAfter: number
+  /** Sent with each push. */
+  headers: Readonly<Record<string, string>>
+  /** `whsec_…`; each signs, so that receivers can change from one to the next. Empty: pushes are not signed. */
+  secrets: readonly string[]
+  /** Set while the endpoint is only probed. */
+  paused?: Pause
 }
 
 export const DEFAULT_GROUP_SETTINGS: GroupSettings = {

@@ -10,8 +10,9 @@ import { DeadLetters } from './dead-letters.ts'
 import type { Delivery } from './delivery.ts'
 import { describeGroup, type GroupDescription } from './group-description.ts'
 import { GroupRegistry } from './group-registry.ts'
-import { DEFAULT_GROUP_SETTINGS, type GroupSettings } from './group-settings.ts'
+import { DEFAULT_GROUP_SETTINGS, type GroupSettings, type Pause } from './group-settings.ts'
 import { trimLanes } from './lane-retention.ts'
+import type { LiveGroup } from './live-group.ts'
 
 export type { Acknowledgement, AcknowledgeResult, AcknowledgeType } from './acknowledgement.ts'
 export type { AcquireOptions } from './acquire.ts'
@@ -24,6 +25,8 @@ export {
   DEFAULT_GROUP_SETTINGS,
   type GroupSettings,
   IN_FLIGHT_MAX,
+  type Pause,
+  type PushSettings,
   REASON_LENGTH_MAX,
   RETRY_TIERS_MAX,
 } from './group-settings.ts'
@@ -43,9 +46,13 @@ export interface GroupsOptions {
   defaults?: Partial<GroupSettings>
 }
 
-/** Since this process began, but for `groups` and `waitingAcquires`. */
+/** Told of a group that came, went, or whose settings changed. */
+export type GroupListener = (topic: string, group: string) => void
+
+/** Since this process began, but for `groups`, `paused` and `waitingAcquires`. */
 export interface GroupsStats {
   groups: number
+  paused: number
   waitingAcquires: number
   acquired: number
   acknowledged: { accept: number; release: number; reject: number; renew: number }
@@ -61,6 +68,7 @@ export class Groups {
   readonly deadLetters: DeadLetters
   readonly #options: GroupsOptions
   readonly #registry: GroupRegistry
+  readonly #listeners = new Set<GroupListener>()
   readonly #counters = {
     acquired: 0,
     acknowledged: { accept: 0, release: 0, reject: 0, renew: 0 },
@@ -74,7 +82,8 @@ export class Groups {
   private constructor(options: GroupsOptions) {
     this.#options = options
     const defaults = { ...DEFAULT_GROUP_SETTINGS, ...options.defaults }
-    this.#registry = new GroupRegistry(defaults, { ...options, counters: this.#counters })
+    const parts = { ...options, counters: this.#counters }
+    this.#registry = new GroupRegistry(defaults, parts, (topic, group) => this.#tell(topic, group))
     this.deadLetters = new DeadLetters({
       ...options,
       counters: this.#counters,
@@ -93,8 +102,8 @@ export class Groups {
   }
 
   /**
-   * Takes up to `max` records under a lock; waits when there are none, first come first served. Creates the group when
-   * there is none. Durable when answered.
+   * Takes up to `max` records under a lock; waits when there are none, first come first served, but not while the group is
+   * paused. Creates the group when there is none. Durable when answered.
    * @throws GROUP_NAME_AMBIGUOUS
    */
   async acquire(topic: string, group: string, options: AcquireOptions): Promise<Delivery[]> {
@@ -133,11 +142,71 @@ export class Groups {
       await durable
       return { created: true, settings: live.group.settings }
     }
-    known.group.settings = { ...known.group.settings, ...settings }
-    known.group.snapshotDue = true
-    await known.group.append(undefined)
-    known.acquirer.wake()
+    await this.#change(known, settings)
     return { created: false, settings: known.group.settings }
+  }
+
+  /**
+   * Hands nothing out any more until resume(). What was handed out goes on; what waits in lanes waits on. A group that is
+   * paused stays so, with the reason that it has.
+   */
+  async pause(topic: string, group: string, reason: string): Promise<void> {
+    const live = await this.#live(topic, group)
+    const { paused } = live.group.settings
+    const durable = this.#change(live, { paused: paused ?? { sinceMs: this.#options.clock.wallMs(), reason } })
+    live.acquirer.dismiss()
+    await durable
+  }
+
+  /** Ends a pause, that of its endpoint too. */
+  async resume(topic: string, group: string): Promise<void> {
+    const live = await this.#live(topic, group)
+    const { push } = live.group.settings
+    await this.#change(live, { paused: undefined, push: push && { ...push, paused: undefined } })
+  }
+
+  /** Writes down that the endpoint is only probed, or is pushed to again. Nothing happens to a group that has none. */
+  async pauseEndpoint(topic: string, group: string, paused: Pause | undefined): Promise<void> {
+    const live = this.#registry.peek(topic, group)
+    const push = live?.group.settings.push
+    if (live !== undefined && push !== undefined) await this.#change(live, { push: { ...push, paused } })
+  }
+
+  /** A group that is there or, while it is read again, will be. */
+  async #live(topic: string, group: string): Promise<LiveGroup> {
+    if (this.#registry.find(topic, group) === undefined) await this.#registry.whenSettled(topic, group)
+    return this.#registry.get(topic, group)
+  }
+
+  /** Changes settings in the turn of the call; durable when answered. */
+  async #change(live: LiveGroup, change: Partial<GroupSettings>): Promise<void> {
+    const { group, acquirer } = live
+    group.settings = { ...group.settings, ...change }
+    group.snapshotDue = true
+    const durable = group.append(undefined)
+    acquirer.wake()
+    this.#tell(group.topic, group.name)
+    await durable
+  }
+
+  /** What is set on a group; undefined when there is none. Creates nothing and never throws. */
+  settingsOf(topic: string, group: string): GroupSettings | undefined {
+    return this.#registry.peek(topic, group)?.group.settings
+  }
+
+  /** All groups, by topic and name. */
+  names(): { topic: string; group: string }[] {
+    return this.#registry.all().map(({ group }) => ({ topic: group.topic, group: group.name }))
+  }
+
+  /** Answers how to stop listening. */
+  listen(listener: GroupListener): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  #tell(topic: string, group: string): void {
+    for (const listener of this.#listeners) listener(topic, group)
   }
 
   describe(topic: string, group: string): GroupDescription {
@@ -214,10 +283,19 @@ export class Groups {
     const { acknowledged, deadLettered, ...rest } = this.#counters
     let waitingAcquires = 0
     let groups = 0
-    for (const { acquirer } of this.#registry.all()) {
+    let paused = 0
+    for (const { group, acquirer } of this.#registry.all()) {
       groups++
+      if (group.settings.paused) paused++
       waitingAcquires += acquirer.waiting
     }
-    return { ...rest, groups, waitingAcquires, acknowledged: { ...acknowledged }, deadLettered: { ...deadLettered } }
+    return {
+      ...rest,
+      groups,
+      paused,
+      waitingAcquires,
+      acknowledged: { ...acknowledged },
+      deadLettered: { ...deadLettered },
+    }
   }
 }

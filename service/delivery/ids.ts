@@ -1,9 +1,9 @@
-// The callers' own ids: publishing one again while its message is pending, or within the deduplication window after it,
+// The callers' own ids, and those that the server gave to messages that were moved since: publishing one again while its message is pending, or within the deduplication window after it,
 // changes nothing.
 //
 // Always true:
-//   1. The truth is the internal topic `__ids`. What a publish, a dispatch or a cancel says about an id is appended there;
-//      that of a publish and of a dispatch in the same atomic append as the message itself.
+//   1. The truth is the internal topic `__ids`. What a publish, a change or a dispatch says about an id is appended there, in
+//      the same atomic append as the message itself, or as the fact that it is cancelled or moved.
 //   2. What is known here is `__ids` read in order up to its high watermark, plus the ids that are being published.
 //   3. An id that is being published belongs to that request alone; others wait for its outcome.
 //   4. In the index lies, in one batch with its rows, the offset up to which `__ids` has gone into them.
@@ -22,7 +22,7 @@ import {
   readUInt64,
   writeUInt64,
 } from '../../storage/index.ts'
-import type { Dispatched } from '../../timewheel/index.ts'
+import type { Changed, Dispatched } from '../../timewheel/index.ts'
 import { decodeIdEntry, encodeIdEntry, type IdEntry, idKey } from './id-entry.ts'
 import { condemnIdIndex, PROGRESS_KEY } from './id-index.ts'
 
@@ -111,8 +111,8 @@ export class Ids {
   }
 
   /**
-   * Whether a message counts as pending though its time is long over. Then it is overdue, or was cancelled by a call that
-   * did not live to remember it; the wheel knows.
+   * Whether a message counts as pending though its time is long over. Then it is overdue, or was cancelled by an earlier
+   * version that did not live to remember it; the wheel knows.
    */
   isDoubtful({ state, dueAtMs }: IdEntry): boolean {
     return state === 'pending' && this.#hand.nowMs() > dueAtMs + this.#windowMs
@@ -180,8 +180,18 @@ export class Ids {
     ]
   }
 
-  /** A message was cancelled; resolves when that is remembered durably. */
-  async cancelled(topicId: number, id: string, entry: IdEntry, atMs = this.#hand.nowMs()): Promise<void> {
+  /** The append that remembers messages that were cancelled or moved, to join that of these facts. */
+  changed(changes: (baseOffsets: readonly number[]) => readonly Changed[]): Append {
+    const atMs = this.#hand.nowMs()
+    return this.append((baseOffsets) =>
+      changes(baseOffsets).map(({ id, topicId, state, dueAtMs, delayOffset }) => {
+        return this.record(topicId, id, { state, atMs, dueAtMs, delayOffset, partition: 0, offset: 0 })
+      }),
+    )
+  }
+
+  /** A message was cancelled by a version that did not remember it in the same append; resolves when it is remembered. */
+  async cancelled(topicId: number, id: string, entry: IdEntry, atMs: number): Promise<void> {
     const cancelled: IdEntry = { ...entry, state: 'cancelled', atMs }
     await this.#engine.append([this.append(() => [this.record(topicId, id, cancelled)])])
     await this.caughtUp()

@@ -91,6 +91,6 @@ export class LiveGroup {
   close(end?: DwellError): void {
     this.#locks.stop()
     if (end) this.group.close(end)
-    this.acquirer.close(end)
+    this.acquirer.dismiss(end)
   }
 }

@@ -44,6 +44,10 @@ export interface MessageRules {
   delayMaxMs: number
   /** By the hand's clock, read once a request. */
   nowMs: number
+  /** Up to here a time is past beyond doubt; `nowMs` when absent. */
+  pastMs?: () => number
+  /** Why a delay cannot be reckoned from that: the clock is wrong. Undefined as a rule. */
+  clockWrong?: () => DwellError | undefined
 }
 
 const FIELDS = ['value', 'valueBase64', 'key', 'partition', 'headers', 'delay', 'deliverAt', 'id'] as const
@@ -56,7 +60,7 @@ const DELIVER_AT_BIT = 1 << FIELDS.indexOf('deliverAt')
 /**
  * Reads one message, an object, where the scanner stands.
  * @throws INVALID_JSON, UNKNOWN_FIELD, DUPLICATE_FIELD, MISSING_FIELD, CONFLICTING_FIELDS, INVALID_FIELD, INVALID_DURATION,
- *         INVALID_TIME, DELAY_TOO_LONG, MESSAGE_TOO_LARGE, INVALID_UTF8
+ *         INVALID_TIME, DELAY_TOO_LONG, CLOCK_WRONG, MESSAGE_TOO_LARGE, INVALID_UTF8
  */
 export function readMessage(scanner: JsonScanner, rules: MessageRules): Message {
   if (scanner.peek() !== 0x7b) {
@@ -165,19 +169,29 @@ export function addHeader(headers: Header[], name: string, value: Buffer): void 
   headers.push([name, value])
 }
 
-/** When a message is due that is to wait for `delay`: 0 for at once. */
-export function dueAfter(delay: number | string, { nowMs, delayMaxMs }: MessageRules): number {
+/**
+ * When a message is due that is to wait for `delay`: 0 for at once.
+ * @throws INVALID_DURATION, DELAY_TOO_LONG, CLOCK_WRONG
+ */
+export function dueAfter(delay: number | string, { nowMs, delayMaxMs, clockWrong }: MessageRules): number {
   const delayMs = parseDuration(delay, 'delay')
   if (delayMs === 0) return 0
   if (delayMs > delayMaxMs) throw tooLong('delay', delayMaxMs)
+  const wrong = clockWrong?.()
+  if (wrong !== undefined) throw wrong
   return nowMs + delayMs
 }
 
-/** When a message is due that is to be delivered at `time`: 0 for at once. */
-export function dueAt(time: number | string, { nowMs, delayMaxMs }: MessageRules): number {
+/**
+ * When a message is due that is to be delivered at `time`: 0 for at once.
+ * @throws INVALID_TIME, DELAY_TOO_LONG, CLOCK_WRONG
+ */
+export function dueAt(time: number | string, { nowMs, pastMs, delayMaxMs, clockWrong }: MessageRules): number {
   const timeMs = parseTime(time, 'deliverAt')
-  if (timeMs <= nowMs) return 0
-  if (timeMs - nowMs > delayMaxMs) throw tooLong('deliverAt', delayMaxMs)
+  if (timeMs <= (pastMs?.() ?? nowMs)) return 0
+  // The wall clock is behind the hand, which stands: as soon as it goes on.
+  if (timeMs <= nowMs) return nowMs + 1
+  if (timeMs - nowMs > delayMaxMs) throw clockWrong?.() ?? tooLong('deliverAt', delayMaxMs)
   return timeMs
 }
 

@@ -7,6 +7,7 @@
 //   3. A message's offset, and the id that the server gives it, are known when the append is durable.
 //   4. What waits to become durable is bounded in bytes; beyond that publishing is refused, not queued. So it is while the
 //      disk is nearly full.
+//   5. Delayed messages wait for the wheel when it falls behind: what it has not consumed makes a start longer.
 
 import { DwellError, type LogEngine, RoundRobin, type TopicDescription } from '../../storage/index.ts'
 import type { Wheel } from '../../timewheel/index.ts'
@@ -20,7 +21,7 @@ export interface PublisherOptions {
   engine: LogEngine
   topics: Topics
   ids: Ids
-  wheel: Pick<Wheel, 'append' | 'lookUp'>
+  wheel: Pick<Wheel, 'append' | 'lookUp' | 'room'>
   hand: { nowMs(): number }
   /** Throws while there is no room to publish. */
   space: { admit(): void }
@@ -90,7 +91,7 @@ export class Publisher {
     for (const id of own) {
       const entry = ids.find(topic.id, id)
       if (entry === undefined || !ids.isDoubtful(entry)) continue
-      const { state } = await wheel.lookUp(topic.name, { dueAtMs: entry.dueAtMs, offset: entry.delayOffset })
+      const { state } = await wheel.lookUp(topic.name, { dueAtMs: entry.dueAtMs, offset: entry.delayOffset }, id)
       await ids.caughtUp()
       if (state !== 'pending' && ids.find(topic.id, id)?.state === 'pending') {
         await ids.cancelled(topic.id, id, entry, entry.dueAtMs)
@@ -122,6 +123,8 @@ export class Publisher {
     this.#admit(bytes)
     let baseOffsets: number[] = []
     try {
+      const room = publication.delayed.length > 0 ? wheel.room() : undefined
+      if (room !== undefined) await room
       if (appends.length > 0) baseOffsets = await engine.append(appends)
     } finally {
       this.#waitingBytes -= bytes

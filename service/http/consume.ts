@@ -2,8 +2,15 @@
 
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { type Static, Type } from 'typebox'
-import type { Acknowledgement, AcknowledgeResult, Attempt, Delivery } from '../delivery/groups.ts'
-import { REASON_LENGTH_MAX } from '../delivery/groups.ts'
+import { DwellError } from '../../storage/index.ts'
+import {
+  type Acknowledgement,
+  type AcknowledgeResult,
+  type Attempt,
+  type Delivery,
+  type Pause,
+  REASON_LENGTH_MAX,
+} from '../delivery/groups.ts'
 import { invalidField } from '../delivery/message.ts'
 import { parseDuration } from '../duration.ts'
 import { checkName } from '../names.ts'
@@ -50,6 +57,9 @@ export const AttemptSchema = Type.Object({
   reason: Type.String(),
 })
 const Acquired = Type.Object({
+  paused: Type.Optional(Type.Boolean({ description: 'Set, with reason and since, while the group is paused.' })),
+  reason: Type.Optional(Type.String()),
+  since: Type.Optional(Type.String({ format: 'date-time' })),
   records: Type.Array(
     Type.Object({
       receipt: Type.String(),
@@ -99,9 +109,11 @@ export function consumeRoutes(app: FastifyInstance, { groups, settings, stopping
       const lockMs = body.lock === undefined ? undefined : lockOf(body.lock)
       const signal = waitMs > 0 ? leavingOrStopping(reply, stopping) : undefined
       const { topic, group } = namesOf(params)
+      if (groups.settingsOf(topic, group)?.push) throw groupPushes(topic, group)
       const deliveries = await groups.acquire(topic, group, { max: body.max ?? 100, waitMs, lockMs, signal })
       reply.header('content-type', JSON_TYPE)
-      return deliveriesJson(deliveries)
+      const paused = deliveries.length === 0 ? groups.settingsOf(topic, group)?.paused : undefined
+      return paused === undefined ? deliveriesJson(deliveries) : pausedJson(paused)
     },
   )
 
@@ -124,6 +136,11 @@ export function consumeRoutes(app: FastifyInstance, { groups, settings, stopping
       return `{"results":[${results.map(resultJson).join(',')}]}`
     },
   )
+}
+
+function groupPushes(topic: string, group: string): DwellError {
+  const sentence = `The group ${group} pushes its records to its endpoint; acquire with another group, or set push to null.`
+  return new DwellError('GROUP_PUSHES', sentence, { topic, group })
 }
 
 export function namesOf({ topic, group }: { topic: string; group: string }): { topic: string; group: string } {
@@ -195,6 +212,10 @@ function deliveriesJson(deliveries: readonly Delivery[]): string {
     text += `${i === 0 ? '' : ','}${deliveryJson(deliveries[i], lockedUntil)}`
   }
   return `${text}]}`
+}
+
+function pausedJson({ reason, sinceMs }: Pause): string {
+  return `{"records":[],"paused":true,"reason":${JSON.stringify(reason)},"since":"${formatTime(sinceMs)}"}`
 }
 
 function deliveryJson(delivery: Delivery, lockedUntil: string): string {

@@ -1,12 +1,15 @@
-// /v1/topics/{topic}/delayed/{id}: delayed messages, looked up and cancelled.
+// /v1/topics/{topic}/delayed/{id}: delayed messages, looked up, cancelled, rescheduled, dispatched now.
 
 import type { FastifyInstance } from 'fastify'
-import { Type } from 'typebox'
+import { type Static, Type } from 'typebox'
+import { DwellError } from '../../storage/index.ts'
 import type { Delayed } from '../delivery/delayed.ts'
+import { delayConflict, dueAfter, dueAt, type MessageRules } from '../delivery/message.ts'
 import { checkName } from '../names.ts'
 import { formatTime } from '../time.ts'
+import { messageRules } from './message-rules.ts'
 import type { HttpParts } from './parts.ts'
-import { answers, NoQuery } from './schemas.ts'
+import { answers, CLOSED, Duration, NoQuery, Time } from './schemas.ts'
 
 const Path = Type.Object({ topic: Type.String(), id: Type.String() })
 const State = Type.Object({
@@ -18,12 +21,14 @@ const State = Type.Object({
   offset: Type.Optional(Type.Integer()),
 })
 const Cancelled = Type.Object({ state: Type.Literal('cancelled') })
+const Due = Type.Object({ delay: Type.Optional(Duration), deliverAt: Type.Optional(Time) }, CLOSED)
 
 interface Request {
   Params: { topic: string; id: string }
 }
 
-export function delayedRoutes(app: FastifyInstance, { delayed }: HttpParts): void {
+export function delayedRoutes(app: FastifyInstance, parts: HttpParts): void {
+  const { delayed } = parts
   const shared = { tags: ['Delayed messages'], params: Path, querystring: NoQuery }
 
   app.get<Request>(
@@ -40,6 +45,44 @@ export function delayedRoutes(app: FastifyInstance, { delayed }: HttpParts): voi
       return { state: 'cancelled' }
     },
   )
+
+  app.patch<Request & { Body: Static<typeof Due> }>(
+    '/v1/topics/:topic/delayed/:id',
+    {
+      schema: {
+        ...shared,
+        summary: 'Reschedule a delayed message',
+        description: 'Exactly one of delay and deliverAt; zero or past: due now. The id stays.',
+        body: Due,
+        ...answers({ 200: State }),
+      },
+    },
+    async ({ params, body }) => {
+      const topic = checkName(params.topic, 'topic')
+      return stateJson(await delayed.reschedule(topic, params.id, dueAtMsOf(body, messageRules(parts))))
+    },
+  )
+
+  app.post<Request>(
+    '/v1/topics/:topic/delayed/:id/dispatch',
+    {
+      schema: {
+        ...shared,
+        summary: 'Dispatch a delayed message now',
+        description: 'Answers where it is in its topic, also when it was dispatched before.',
+        ...answers({ 200: State }),
+      },
+    },
+    async ({ params }) => stateJson(await delayed.dispatchNow(checkName(params.topic, 'topic'), params.id)),
+  )
+}
+
+/** @throws MISSING_FIELD, CONFLICTING_FIELDS, INVALID_DURATION, INVALID_TIME, DELAY_TOO_LONG, CLOCK_WRONG */
+function dueAtMsOf({ delay, deliverAt }: Static<typeof Due>, rules: MessageRules): number {
+  if (delay !== undefined && deliverAt !== undefined) throw delayConflict()
+  if (delay !== undefined) return dueAfter(delay, rules)
+  if (deliverAt !== undefined) return dueAt(deliverAt, rules)
+  throw new DwellError('MISSING_FIELD', 'One of delay and deliverAt is needed.', { field: 'delay' })
 }
 
 function stateJson({ id, state, dueAtMs, partition, offset }: Delayed) {

@@ -2,15 +2,16 @@
 
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
-import { type GroupDescription, type GroupSettings, IN_FLIGHT_MAX } from '../delivery/groups.ts'
+import { type GroupDescription, type GroupSettings, IN_FLIGHT_MAX, REASON_LENGTH_MAX } from '../delivery/groups.ts'
 import { invalidField } from '../delivery/message.ts'
 import { formatDuration, parseDuration } from '../duration.ts'
 import { checkName } from '../names.ts'
 import { parseTime } from '../time.ts'
 import { namesOf } from './consume.ts'
 import type { HttpParts } from './parts.ts'
+import { PushChange, PushShown, pushAfter, pushJson } from './push-forms.ts'
 import { Retry, tiersOf } from './retry-forms.ts'
-import { answers, CLOSED, Duration, GroupPath, NoQuery, TopicPath } from './schemas.ts'
+import { answers, CLOSED, Duration, GroupPath, NoQuery, Pause, pauseJson, TopicPath } from './schemas.ts'
 
 const LOCK_MS_MAX = 24 * 3_600_000
 
@@ -21,6 +22,7 @@ const Change = Type.Object(
     lock: Type.Optional(Duration),
     maxInFlight: Type.Optional(Type.Integer({ minimum: 1, maximum: IN_FLIGHT_MAX })),
     start: Type.Optional(Start),
+    push: Type.Optional(PushChange),
   },
   CLOSED,
 )
@@ -31,6 +33,8 @@ const SettingsOut = {
   lock: Type.String(),
   maxInFlight: Type.Integer(),
   start: Start,
+  paused: Type.Optional(Pause),
+  push: Type.Optional(PushShown),
 }
 const Settings = Type.Object(SettingsOut)
 const Description = Type.Object({
@@ -47,6 +51,7 @@ const Description = Type.Object({
     }),
   ),
 })
+const PauseBody = Type.Object({ reason: Type.Optional(Type.String({ maxLength: REASON_LENGTH_MAX })) }, CLOSED)
 const Reset = Type.Object(
   { to: Type.Union([Type.String(), Type.Number()], { description: 'earliest, latest or a time' }) },
   CLOSED,
@@ -56,7 +61,7 @@ interface OfGroup {
   Params: { topic: string; group: string }
 }
 
-export function groupRoutes(app: FastifyInstance, { groups, settings }: HttpParts): void {
+export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts }: HttpParts): void {
   const tags = ['Consume']
   const ofGroup = { tags, params: GroupPath, querystring: NoQuery }
 
@@ -77,6 +82,9 @@ export function groupRoutes(app: FastifyInstance, { groups, settings }: HttpPart
       if (body.lock !== undefined) change.lockMs = lockOf(body.lock)
       if (body.maxInFlight !== undefined) change.maxInFlight = body.maxInFlight
       if (body.start !== undefined) change.start = body.start
+      if (body.push !== undefined) {
+        change.push = pushAfter(body.push, groups.settingsOf(topic, group)?.push, pushHosts)
+      }
       const configured = await groups.configure(topic, group, change)
       reply.code(configured.created ? 201 : 200)
       return { topic, group, ...settingsJson(configured.settings) }
@@ -126,6 +134,36 @@ export function groupRoutes(app: FastifyInstance, { groups, settings }: HttpPart
     },
   )
 
+  app.post<OfGroup & { Body: Static<typeof PauseBody> }>(
+    '/v1/topics/:topic/groups/:group/pause',
+    {
+      preValidation: async (request) => {
+        request.body ??= {}
+      },
+      schema: {
+        ...ofGroup,
+        summary: 'Hand nothing out until resume',
+        body: PauseBody,
+        ...answers({ 200: Description }),
+      },
+    },
+    async ({ params, body }) => {
+      const { topic, group } = namesOf(params)
+      await groups.pause(topic, group, body.reason ?? '')
+      return descriptionJson(groups.describe(topic, group))
+    },
+  )
+
+  app.post<OfGroup>(
+    '/v1/topics/:topic/groups/:group/resume',
+    { schema: { ...ofGroup, summary: 'Go on after a pause', ...answers({ 200: Description }) } },
+    async ({ params }) => {
+      const { topic, group } = namesOf(params)
+      await groups.resume(topic, group)
+      return descriptionJson(groups.describe(topic, group))
+    },
+  )
+
   app.delete<OfGroup>(
     '/v1/topics/:topic/groups/:group',
     { schema: { ...ofGroup, summary: 'Forget a group', ...answers({ 204: Type.Null() }) } },
@@ -144,8 +182,15 @@ function lockOf(given: number | string): number {
   return lockMs
 }
 
-function settingsJson({ retry, lockMs, maxInFlight, start }: GroupSettings) {
-  return { retry: retry.map(formatDuration), lock: formatDuration(lockMs), maxInFlight, start }
+function settingsJson({ retry, lockMs, maxInFlight, start, paused, push }: GroupSettings) {
+  return {
+    retry: retry.map(formatDuration),
+    lock: formatDuration(lockMs),
+    maxInFlight,
+    start,
+    paused: paused && pauseJson(paused),
+    push: push && pushJson(push),
+  }
 }
 
 function descriptionJson({ topic, group, settings, partitions }: GroupDescription) {

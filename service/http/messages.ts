@@ -8,12 +8,13 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { BufferPool, DwellError } from '../../storage/index.ts'
 import { idOf } from '../delivery/delayed.ts'
-import { ID_LENGTH_MAX, invalidField, type Message, type MessageRules, unknownField } from '../delivery/message.ts'
+import { ID_LENGTH_MAX, invalidField, type Message, unknownField } from '../delivery/message.ts'
 import { readLines, readOneOrMore } from '../delivery/message-batch.ts'
 import type { Published } from '../delivery/publication.ts'
 import { readRawMessage } from '../delivery/raw-message.ts'
 import { checkName } from '../names.ts'
 import { formatTime } from '../time.ts'
+import { messageRules } from './message-rules.ts'
 import type { HttpParts } from './parts.ts'
 import { bodyTaker, RequestBody } from './request-body.ts'
 import { answers, CLOSED, Duration, TextMap, Time, TopicPath } from './schemas.ts'
@@ -79,12 +80,8 @@ const unchecked = { validatorCompiler: () => () => true }
 const plain = { serializerCompiler: () => (text: unknown) => text as string }
 
 export function messageRoutes(app: FastifyInstance, parts: HttpParts): void {
-  const { settings, hand, publisher, space } = parts
-  const rules = (): MessageRules => ({
-    messageBytesMax: settings.MESSAGE_BYTES_MAX,
-    delayMaxMs: settings.DELAY_MAX,
-    nowMs: hand.nowMs(),
-  })
+  const { settings, publisher, space } = parts
+  const rules = () => messageRules(parts)
   const countMax = settings.REQUEST_MESSAGES_MAX
   const takeBody = bodyTaker(new BufferPool(), settings.REQUEST_BYTES_MAX)
 

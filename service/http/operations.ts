@@ -7,7 +7,11 @@ import { ERRORS, errorRow } from '../errors.ts'
 import type { HttpParts } from './parts.ts'
 import { NoQuery } from './schemas.ts'
 
-export function operationRoutes(app: FastifyInstance, { metrics, space, clusterId, stopping }: HttpParts): void {
+/** A wheel that has not run for so long hangs: it looks around four times a second, and waits for nothing but the disk. */
+const TICK_AGE_MS_MAX = 30_000
+
+export function operationRoutes(app: FastifyInstance, parts: HttpParts): void {
+  const { metrics, space, hand, wheel, clusterId, stopping } = parts
   const tags = ['Operations']
   const querystring = NoQuery
 
@@ -25,18 +29,30 @@ export function operationRoutes(app: FastifyInstance, { metrics, space, clusterI
             ready: Type.Literal(true),
             clusterId: Type.String({ description: 'The id of the data directory; a copy of it has the same.' }),
             publishing: Type.Boolean({ description: 'Whether messages can be published.' }),
-            why: Type.Optional(Type.String({ description: 'Why they cannot.' })),
+            clock: Type.String({
+              description:
+                'How the hand stands to the wall clock: followed, behind (the wall clock is), settling (after a jump ahead), not believed (the wall clock cannot be right).',
+            }),
+            why: Type.Optional(Type.String({ description: 'Why not, or why the wall clock is not followed.' })),
           }),
           503: Type.Object({ ready: Type.Literal(false), why: Type.String() }),
         },
       },
     },
     async (_request, reply) => {
-      const ready = { ready: true as const, clusterId, publishing: !space.low }
-      // It stays ready: consumers must reach it, they are the ones who make room.
-      if (!stopping.aborted) return space.low ? { ...ready, why: space.refusal().message } : ready
-      reply.code(503)
-      return { ready: false as const, why: 'The service is stopping.' }
+      const tickAgeMs = wheel.stats().lastTickAgeMs
+      if (stopping.aborted || tickAgeMs > TICK_AGE_MS_MAX) {
+        const stood = `The timing wheel has not run for ${Math.floor(tickAgeMs / 1000)} s.`
+        reply.code(503)
+        return { ready: false as const, why: stopping.aborted ? 'The service is stopping.' : stood }
+      }
+      // It stays ready: consumers must reach it, they are the ones who make room; and what is not delayed goes on whatever
+      // the clock says.
+      const reasons = [space.low ? space.refusal().message : undefined, hand.why()].filter(
+        (reason) => reason !== undefined,
+      )
+      const why = reasons.length > 0 ? reasons.join(' ') : undefined
+      return { ready: true as const, clusterId, publishing: !space.low, clock: hand.state(), why }
     },
   )
 

@@ -1,11 +1,14 @@
 // What the routes need of the broker.
 
 import type { DwellError, Log, LogEngine } from '../../storage/index.ts'
+import type { Census, ClockState, ListedPage, ListOptions } from '../../timewheel/index.ts'
 import type { DelayedMessages } from '../delivery/delayed.ts'
 import type { Groups } from '../delivery/groups.ts'
 import type { Publisher } from '../delivery/publish.ts'
 import type { Metrics } from '../metrics.ts'
+import type { AllowedHosts } from '../push/allowed-hosts.ts'
 import type { Settings } from '../settings.ts'
+import type { TestClock } from '../test-clock.ts'
 import type { Topics } from '../topics.ts'
 
 export interface HttpParts {
@@ -16,9 +19,20 @@ export interface HttpParts {
   publisher: Publisher
   delayed: DelayedMessages
   groups: Groups
+  /** Where groups may push to. */
+  pushHosts: AllowedHosts
   metrics: Metrics
-  /** The hand's wall time: what due times are reckoned from. */
-  hand: { nowMs(): number }
+  /** The hand's wall time: what due times are reckoned from; and how it stands to the wall clock. */
+  hand: { nowMs(): number; pastMs(): number; state(): ClockState; why(): string | undefined }
+  wheel: {
+    /** How many messages wait, by due time and topic. */
+    readonly census: Census
+    list(options: ListOptions): Promise<ListedPage>
+    stats(): { lastTickAgeMs: number }
+    untilDispatched(timeMs: number): Promise<void>
+  }
+  /** Only in a directory for tests. */
+  testClock: TestClock | undefined
   /** Whether publishing is refused for want of room, and why. */
   space: { readonly low: boolean; refusal(): DwellError; admit(): void }
   /** The id of the data directory, which every copy of it carries too. */

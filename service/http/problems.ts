@@ -21,7 +21,7 @@ const FOREIGN_CODES: Record<string, { code: ErrorCode; sentence: string }> = {
 }
 
 /** Refusals that come by the thousand while they last. The metrics count them; a log would fill the disk with them. */
-const COUNTED_ONLY: ReadonlySet<string> = new Set<ErrorCode>(['OVERLOADED', 'DISK_LOW'])
+const COUNTED_ONLY: ReadonlySet<string> = new Set<ErrorCode>(['OVERLOADED', 'DISK_LOW', 'CLOCK_WRONG'])
 
 export interface ProblemsOptions {
   log: Log

@@ -6,9 +6,10 @@ import { FORM_HEADER, ID_HEADER, INTERNAL_HEADER_PREFIX } from '../delivery/mess
 
 /**
  * The members `"key": …, "value": …, "headers": …` and, if there is one, `"id": …` of a record body; without braces, to be
- * put among others. Our own headers stay inside. A value or a key that is no UTF-8 comes as `valueBase64`, `keyBase64`.
+ * put among others. Our own headers stay inside. A value or a key that is no UTF-8 comes as `valueBase64`, `keyBase64`. The id
+ * is the one among the headers, unless another is given.
  */
-export function bodyMembers(body: Uint8Array): string {
+export function bodyMembers(body: Uint8Array, givenId?: string): string {
   const { key, value, headers } = decodeRecordBody(body)
   let form = ''
   let id = ''
@@ -19,6 +20,7 @@ export function bodyMembers(body: Uint8Array): string {
     else if (name === FORM_HEADER && content !== null) form = (content as Buffer).toString('latin1')
     else if (name === ID_HEADER && content !== null) id = (content as Buffer).toString()
   }
+  if (givenId !== undefined) id = givenId
   const members = `${keyMember(key)},${valueMember(value, form)},"headers":{${own}}`
   return id === '' ? members : `${members},"id":${JSON.stringify(id)}`
 }

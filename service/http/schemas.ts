@@ -1,9 +1,9 @@
 // What several resources say in their schemas. From these comes /openapi.json.
 
-import { Type } from 'typebox'
+import { type Static, Type } from 'typebox'
 import { DURATION_FORMS } from '../duration.ts'
 import { NAME_LENGTH_MAX } from '../names.ts'
-import { TIME_FORMS } from '../time.ts'
+import { formatTime, TIME_FORMS } from '../time.ts'
 
 export const CLOSED = { additionalProperties: false } as const
 
@@ -23,6 +23,13 @@ export function QueryCount(options: { maximum: number; default: number; descript
 }
 
 export const TextMap = Type.Record(Type.String(), Type.String())
+
+/** Since when a group, or its endpoint, is paused, and why. */
+export const Pause = Type.Object({ since: Type.String({ format: 'date-time' }), reason: Type.String() })
+
+export function pauseJson({ sinceMs, reason }: { sinceMs: number; reason: string }): Static<typeof Pause> {
+  return { since: formatTime(sinceMs), reason }
+}
 
 export const Problem = Type.Object(
   {

@@ -9,12 +9,15 @@ import { answerClientError } from './client-errors.ts'
 import { consumeRoutes } from './consume.ts'
 import { deadLetterRoutes } from './dead-letters.ts'
 import { delayedRoutes } from './delayed.ts'
+import { delayedListRoutes } from './delayed-list.ts'
+import { forecastRoutes } from './forecast.ts'
 import { groupRoutes } from './groups.ts'
 import { messageRoutes } from './messages.ts'
 import { operationRoutes } from './operations.ts'
 import type { HttpParts } from './parts.ts'
 import { Problems } from './problems.ts'
 import { recordRoutes } from './records.ts'
+import { testClockRoutes } from './test-clock.ts'
 import { topicRoutes } from './topics.ts'
 
 const HEADERS_TIMEOUT_MS_MAX = 10_000
@@ -68,12 +71,15 @@ export async function buildServer(parts: HttpParts): Promise<FastifyInstance> {
   await app.register(async (scope) => {
     messageRoutes(scope, parts)
     delayedRoutes(scope, parts)
+    delayedListRoutes(scope, parts)
+    forecastRoutes(scope, parts)
     topicRoutes(scope, parts)
     recordRoutes(scope, parts)
     consumeRoutes(scope, parts)
     groupRoutes(scope, parts)
     deadLetterRoutes(scope, parts)
     operationRoutes(scope, parts)
+    if (parts.testClock !== undefined) testClockRoutes(scope, parts, parts.testClock)
   })
   await app.ready()
   return app

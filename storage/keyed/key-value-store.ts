@@ -63,7 +63,7 @@ export const LEVEL_FAILURES: readonly { says: RegExp; means: StoreFailure }[] = 
 export async function openLevelStore(
   disk: Disk,
   directory: string,
-  options: { cacheBytes?: number } = {},
+  options: { cacheBytes?: number; writeBufferBytes?: number } = {},
 ): Promise<KeyValueStore> {
   const files = await lookAtLevelFiles(disk, directory).catch((error) => {
     throw failureOf(directory, error)
@@ -76,6 +76,7 @@ export async function openLevelStore(
     keyEncoding: 'buffer',
     valueEncoding: 'buffer',
     cacheSize: options.cacheBytes,
+    writeBufferSize: options.writeBufferBytes,
   })
   try {
     await level.open()

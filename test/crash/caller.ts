@@ -1,7 +1,7 @@
 // A client as the workers share it: sends a call, writes down how it ended, and stands still while the server is down.
 
+import type { Call, History } from '../checker/history.ts'
 import { type Answer, type CallOptions, type HttpClient, NoAnswer } from '../support/http-client.ts'
-import type { Call, History } from './history.ts'
 
 export class Caller {
   readonly history: History

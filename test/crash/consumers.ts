@@ -1,8 +1,8 @@
 // Consumers of groups: they take records under a lock, and accept, release, reject, renew or forget them.
 
+import type { AcknowledgeInvoke, AcknowledgeResult, AcknowledgeType, DeliveredRecord } from '../checker/history.ts'
 import type { SeededRandom } from '../support/seeded-random.ts'
 import { type Caller, sleep } from './caller.ts'
-import type { AcknowledgeInvoke, AcknowledgeResult, AcknowledgeType, DeliveredRecord } from './history.ts'
 import { numberOf } from './publish-request.ts'
 
 const LOCK_MS_MAX = 2_500

@@ -1,14 +1,20 @@
 // The machine of a crash run: one server after the other on the same data directory, each with a disk, and perhaps a
-// point to die at, of its own.
+// point to die at or a write that fails, of its own; and a wall clock that may be wrong.
 
-import { appendFileSync } from 'node:fs'
+import { appendFileSync, existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import type { History } from '../checker/history.ts'
 import { DwellProcess, EndedEarly, type Exit, freePort } from '../support/dwell-process.ts'
 import type { SeededRandom } from '../support/seeded-random.ts'
-import type { Down } from './checker.ts'
+import { failedPath } from './failing-disk.ts'
 import type { Fates } from './points.ts'
+import { WallClock } from './wall-clock.ts'
 
 const READY_MS_MAX = 5_000
+/** How long the wall clock must stay ahead before the hand follows it. */
+export const SETTLE_MS = 1_000
+/** A server that is told to fail writes so often at the most before it does. */
+const FAILS_AT_MAX = 150
 
 /** Small, so that everything that happens seldom happens here: slots are flushed, segments roll, journals recycle. */
 const SETTINGS = {
@@ -21,12 +27,14 @@ const SETTINGS = {
   DWELL_JOURNAL_FILE_BYTES: '1MiB',
   DWELL_DISK_LOW_BYTES: '1MiB',
   DWELL_DISK_RESERVE_BYTES: '256KiB',
+  DWELL_CLOCK_SETTLE: `${SETTLE_MS}ms`,
   DWELL_LOG_LEVEL: 'info',
 }
 
 export interface MachineOptions {
   /** The folder of the run. */
   work: string
+  history: History
   random: SeededRandom
   wheelSeconds: number
   disk: string
@@ -42,15 +50,18 @@ interface DiskPlan {
   slow: string
   /** Whether it is nearly full now and then. */
   tight: boolean
+  /** Which call that makes the log durable fails. */
+  failsAt?: number
 }
 
 const PLAIN_DISK: DiskPlan = { disk: 'system', slow: '0', tight: false }
+/** Nothing is written but what somebody asks for: a checkpoint every hour. */
+const STILL = { DWELL_CHECKPOINT_INTERVAL: '1h' }
 
 export class Machine {
   readonly dataDirectory: string
   readonly logPath: string
-  /** When nobody was there. */
-  readonly downs: Down[] = []
+  readonly clock: WallClock
   readonly readyMs: number[] = []
   /** How servers ended. */
   readonly counts: Record<string, number> = {}
@@ -58,13 +69,14 @@ export class Machine {
   readonly #port: number
   #server: DwellProcess | undefined
   #fates: Fates = {}
-  #downFromMs = Date.now()
+  #failing = false
 
   private constructor(options: MachineOptions, port: number) {
     this.#options = options
     this.#port = port
     this.dataDirectory = join(options.work, 'data')
     this.logPath = join(options.work, 'server.log')
+    this.clock = new WallClock(join(options.work, 'clock'), options.history)
   }
 
   static async create(options: MachineOptions): Promise<Machine> {
@@ -88,6 +100,24 @@ export class Machine {
   /** Starts a server that nothing happens to, with room on its disk. */
   async start(): Promise<void> {
     await this.#start({}, { ...this.#someDisk(), tight: false })
+  }
+
+  /** Starts one that writes nothing by itself. */
+  async startStill(): Promise<void> {
+    await this.#start({}, PLAIN_DISK, STILL)
+  }
+
+  /** Starts one of whose writes of the log one fails; another one, if that is while it starts. */
+  async startFailing(): Promise<void> {
+    const failsAt = this.#options.random.between(1, FAILS_AT_MAX)
+    try {
+      await this.#start({}, { ...this.#someDisk(), tight: false, failsAt })
+    } catch (error) {
+      if (!(error instanceof EndedEarly) || !existsSync(failedPath(this.#points))) throw error
+      this.#noteEnd()
+      this.count('ended because a write failed')
+      await this.start()
+    }
   }
 
   /** Starts a server that may die at a point; false when it did so before it was ready. */
@@ -131,7 +161,7 @@ export class Machine {
   /** SIGTERM; it may die while it stops. */
   async stop(): Promise<void> {
     const exit = await this.server.stop()
-    this.#downFromMs = Date.now()
+    this.#noteEnd()
     if (exit.code === 0) this.count('stopped')
     else this.#explain(exit)
   }
@@ -139,19 +169,37 @@ export class Machine {
   async kill(): Promise<void> {
     if (!this.#server?.running) return
     await this.#server.kill()
-    this.#downFromMs = Date.now()
+    this.#noteEnd()
   }
 
   #explain({ code, signal }: Exit): void {
-    this.#downFromMs = Date.now()
-    if (this.isFated && signal === 'SIGKILL') this.count('died at a named point')
+    this.#noteEnd()
+    if (this.#failing && code !== 0 && signal === null) this.count('ended because a write failed')
+    else if (this.isFated && signal === 'SIGKILL') this.count('died at a named point')
     else this.#options.complain('ended by itself', `code ${code}, signal ${signal}`)
   }
 
-  async #start(fates: Fates, { disk, slow, tight }: DiskPlan): Promise<void> {
-    const { work, wheelSeconds, root, complain } = this.#options
-    const program = ['test/crash/server.ts', '--disk', disk, '--slow', slow, '--points', join(work, 'points')]
+  /** It is gone; perhaps because something failed. */
+  #noteEnd(): void {
+    const { history } = this.#options
+    const failed = failedPath(this.#points)
+    this.#failing = existsSync(failed)
+    if (this.#failing) history.note('sync failed', Number(readFileSync(failed, 'latin1')))
+    rmSync(failed, { force: true })
+    history.note('server ended')
+  }
+
+  get #points(): string {
+    return join(this.#options.work, 'points')
+  }
+
+  async #start(fates: Fates, { disk, slow, tight, failsAt }: DiskPlan, settings = {}): Promise<void> {
+    const { work, history, wheelSeconds, root, complain } = this.#options
+    this.clock.beforeStart()
+    const program = ['test/crash/server.ts', '--disk', disk, '--slow', slow, '--points', this.#points]
+    program.push('--clock', this.clock.path)
     if (tight) program.push('--tight')
+    if (failsAt !== undefined) program.push('--fail', String(failsAt))
     program.push('--fates', JSON.stringify(fates))
     this.#fates = fates
     appendFileSync(this.logPath, `--- ${program.join(' ')}\n`)
@@ -163,12 +211,13 @@ export class Machine {
       root,
       settings: {
         ...SETTINGS,
+        ...settings,
         DWELL_WHEEL_SLOTS: String(wheelSeconds),
         NODE_COMPILE_CACHE: join(work, 'compile-cache'),
       },
     })
     this.#server = server
-    this.downs.push({ fromMs: this.#downFromMs, toMs: Date.now() })
+    history.note('server started')
     this.readyMs.push(server.readyMs)
     if (server.readyMs > READY_MS_MAX) complain('slow start', `ready after ${Math.round(server.readyMs)} ms`)
   }

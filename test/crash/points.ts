@@ -29,11 +29,14 @@ export const REQUIRED_POINTS = around([
   'sync checkpoint',
   'rename checkpoint',
   'syncDirectory root',
-  // The wheel: slots are written, read and deleted; overflow rows come and go.
+  // The wheel: slots are written, read, synced and deleted; overflow rows come and go.
   'write slot',
   'remove slot',
   'sync wheel-checkpoint',
   'rename wheel-checkpoint',
+  'sync slot',
+  'sync synced-checkpoint',
+  'rename synced-checkpoint',
   'write overflow-rows',
   'clear overflow-rows',
   'write index-rows',
@@ -54,6 +57,8 @@ export const SELDOM_POINTS = around([
   'rename reserve',
   'remove reserve',
   'remove owner',
+  // A second with more messages than are read at once, out of order.
+  'remove sorted-slot',
 ])
 
 function around(points: readonly string[]): string[] {

@@ -1,7 +1,7 @@
 // A message of the workload, and the forms in which it can be sent.
 
+import type { PublishedMessage } from '../checker/history.ts'
 import type { CallOptions } from '../support/http-client.ts'
-import type { PublishedMessage } from './history.ts'
 
 export interface Message extends PublishedMessage {
   value: { n: number; notBeforeMs: number; batch?: number; filling: string }

@@ -1,9 +1,10 @@
-// Publishers and a canceller. Each message carries its own number, the earliest time at which it may appear and the
-// number of its batch in its value.
+// Publishers. Each message carries its own number, the earliest time at which it may appear and the number of its batch in
+// its value.
 
+import type { PublishedMessage, PublishResult } from '../checker/history.ts'
 import type { SeededRandom } from '../support/seeded-random.ts'
 import { type Caller, sleep } from './caller.ts'
-import type { PublishedMessage, PublishResult } from './history.ts'
+import type { Sent } from './changers.ts'
 import { type Form, type Message, publishRequest } from './publish-request.ts'
 import { TOPICS, type TopicName } from './topics.ts'
 
@@ -11,12 +12,6 @@ import { TOPICS, type TopicName } from './topics.ts'
 const KEYS = 20
 /** So many that a batch with one of each reaches most partitions of the wide topic. */
 const WIDE_KEYS = 200
-
-interface Sent {
-  topic: string
-  n: number
-  id: string
-}
 
 interface Batch {
   count: number
@@ -32,8 +27,9 @@ export class Publishers {
   #nextMessage = 1
   #nextBatch = 1
   #publishing = true
-  #cancelling = true
-  #toCancel: (Sent & { atMs: number })[] = []
+  /** Told of each delayed message that was published with success. */
+  readonly #onDelayed: (sent: Sent) => void
+  #nextPublisher = 1
   /** Messages with an own id of which no answer came: sent again until one does. */
   #unanswered: { topic: TopicName; message: Message }[] = []
   /** When the last of what was published so far is due. */
@@ -41,8 +37,9 @@ export class Publishers {
   /** Delayed messages that were published with success and whose state is asked for at the end. */
   readonly delayed: { topic: string; id: string; n: number }[] = []
 
-  constructor(caller: Caller, wheelMs: number) {
+  constructor(caller: Caller, wheelMs: number, onDelayed: (sent: Sent) => void) {
     this.#caller = caller
+    this.#onDelayed = onDelayed
     this.#wheelMs = wheelMs
     this.#weights = Object.fromEntries(Object.entries(TOPICS).map(([topic, { weight }]) => [topic, weight])) as never
   }
@@ -61,37 +58,32 @@ export class Publishers {
     this.#publishing = false
   }
 
-  stopCancelling(): void {
-    this.#cancelling = false
-  }
-
   async publish(random: SeededRandom): Promise<void> {
+    const publisher = this.#nextPublisher++
     while (this.#publishing || this.#unanswered.length > 0) {
       await this.#caller.ready
       const again = this.#unanswered.shift()
-      if (again) await this.#publish(again.topic, [again.message], undefined, 'json')
-      else if (this.#publishing) await this.#publishSomething(random)
+      if (again) await this.#publish(again.topic, [again.message], { publisher }, 'json')
+      else if (this.#publishing) await this.#publishSomething(random, publisher)
       await sleep(random.between(0, 15))
     }
   }
 
-  async cancel(random: SeededRandom): Promise<void> {
-    while (this.#cancelling) {
-      await this.#caller.ready
-      const now = Date.now()
-      const ripe = this.#toCancel.filter(({ atMs }) => atMs <= now)
-      this.#toCancel = this.#toCancel.filter(({ atMs }) => atMs > now)
-      await Promise.all(ripe.map((sent) => this.#cancel(sent, random)))
-      await sleep(20)
-    }
+  /** Publishes `count` messages to `topic`, due so far from now that nobody will wait for them. */
+  async publishFar(topic: TopicName, count: number, random: SeededRandom): Promise<void> {
+    await this.#publishBatch(topic, random, 0, {
+      count,
+      delayMs: () => random.between(3_000, 7_200) * 1_000,
+      form: 'json',
+    })
   }
 
-  async #publishSomething(random: SeededRandom): Promise<void> {
+  async #publishSomething(random: SeededRandom, publisher: number): Promise<void> {
     const topic = random.weighted<TopicName>(this.#weights)
     const one = (delayMs: number, form: Form, id: boolean) => {
-      return this.#publish(topic, [this.#message(random, topic, delayMs, undefined, id)], undefined, form)
+      return this.#publish(topic, [this.#message(random, topic, delayMs, undefined, id)], { publisher }, form)
     }
-    const many = (batch: Batch, to = topic) => this.#publishBatch(to, random, batch)
+    const many = (batch: Batch, to = topic) => this.#publishBatch(to, random, publisher, batch)
     const few = random.between(2, 20)
     switch (
       random.weighted({
@@ -128,12 +120,17 @@ export class Publishers {
     }
   }
 
-  #publishBatch(topic: TopicName, random: SeededRandom, { count, delayMs, form }: Batch): Promise<void> {
+  #publishBatch(
+    topic: TopicName,
+    random: SeededRandom,
+    publisher: number,
+    { count, delayMs, form }: Batch,
+  ): Promise<void> {
     const batch = this.#nextBatch++
     const messages = Array.from({ length: count }, () =>
       this.#message(random, topic, Math.max(0, delayMs()), batch, false),
     )
-    return this.#publish(topic, messages, batch, form)
+    return this.#publish(topic, messages, { batch, publisher }, form)
   }
 
   #message(
@@ -160,12 +157,17 @@ export class Publishers {
     }
   }
 
-  async #publish(topic: TopicName, messages: Message[], batch: number | undefined, form: Form): Promise<void> {
+  async #publish(
+    topic: TopicName,
+    messages: Message[],
+    by: { batch?: number; publisher: number },
+    form: Form,
+  ): Promise<void> {
     const { history } = this.#caller
-    const published = messages.map(
-      ({ n, notBeforeMs, delayed, id, key }): PublishedMessage => ({ n, notBeforeMs, delayed, id, key }),
-    )
-    const op = history.invoke('publish', { topic, messages: published, batch })
+    const published = messages.map(({ n, notBeforeMs, delayed, id, key, deliverAt }): PublishedMessage => {
+      return { n, notBeforeMs, delayed, id, key, byTime: deliverAt !== undefined }
+    })
+    const op = history.invoke('publish', { topic, messages: published, ...by })
     for (const { notBeforeMs } of messages) this.lastDueMs = Math.max(this.lastDueMs, notBeforeMs)
     const outcome = await this.#caller.call(op, 'publish', 'POST', ...publishRequest(topic, messages, form))
     if (outcome === undefined) {
@@ -183,24 +185,7 @@ export class Publishers {
       this.lastDueMs = Math.max(this.lastDueMs, dueAtMs)
       const { n } = messages[i]
       this.delayed.push({ topic, id, n })
-      // Not those of batches: a batch stands or falls together.
-      if (batch !== undefined || n % 4 !== 0) continue
-      this.#toCancel.push({ topic, n, id, atMs: Date.now() + (dueAtMs - Date.now()) * ((n % 23) / 20) })
+      this.#onDelayed({ topic, id, n, dueAtMs })
     }
-  }
-
-  async #cancel(sent: Sent, random: SeededRandom): Promise<void> {
-    const { topic, id, n } = sent
-    const { history } = this.#caller
-    const op = history.invoke('cancel', { topic, id, n })
-    const path = `/v1/topics/${topic}/delayed/${encodeURIComponent(id)}`
-    const answer = await this.#caller.call(op, 'cancel', 'DELETE', path, {}, [404, 409])
-    if (answer === undefined) {
-      // Asked again, as a client would: cancelling twice is the same as once.
-      if (random.chance(0.7)) this.#toCancel.push({ ...sent, atMs: Date.now() })
-      return
-    }
-    const state = ({ 200: 'cancelled', 409: 'dispatched', 404: 'unknown' } as const)[answer.status] ?? 'unknown'
-    history.ok(op, 'cancel', { state })
   }
 }

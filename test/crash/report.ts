@@ -1,6 +1,6 @@
 // What a crash run prints at its end.
 
-import type { Violation } from './checker.ts'
+import type { Violation } from '../checker/findings.ts'
 import type { PointCount } from './points.ts'
 
 export function printTable(title: string, rows: readonly (readonly [string, string | number])[]): void {

@@ -2,14 +2,16 @@
 //
 // Workers stand still while the server is down (`pause`, `resume`) and never wait for each other.
 
+import type { History } from '../checker/history.ts'
 import type { HttpClient } from '../support/http-client.ts'
 import type { SeededRandom } from '../support/seeded-random.ts'
 import { Administrator } from './administrator.ts'
 import { Caller, sleep } from './caller.ts'
+import { Changers } from './changers.ts'
 import { Consumers } from './consumers.ts'
-import type { History } from './history.ts'
+import { Lookers } from './lookers.ts'
 import { Publishers } from './publishers.ts'
-import { GROUPS } from './topics.ts'
+import { GROUPS, TOPICS } from './topics.ts'
 
 /** Longer than any lock, tier or own delay: when nothing came for so long, nothing will. */
 const QUIET_MS = 6_000
@@ -30,12 +32,17 @@ export class Workload {
   readonly #publishers: Publishers
   readonly #consumers: Consumers
   readonly #administrator: Administrator
+  readonly #changers: Changers
+  readonly #lookers: Lookers
   #workers: Promise<void>[] = []
 
   constructor(options: WorkloadOptions) {
     this.#options = options
     this.#caller = new Caller(options.history)
-    this.#publishers = new Publishers(this.#caller, options.wheelMs)
+    const changers = new Changers(this.#caller, { wheelMs: options.wheelMs, random: options.random.fork(), oneOf: 3 })
+    this.#changers = changers
+    this.#publishers = new Publishers(this.#caller, options.wheelMs, (sent) => changers.consider(sent))
+    this.#lookers = new Lookers(this.#caller, Object.keys(TOPICS))
     this.#consumers = new Consumers(this.#caller)
     this.#administrator = new Administrator(this.#caller)
   }
@@ -44,7 +51,8 @@ export class Workload {
     this.resume(client)
     const { random, publishers, consumersPerGroup } = this.#options
     for (let i = 0; i < publishers; i++) this.#workers.push(this.#publishers.publish(random.fork()))
-    this.#workers.push(this.#publishers.cancel(random.fork()), this.#administrator.work(random.fork()))
+    this.#workers.push(this.#changers.work(), this.#administrator.work(random.fork()))
+    this.#workers.push(this.#lookers.work(random.fork()))
     for (const group of GROUPS) {
       for (let i = 0; i < consumersPerGroup; i++) this.#workers.push(this.#consumers.consume(group, random.fork()))
     }
@@ -62,18 +70,28 @@ export class Workload {
   /** Stops publishing, lets consumers accept everything, resolves when nothing comes any more. */
   async drain(): Promise<void> {
     const publishers = this.#publishers
+    const changers = this.#changers
     publishers.stopPublishing()
+    changers.stopMoving()
     this.#administrator.stop()
     this.#consumers.acceptAll()
-    const isQuiet = () => Date.now() > Math.max(publishers.lastDueMs, this.#consumers.lastDeliveryMs) + QUIET_MS
-    const untilMs = Math.max(Date.now(), publishers.lastDueMs) + REST_MS_MAX
+    const lastDueMs = () => Math.max(publishers.lastDueMs, changers.lastDueMs)
+    const isQuiet = () => Date.now() > Math.max(lastDueMs(), this.#consumers.lastDeliveryMs) + QUIET_MS
+    const untilMs = Math.max(Date.now(), lastDueMs()) + REST_MS_MAX
     while (!isQuiet() || !publishers.answered) {
       if (Date.now() > untilMs) throw new Error('it does not come to rest: deliveries go on, or an answer never comes')
       await sleep(100)
     }
-    publishers.stopCancelling()
+    changers.stop()
+    this.#lookers.stop()
     this.#consumers.stop()
     await Promise.all(this.#workers)
+  }
+
+  /** Publishes messages that stay. */
+  async publishFar(count: number): Promise<void> {
+    const { random } = this.#options
+    for (const topic of ['alpha', 'gamma'] as const) await this.#publishers.publishFar(topic, count, random)
   }
 
   get messages(): number {

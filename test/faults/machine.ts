@@ -1,8 +1,8 @@
-// What these tests do to the machine: file systems of their own, and libfiu. For whatever cannot be had here there is a
+// What these tests do to the machine: file systems of their own, libfiu, and clocks by libfaketime. For whatever cannot be had here there is a
 // `without…` that says why, with which the test is skipped.
 
 import { execFile, execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -105,4 +105,65 @@ export async function failOn(folder: string, pid: number, point: string, errno: 
 /** The calls `point` work again. */
 export async function workAgain(folder: string, pid: number, point: string): Promise<void> {
   await run('fiu-ctrl', ['-f', join(folder, 'fiu'), '-c', `disable name=${point}`, String(pid)])
+}
+
+const FAKETIME_LIBRARIES = ['x86_64', 'aarch64'].map((cpu) => `/usr/lib/${cpu}-linux-gnu/faketime/libfaketimeMT.so.1`)
+
+/** Why no wall clock can be stepped here; undefined when one can. */
+export function withoutFaketime(): string | undefined {
+  if (FAKETIME_LIBRARIES.some((path) => existsSync(path))) return undefined
+  return 'libfaketimeMT.so.1 is missing (Debian: libfaketime)'
+}
+
+/** The wall clock of a process, which a test steps while its monotonic clock goes on. */
+export class FakedWallClock {
+  readonly #path: string
+  #aheadMs = 0
+
+  /** `folder` is for its file. */
+  constructor(folder: string) {
+    this.#path = join(folder, 'faketime')
+    this.setAhead(0)
+  }
+
+  /** The environment of the process. */
+  get environment(): Record<string, string> {
+    return {
+      LD_PRELOAD: FAKETIME_LIBRARIES.find((path) => existsSync(path)) ?? '',
+      FAKETIME_TIMESTAMP_FILE: this.#path,
+      FAKETIME_NO_CACHE: '1',
+      // With a faked monotonic clock Node hangs.
+      FAKETIME_DONT_FAKE_MONOTONIC: '1',
+    }
+  }
+
+  /**
+   * The environment of a process that sees a clock which is ahead by `ms` from its start on: nobody can step it then, but it
+   * costs no read of a file at each look, which makes a busy process slow.
+   */
+  static ahead(ms: number): Record<string, string> {
+    return {
+      LD_PRELOAD: FAKETIME_LIBRARIES.find((path) => existsSync(path)) ?? '',
+      FAKETIME: `+${ms / 1000}`,
+      FAKETIME_DONT_FAKE_MONOTONIC: '1',
+    }
+  }
+
+  /** What the process sees: ahead of the true time, or behind it, by so much. */
+  setAhead(ms: number): void {
+    this.#aheadMs = ms
+    // Renamed: the process reads it at any time.
+    writeFileSync(`${this.#path}.new`, `${ms < 0 ? '-' : '+'}${Math.abs(ms) / 1000}\n`)
+    renameSync(`${this.#path}.new`, this.#path)
+  }
+
+  /** What the process sees from now on, going on from there. */
+  setTo(timeMs: number): void {
+    this.setAhead(timeMs - Date.now())
+  }
+
+  /** What the process sees now. */
+  nowMs(): number {
+    return Date.now() + this.#aheadMs
+  }
 }

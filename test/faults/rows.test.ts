@@ -8,11 +8,13 @@ import { ROWS } from './rows.ts'
 const ROOT = join(import.meta.dirname, '../..')
 const PROCESS_ROWS = 12
 const DISK_ROWS = 21
+const CLOCK_ROWS = 7
 
-t.test('every fault of process and disk has a row, and every row a test', async (t) => {
+t.test('every fault of process, disk and clock has a row, and every row a test', async (t) => {
   const expected = [
     ...Array.from({ length: PROCESS_ROWS }, (_, i) => `P${i + 1}`),
     ...Array.from({ length: DISK_ROWS }, (_, i) => `D${i + 1}`),
+    ...Array.from({ length: CLOCK_ROWS }, (_, i) => `C${i + 1}`),
   ]
   t.strictSame(Object.keys(ROWS), expected)
   for (const [name, { tests }] of Object.entries(ROWS)) {

@@ -1,4 +1,4 @@
-// The faults of processes (P) and disks (D) that Dwell is to survive, what it promises for each, and which test would go red
+// The faults of processes (P), disks (D) and clocks (C) that Dwell is to survive, what it promises for each, and which test would go red
 // if it did not. rows.test.ts holds the table complete and its paths real. `how` says where a test falls short of the fault.
 
 export interface FaultRow {
@@ -215,5 +215,43 @@ export const ROWS: Readonly<Record<string, FaultRow>> = {
     fault: 'no more files fit; permissions taken away; the directory removed',
     promise: 'refused or stopped, by name',
     tests: ['test/faults/disk-full.test.ts', 'test/faults/disk-gone.test.ts', 'test/storage/disk-space.test.ts'],
+  },
+  C1: {
+    fault: 'the wall clock steps back by a second, an hour, a year',
+    promise: 'the hand holds; nothing is early, nothing twice; log, metric and /readyz say so',
+    tests: ['test/faults/clock-process.test.ts', 'test/faults/clock.test.ts', 'test/timewheel/hand-clock.test.ts'],
+  },
+  C2: {
+    fault: 'the wall clock steps ahead by a second, two hours, ten years, and back',
+    promise: 'followed after the settle time; beyond what can be right never, so ten years are not fired at once',
+    tests: ['test/faults/clock-process.test.ts', 'test/faults/clock.test.ts', 'test/timewheel/hand-clock.test.ts'],
+  },
+  C3: {
+    fault: 'drift of 5 %; a clock that strobes',
+    promise: 'no later than the clock is off, nothing early',
+    tests: ['test/faults/clock.test.ts', 'test/timewheel/hand-clock.test.ts'],
+    how: 'injected: libfaketime would let the monotonic clock drift too, and Node hangs with it',
+  },
+  C4: {
+    fault: 'started in 1970 or in 2099, corrected later',
+    promise: 'it starts, holds and says so, refuses delays that it cannot reckon; once corrected all is normal',
+    tests: ['test/faults/clock-process.test.ts', 'test/faults/clock.test.ts', 'test/timewheel/hand-clock.test.ts'],
+  },
+  C5: {
+    fault: 'the machine is suspended, or down for a day',
+    promise: 'what is overdue fires at once, oldest first, in bounded steps; publishing has its turns meanwhile',
+    tests: ['test/faults/clock.test.ts', 'test/faults/clock-process.test.ts', 'test/timewheel/hand-clock.test.ts'],
+    how: 'suspend injected, downtime on the real process; ten thousand overdue, not a million',
+  },
+  C6: {
+    fault: 'a leap second, a change of summer time, another zone',
+    promise: 'no change: time is epoch milliseconds of UTC',
+    tests: ['test/faults/clock-process.test.ts'],
+    how: 'Linux shows a leap second as one that comes twice: the step back by a second of C1',
+  },
+  C7: {
+    fault: 'the monotonic clock freezes or jumps, as when a virtual machine is moved',
+    promise: 'each tick finds the present anew; a tick that stays away shows in a metric, and in /readyz after 30 s',
+    tests: ['test/faults/clock.test.ts', 'test/timewheel/hand-clock.test.ts', 'test/service/http/clock.test.ts'],
   },
 }

@@ -1,53 +1,11 @@
 // A disk that takes its time, at the seam: a sync lasts until the test lets it go. FAULTS.md rows D19, P10.
 
 import t from 'tap'
-import { type Disk, type DiskFile, type OpenMode, SystemDisk } from '../../storage/index.ts'
 import { type Answer, startService } from '../service/running-service.ts'
+import { slowDisk } from '../support/slow-disk.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB
-
-/** The machine's disk, on which writes of the journal wait while `held`. */
-function slowDisk() {
-  const under = new SystemDisk()
-  let gate: PromiseWithResolvers<void> | undefined
-  const slow = {
-    hold() {
-      gate = Promise.withResolvers()
-    },
-    letGo() {
-      gate?.resolve()
-      gate = undefined
-    },
-  }
-  const open = async (path: string, mode: OpenMode): Promise<DiskFile> => {
-    const file = await under.open(path, mode)
-    if (mode !== 'write-through' || !path.endsWith('.journal')) return file
-    return {
-      read: (into, position) => file.read(into, position),
-      async write(bytes, position) {
-        await gate?.promise
-        await file.write(bytes, position)
-      },
-      sync: () => file.sync(),
-      truncate: (size) => file.truncate(size),
-      size: () => file.size(),
-      close: () => file.close(),
-    }
-  }
-  const disk: Disk = {
-    open,
-    list: (directory) => under.list(directory),
-    size: (path) => under.size(path),
-    makeDirectory: (path) => under.makeDirectory(path),
-    rename: (from, to) => under.rename(from, to),
-    remove: (path) => under.remove(path),
-    removeTree: (directory) => under.removeTree(directory),
-    syncDirectory: (directory) => under.syncDirectory(directory),
-    free: (path) => under.free(path),
-  }
-  return { disk, slow }
-}
 
 t.test(
   'D19: while a sync lasts there is no success, memory is bounded, others are told when to come again',

@@ -3,6 +3,8 @@
 import { type LogEngine, readPage } from '../../storage/index.ts'
 import type { Wheel } from '../../timewheel/index.ts'
 import { type Message, type Model, numberIn, type Publication, type TopicModel } from './model.ts'
+import type { Moves } from './moves.ts'
+import { countsOf, Truth } from './truth.ts'
 
 const READ_BYTES = 64 * 1024
 /** Topics of the product's own. */
@@ -166,34 +168,59 @@ function isGone(engine: LogEngine, model: Model, message: Message): boolean {
 }
 
 /** With nothing under way and time standing still: what is due is dispatched, and the wheel counts right. */
-export async function checkAtRest(engine: LogEngine, wheel: Wheel, model: Model, handMs: number): Promise<void> {
+export async function checkAtRest(
+  engine: LogEngine,
+  wheel: Wheel,
+  model: Model,
+  moves: Moves,
+  handMs: number,
+): Promise<void> {
   // Reading takes its time, and time may go on.
-  const { pending } = wheel.stats()
+  const census = countsOf(wheel, model.topics.keys())
   await observeWithNotes(engine, model)
-  let waiting = 0
-  let doubtful = 0
+  await moves.catchUp(engine)
+  const truth = new Truth()
   for (const message of model.messages) {
-    const { n, publication, dueAtMs, seen, cancel } = message
+    const { publication, dueAtMs, topicId } = message
     if (publication.state !== 'ok') continue
-    if (dueAtMs === undefined) {
-      if (seen === undefined && !isGone(engine, model, message))
-        model.accuse(`1: message ${n} was answered with success and is not there`)
-      continue
-    }
-    if (cancel === 'cancelled') continue
-    if (dueAtMs > handMs) {
-      if (cancel === 'doubt') doubtful++
-      else waiting++
-    } else if (seen === undefined && cancel !== 'doubt' && !isGone(engine, model, message)) {
-      model.accuse(
-        `${cancel === 'refused' ? 16 : 1}: message ${n}, due ${handMs - dueAtMs} ms ago, is not in ${message.topic}`,
-      )
-    }
+    const dues = dueAtMs === undefined ? [] : checkChanges(model, moves, message, handMs)
+    if (dues.length === 0 || dues.every((due) => due !== undefined && due <= handMs)) {
+      checkDispatched(engine, model, message, handMs)
+    } else truth.add(topicId, dues.length === 1 ? (dues[0] as number) : undefined)
   }
-  if (pending < waiting || pending > waiting + doubtful)
-    model.accuse(
-      `20: the wheel counts ${pending} pending, there are ${waiting}${doubtful > 0 ? ` to ${waiting + doubtful}` : ''}`,
-    )
+  for (const sentence of truth.contradictions(census)) model.accuse(`20: ${sentence}`)
+}
+
+/**
+ * The due times at which a delayed message can wait; undefined for one that is not to be dispatched at all, and none
+ * when it cannot wait.
+ */
+function checkChanges(model: Model, moves: Moves, { n, dueAtMs = 0, asked, ownId, seen }: Message, handMs: number) {
+  if (asked === undefined) return [dueAtMs]
+  const { states } = asked.verdict(handMs)
+  const note = moves.notes.get(n)
+  const isNoted = states.some((state) => {
+    if (note === undefined) return state.state !== 'cancelled'
+    if (note.state === 'cancelled') return state.state === 'cancelled'
+    return 'dueMs' in state && (state.exact ? state.dueMs === note.place.dueAtMs : state.dueMs <= note.place.dueAtMs)
+  })
+  if (states.length > 0 && ownId !== undefined && !isNoted)
+    model.accuse(`9: message ${n} can be ${JSON.stringify(states)}, what is noted of it is ${JSON.stringify(note)}`)
+  // Time may have gone on since the wheel was asked.
+  if (seen !== undefined && seen.timestampMs <= handMs) return []
+  const dues = states.map((state) => ('dueMs' in state ? state.dueMs : undefined))
+  return [...new Set(dues)]
+}
+
+/** It is due, or was not delayed: it is in its topic, or rightly gone. */
+function checkDispatched(engine: LogEngine, model: Model, message: Message, handMs: number): void {
+  const { n, topic, dueAtMs, asked, seen } = message
+  if (seen !== undefined || isGone(engine, model, message)) return
+  if (dueAtMs === undefined) model.accuse(`1: message ${n} was answered with success and is not there`)
+  else {
+    const number = asked?.wasTold('dispatched') ? 16 : 1
+    model.accuse(`${number}: message ${n}, due ${handMs - dueAtMs} ms ago, is not in ${topic}`)
+  }
 }
 
 /** Reads everything; a message with an id of its own is noted once, in the append that dispatches it, with its place. */

@@ -9,9 +9,13 @@
 //   7. High watermarks never move back, nor does the log start before what was answered.
 //   9. Of the messages published together all are there or none.
 //  15. What was said to be cancelled is never dispatched. 16. What was said to be dispatched is.
+//  17. All answers about one message fit one order of what was asked.
 //  21. Nothing is answered with success after the log has failed.
 
 import type { TopicSettings } from '../../storage/index.ts'
+import type { Told } from '../checker/history.ts'
+import type { RegisterOp } from '../checker/register.ts'
+import { MessageHistory } from './message-history.ts'
 
 export interface Message {
   n: number
@@ -19,7 +23,7 @@ export interface Message {
   topicId: number
   /** Undefined when it is chosen at dispatch. */
   partition: number | undefined
-  /** Undefined when it is not delayed. */
+  /** As it was published; undefined when it is not delayed. */
   dueAtMs: number | undefined
   ownId: string | undefined
   key: string | undefined
@@ -28,12 +32,13 @@ export interface Message {
   /** In its partition, or in `__delay`: known when it is asked for, since offsets are given out in order. */
   offset: number
   publication: Publication
-  cancel: 'none' | 'doubt' | 'cancelled' | 'refused'
-  seen: { partition: number; offset: number } | undefined
+  /** What was asked of it while it waited, or later; undefined when nothing was. */
+  asked: MessageHistory | undefined
+  seen: { partition: number; offset: number; timestampMs: number } | undefined
 }
 
 /** A message before it is published. */
-export type MessageDraft = Omit<Message, 'n' | 'publication' | 'cancel' | 'seen'>
+export type MessageDraft = Omit<Message, 'n' | 'publication' | 'asked' | 'seen'>
 
 /** Messages that were published in one append. */
 export interface Publication {
@@ -121,7 +126,7 @@ export class Model {
     const publication: Publication = { messages: [], state: 'under way' }
     for (const message of messages) {
       const n = this.messages.length
-      const whole: Message = { ...message, n, publication, cancel: 'none', seen: undefined }
+      const whole: Message = { ...message, n, publication, asked: undefined, seen: undefined }
       publication.messages.push(whole)
       this.messages.push(whole)
     }
@@ -185,7 +190,7 @@ export class Model {
     const { key } = message
     if (key !== undefined && offset > (last.get(key)?.offset ?? -1)) last.set(key, { n, offset })
     this.#judge(message, { topicId, partition, offset, timestampMs }, where)
-    message.seen = { partition, offset }
+    message.seen = { partition, offset, timestampMs }
   }
 
   #judge(
@@ -193,7 +198,7 @@ export class Model {
     at: { topicId: number; partition: number; offset: number; timestampMs: number },
     where: string,
   ): void {
-    const { n, topicId, partition, offset, dueAtMs, publication, cancel, seen } = message
+    const { n, topicId, partition, offset, dueAtMs, publication, asked, seen } = message
     if (seen !== undefined) this.accuse(`2: message ${n} is at ${where} and at ${seen.partition}/${seen.offset}`)
     if (at.topicId !== topicId || (partition !== undefined && at.partition !== partition))
       this.accuse(
@@ -201,15 +206,50 @@ export class Model {
       )
     if (publication.state === 'refused' || publication.state === 'absent')
       this.accuse(`5: message ${n} is at ${where}, its publication is ${publication.state}`)
-    if (cancel === 'cancelled') this.accuse(`15: message ${n} was cancelled and is at ${where}`)
     if (dueAtMs === undefined) {
       if (at.offset !== offset) this.accuse(`6: message ${n} is at ${where}, not at ${offset}`)
       return
     }
     const handMs = this.#handMaxMs()
-    if (dueAtMs > handMs)
-      this.accuse(`3: message ${n}, due ${dueAtMs}, is at ${where} when it is ${handMs} at the latest`)
-    if (at.timestampMs < dueAtMs) this.accuse(`3: message ${n}, due ${dueAtMs}, was dispatched at ${at.timestampMs}`)
+    const dues = asked === undefined ? [dueAtMs] : this.#duesOf(message, asked, where)
+    if (dues.length > 0 && !dues.some((due) => due <= Math.min(handMs, at.timestampMs)))
+      this.accuse(`3: message ${n}, due ${dues}, was dispatched at ${at.timestampMs} to ${where}, by ${handMs}`)
+  }
+
+  /** When a message that was changed, and now is seen, can have been due. */
+  #duesOf({ n }: Message, asked: MessageHistory, where: string): number[] {
+    const handMs = this.#handMaxMs()
+    const before = asked.verdict(handMs)
+    asked.saw(handMs)
+    const { states, contradiction } = asked.verdict(handMs)
+    if (contradiction === undefined)
+      return states.flatMap((state) => (state.state === 'dispatched' ? [state.dueMs] : []))
+    if (asked.wasTold('cancelled')) this.accuse(`15: message ${n} was cancelled and is at ${where}`)
+    else
+      this.accuse(
+        `3: message ${n}, ${JSON.stringify(before.states)}, is at ${where} when it is ${handMs} at the latest`,
+      )
+    return []
+  }
+
+  /** A call about a delayed message was answered. */
+  told(message: Message, op: RegisterOp, told: Told): void {
+    const { n, seen } = message
+    const asked = this.askedOf(message)
+    const handMs = this.#handMaxMs()
+    asked.answer(op, told, handMs)
+    if (asked.verdict(handMs).contradiction === undefined) return
+    const isUndone = told.state === 'cancelled' && (seen !== undefined || asked.wasTold('dispatched'))
+    const before = `${seen === undefined ? '' : 'dispatched, '}${asked.wasTold('cancelled') ? 'cancelled, ' : ''}`
+    this.accuse(
+      `${isUndone ? 15 : 17}: message ${n} was ${before}and is said to be ${JSON.stringify(told)} when ${op.call} was asked for`,
+    )
+  }
+
+  askedOf(message: Message): MessageHistory {
+    message.asked ??= new MessageHistory(message.dueAtMs as number)
+    if (message.asked.size === 0 && message.seen !== undefined) message.asked.saw(this.#handMaxMs())
+    return message.asked
   }
 }
 

@@ -9,6 +9,7 @@ import type { SeededRandom } from '../support/seeded-random.ts'
 import { checkAtRest, NOTES, settleDoubts } from './checks.ts'
 import type { Plan } from './faults.ts'
 import type { Model } from './model.ts'
+import { type Moves, openMoves } from './moves.ts'
 import { SPANS, type Swarm } from './swarm.ts'
 import type { Workload } from './workload.ts'
 import type { Process, World } from './world.ts'
@@ -83,7 +84,7 @@ export class Service {
     await this.turns(0)
     if (wheel === undefined || this.hasEnded(process)) return
     this.#world.faults.end()
-    await this.#succeed('it cannot be read', checkAtRest(engine, wheel, this.#model, hand.nowMs()))
+    await this.#succeed('it cannot be read', checkAtRest(engine, wheel, this.#model, this.#world.moves, hand.nowMs()))
   }
 
   /** Stops a process as it should be stopped; whatever it has not closed goes with it. */
@@ -130,7 +131,8 @@ export class Service {
   async #open(process: Process): Promise<true> {
     const { engine } = process
     if (engine.topic(NOTES) === undefined) await engine.createTopic(NOTES, { partitions: 1, cleanup: 'delete' })
-    await this.#world.openWheel(process, note)
+    await openMoves(engine, this.#world.moves)
+    await this.#world.openWheel(process, (dispatched, nowMs) => note(dispatched, nowMs, this.#world.moves))
     if ([...engine.topics()].every(({ name }) => name.startsWith('__'))) await this.#workload.createFirstTopic(process)
     return true
   }
@@ -162,11 +164,12 @@ async function close({ wheel, engine }: Process): Promise<true> {
   return true
 }
 
-/** Joins the dispatch of messages with an id of their own: where each was put. */
-function note(dispatched: readonly Dispatched[], nowMs: number): Append[] {
+/** Joins the dispatch of messages with an id of their own, or that were moved: where each was put. */
+function note(dispatched: readonly Dispatched[], nowMs: number, { numbers }: Moves): Append[] {
   const records = (baseOffsets: readonly number[]) =>
     dispatched.map(({ ownId, topic, partition, appendIndex, indexInAppend }) => {
-      const text = `#${ownId.slice('own-'.length)}; ${topic} ${partition} ${baseOffsets[appendIndex] + indexInAppend};`
+      const n = numbers.get(ownId) ?? ownId.slice('own-'.length)
+      const text = `#${n}; ${topic} ${partition} ${baseOffsets[appendIndex] + indexInAppend};`
       return { timestampMs: nowMs, body: encodeRecordBody(null, Buffer.from(text), []) }
     })
   return [{ topic: NOTES, partition: 0, records }]

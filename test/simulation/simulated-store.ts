@@ -4,6 +4,7 @@
 //   1. A batch is all or nothing, and durable when it resolves. One that is under way when the process dies, or that fails,
 //      is there or it is not.
 //   2. A cleared range is not synced: until the next batch is durable, a power cut may bring some of its rows back.
+//   3. Rows are read as they were at one moment of the call: writes that end meanwhile may be in them or not.
 
 import type { KeyedWrite, KeyRange, KeyValueStore } from '../../storage/index.ts'
 import type { SeededRandom } from '../support/seeded-random.ts'
@@ -38,8 +39,10 @@ export class SimulatedStore {
     return {
       get: (key) => this.#rows.get(key.toString('latin1')),
       rows: async (range, limit) => {
+        const rows = () => this.#within(range, limit).map((key) => [Buffer.from(key, 'latin1'), this.#rows.get(key)])
+        const asked = rows()
         await call('store rows')
-        return this.#within(range, limit).map((key) => [Buffer.from(key, 'latin1'), this.#rows.get(key) as Buffer])
+        return (this.#options.random.chance(0.5) ? asked : rows()) as [Buffer, Buffer][]
       },
       write: async (writes) => {
         const copies = writes.map((write) =>

@@ -148,11 +148,13 @@ class Simulation {
   /** From one message that waits to the next, or a little further. */
   async #passUntilDue({ hand }: Process): Promise<void> {
     const { messages } = this.#model
-    const lastMs = messages.reduce((last, { dueAtMs = 0 }) => Math.max(last, dueAtMs), 0)
+    const lastMs = messages.reduce((last, { dueAtMs = 0, asked }) => Math.max(last, asked?.lastDueAtMs ?? dueAtMs), 0)
     for (let nowMs = hand.nowMs(); nowMs <= lastMs; nowMs = hand.nowMs()) {
       let nextMs = lastMs
-      for (const { dueAtMs = 0, seen } of messages)
-        if (dueAtMs > nowMs && dueAtMs < nextMs && seen === undefined) nextMs = dueAtMs
+      for (const { dueAtMs = 0, asked, seen } of messages) {
+        for (const due of [dueAtMs, asked?.lastDueAtMs ?? 0])
+          if (due > nowMs && due < nextMs && seen === undefined) nextMs = due
+      }
       const furtherMs = this.#random.pick([0, 1, 1_000, 60_000, DAY_MS])
       this.world.pass(Math.max(1, Math.min(nextMs - nowMs + furtherMs, JUMP_MS_MAX)))
       await this.#service.turns(20)

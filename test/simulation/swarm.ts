@@ -15,7 +15,10 @@ export type Operation =
   | 'publish many'
   | 'hot second'
   | 'cancel'
+  | 'reschedule'
+  | 'dispatch now'
   | 'look up'
+  | 'list'
   | 'read'
   | 'offset for time'
   | 'delete records'
@@ -65,6 +68,7 @@ export interface Swarm {
     readBytes: number
     windowSeconds: number
     rememberMs: number
+    settledMs: number
   }
   settleMs: number
 }
@@ -90,7 +94,10 @@ export function swarmOf(random: SeededRandom): Swarm {
       'publish many': some(5),
       'hot second': some(1),
       cancel: some(10),
+      reschedule: some(10),
+      'dispatch now': some(3),
       'look up': some(5),
+      list: some(2),
       read: some(5),
       'offset for time': some(2),
       'delete records': some(2),
@@ -144,6 +151,7 @@ export function swarmOf(random: SeededRandom): Swarm {
       readBytes: random.pick([600, 4 * KIB, 64 * KIB]),
       windowSeconds: random.pick([1, 4, 16]),
       rememberMs: random.pick([10 * SECOND, 10 * MINUTE, DAY]),
+      settledMs: random.pick([100, 5 * SECOND, 35 * SECOND]),
     },
     settleMs: random.pick([2, 30]) * SECOND,
   }

@@ -2,7 +2,7 @@
 // stays in doubt. A rejection is right when the request was wrong, or when something was wrong with the disk. Any other is
 // a fault of ours.
 
-import { cancel, lookUp } from './asking.ts'
+import { cancel, dispatchNow, list, lookUp, reschedule } from './asking.ts'
 import { Client, type ClientOptions } from './client.ts'
 import { alterTopic, createTopic, deleteTopic } from './managing.ts'
 import { delayMs, publish } from './publishing.ts'
@@ -17,7 +17,10 @@ const CALLS: Record<Operation, (client: Client) => Promise<void>> = {
   'publish many': (client) => publish(client, client.random.between(10, 60)),
   'hot second': (client) => publish(client, client.random.pick([100, 300, 1000]), client.handMs + delayMs(client)),
   cancel,
+  reschedule,
+  'dispatch now': dispatchNow,
   'look up': lookUp,
+  list,
   read,
   'offset for time': offsetForTime,
   'delete records': deleteRecords,

@@ -12,6 +12,7 @@ import { ManualClock } from '../support/manual-clock.ts'
 import type { SeededRandom } from '../support/seeded-random.ts'
 import { Faults, type Plan } from './faults.ts'
 import { HandBound } from './hand-bound.ts'
+import { Moves } from './moves.ts'
 import { Scheduler } from './scheduler.ts'
 import { SimulatedStore } from './simulated-store.ts'
 import type { Swarm } from './swarm.ts'
@@ -38,6 +39,7 @@ export class World {
   readonly clock = new ManualClock()
   readonly handBound: HandBound
   readonly faults: Faults
+  readonly moves = new Moves()
   readonly #swarm: Swarm
   readonly #random: SeededRandom
   readonly #scheduler: Scheduler
@@ -124,6 +126,7 @@ export class World {
       directory: `${DATA}/wheel`,
       log: SILENT,
       onDispatch,
+      onChange: (changed) => this.moves.append(changed, hand.nowMs()),
       onFailure: (failure) => {
         this.trace.add(`failed ${failure}`)
         process.failure ??= failure

@@ -81,6 +81,11 @@ export class ManualClock implements Clock {
     this.#wallMs += ms
   }
 
+  /** Steps the monotonic clock alone, as a machine may see it that is moved to another. */
+  stepMonotonic(ms: number): void {
+    this.#monotonicMs += ms
+  }
+
   /** A machine asleep for `ms`: wall and boot time go on, monotonic time stands. */
   suspend(ms: number): void {
     this.#wallMs += ms

@@ -31,6 +31,8 @@ const KIND_BY_ENDING: [ending: RegExp, kind: string][] = [
   [/\.index$/, 'offset-index'],
   [/\.timeindex$/, 'time-index'],
   [/\.slot$/, 'slot'],
+  [/\.sorted$/, 'sorted-slot'],
+  [/^checkpoint\.synced$/, 'synced-checkpoint'],
   [/^partition\.metadata$/, 'metadata'],
   [/^owner\.json$/, 'owner'],
   [/^reserve(\.making)?$/, 'reserve'],

@@ -21,7 +21,7 @@ export class WriteBackDisk implements Disk {
 
   async open(path: string, mode: OpenMode): Promise<DiskFile> {
     const name = join(path)
-    const under = await this.#under.open(name, mode)
+    const under = await this.#openUnder(name, mode)
     let unsynced = this.#unsynced.get(name)
     if (unsynced === undefined) {
       unsynced = new Unsynced(await under.size())
@@ -30,6 +30,14 @@ export class WriteBackDisk implements Disk {
       this.#unsynced.set(name, unsynced)
     }
     return new WriteBackFile(under, unsynced, mode)
+  }
+
+  /** A sync does not ask how its file was opened; here it writes. */
+  async #openUnder(name: string, mode: OpenMode): Promise<DiskFile> {
+    const under = await this.#under.open(name, mode)
+    if (mode !== 'read') return under
+    await under.close()
+    return this.#under.open(name, 'write')
   }
 
   list(directory: string): Promise<string[]> {

@@ -4,10 +4,9 @@
 
 import t from 'tap'
 import { DwellError, type Verdict } from '../../storage/index.ts'
-import { readCheckpoint } from '../../timewheel/checkpoint.ts'
+import { readCheckpoint } from '../../timewheel/checkpoint/checkpoint.ts'
 import { WHEEL_DAMAGE } from '../../timewheel/damage.ts'
-import { BEGINNING } from '../../timewheel/place.ts'
-import { PieceCollector, readSlotFile } from '../../timewheel/slot-reader.ts'
+import { SlotSurvey } from '../../timewheel/slot/slot-survey.ts'
 import { Said } from '../storage/log-on-simulated-disk.ts'
 import { DATA, type SimulatedDisk } from '../storage/simulated-disk.ts'
 import { DelayedHistory } from './delayed-history.ts'
@@ -17,6 +16,7 @@ import { Machine } from './wheel-on-simulated-disk.ts'
 t.setTimeout(300_000)
 
 const CHECKPOINT = `${DATA}/wheel/checkpoint`
+const SYNCED = `${CHECKPOINT}.synced`
 const SLOT = `${DATA}/wheel/slots/1795168804.slot`
 const LATER_SLOT = `${DATA}/wheel/slots/1795168806.slot`
 
@@ -41,10 +41,12 @@ async function killed(): Promise<Killed> {
   await publish([500, 4_000, 4_100, 4_200, 6_000, 6_500, 40_000])
   const older: SimulatedDisk[] = []
   for (let round = 1; round <= 2; round++) {
-    await machine.pass(750)
+    await machine.pass(250)
     await machine.outcome(history.cancel(wheel, 1))
     await machine.outcome(wheel.checkpoint())
     await engine.checkpoint()
+    // So that the one of this round is synced.
+    await machine.pass(500)
     older.push(disk.afterKill())
     await publish([2_000, 4_300 + round, 6_100 + round, 50_000 + round])
   }
@@ -70,7 +72,7 @@ async function outcomeOf({ machine, history, said }: Killed): Promise<Outcome> {
   await machine.until(() => wheel.stats().pending === 0)
   const wrong = await history.contradictions(engine, wheel, ['__due'], clock.wallMs(), true)
   wrong.push(...machine.failures.map(String))
-  const isAside = disk.paths().includes(`${CHECKPOINT}.damaged`)
+  const isAside = disk.paths().some((path) => path.endsWith('.damaged'))
   const isRebuilt = because !== 'everything is there' || wheel.stats().slotsDerived > 0
   return { verdict: isAside ? 'set aside' : isRebuilt ? 'rebuild' : 'keep', wrong }
 }
@@ -87,11 +89,18 @@ const older =
   (path: string): Damage =>
   (disk, killed) =>
     disk.place(path, killed.older.contents(path))
+/** The machine was booted since as well. */
+const booted =
+  (damage: Damage): Damage =>
+  (disk, killed) => {
+    killed.machine.clock.reboot()
+    damage(disk, killed)
+  }
 /** The first batch that `__delay` still has; without a checkpoint it has to be consumed. */
 const firstOfDelay: Damage = (disk) => {
   const path = disk.paths().find((name) => name.includes('/__delay-0/') && name.endsWith('.log')) as string
   disk.contents(path)[30] ^= 1
-  disk.takeAway(CHECKPOINT)
+  for (const path of [CHECKPOINT, SYNCED]) disk.takeAway(path)
 }
 
 const DAMAGES: Record<string, Damage[]> = {
@@ -118,6 +127,16 @@ const DAMAGES: Record<string, Damage[]> = {
   'checkpoint of the wheel: cut': [0, 3, 13, 14, 60].map((size) => cut(CHECKPOINT, size)),
   'checkpoint of the wheel: gone': [gone(CHECKPOINT)],
   'checkpoint of the wheel: an older one in its place': [older(CHECKPOINT)],
+  'synced checkpoint: anywhere': [0, 4, 6, 10, 14, 25, 60, 200].map((at) => flip(SYNCED, at)),
+  'synced checkpoint: cut': [0, 3, 13, 14, 60].map((size) => cut(SYNCED, size)),
+  'synced checkpoint: gone': [gone(SYNCED)],
+  'synced checkpoint: an older one in its place': [older(SYNCED)],
+  'synced checkpoint, booted since: anywhere': [0, 14, 60, 200].map((at) => booted(flip(SYNCED, at))),
+  'synced checkpoint, booted since: gone': [booted(gone(SYNCED))],
+  'synced checkpoint, booted since: an older one in its place': [booted(older(SYNCED))],
+  'slot, booted since: its last sector, appended to after it was synced': [
+    booted((disk) => void disk.contents(SLOT).fill(0, disk.contents(SLOT).length & ~511)),
+  ],
   '__delay: a batch that has to be consumed': [firstOfDelay],
 }
 
@@ -143,12 +162,14 @@ for (const { file, hit, verdict, code } of WHEEL_DAMAGE) {
 t.test('no flipped bit and no cut of a slot or of a checkpoint gets past its reader', async (t) => {
   const { machine } = await killed()
   const { disk } = machine
+  const surveyOf = (second: number) => new SlotSurvey({ disk, second, sortedPath: '', budgetBytes: 1e6 })
   const readSlot = async (size: number) => {
     const file = await disk.open(SLOT, 'read')
-    await readSlotFile(file, 1_795_168_804, size, new PieceCollector(BEGINNING, 1e9))
+    await surveyOf(1_795_168_804).runsIn(file, 0, size, size)
   }
   const file = await disk.open(SLOT, 'read')
-  const ofAnother = readSlotFile(file, 1_795_168_805, await file.size(), new PieceCollector(BEGINNING, 1e9))
+  const size = await file.size()
+  const ofAnother = surveyOf(1_795_168_805).runsIn(file, 0, size, size)
   await t.rejects(ofAnother, { code: 'SLOT_DAMAGED', message: /of another second/ })
   const readers = { [SLOT]: readSlot, [CHECKPOINT]: () => readCheckpoint(disk, CHECKPOINT) }
   let tried = 0

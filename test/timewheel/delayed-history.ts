@@ -3,7 +3,8 @@
 //   1. an acknowledged message that is due is in its target once, unless it was cancelled or its topic was deleted
 //   2. one that was not acknowledged is there at most once; nothing else is there
 //   3. 'cancelled' means never there, 'dispatched' means there; look-ups say the same
-//   4. nothing is there whose time has not come, and no record has a timestamp before its due time
+//   4. nothing is there whose time has not come, and no record has a timestamp before its due time: the one that a move set
+//      when it was answered, the one before or that one when it was not
 
 import { decodeRecordBody, encodeRecordBody, type Header, type LogEngine, readRecords } from '../../storage/index.ts'
 import { type DelayedState, ID_PLACEHOLDER, messageId, type Place, type Wheel } from '../../timewheel/index.ts'
@@ -12,10 +13,13 @@ import { ID_HEADER } from '../support/wheel.ts'
 interface Asked {
   text: string
   topic: string
-  dueAtMs: number
+  /** The due times that may be in force: one, unless a move had no answer. */
+  dueAtMs: number[]
   /** Known once it was acknowledged. */
   place: Place | undefined
   cancel: 'not asked' | 'no answer' | 'cancelled' | 'dispatched' | 'unknown'
+  /** It was said to be dispatched when it was to be moved. */
+  isDispatched: boolean
 }
 
 interface Found {
@@ -33,10 +37,10 @@ export class DelayedHistory {
   async publish(engine: LogEngine, wheel: Wheel, topic: string, dueAtMs: readonly number[], bytes = 20): Promise<void> {
     const asked: Asked[] = dueAtMs.map((due, i) => {
       const text = `m${this.#asked.length + i}-${topic}-${due}`
-      return { text, topic, dueAtMs: due, place: undefined, cancel: 'not asked' }
+      return { text, topic, dueAtMs: [due], place: undefined, cancel: 'not asked', isDispatched: false }
     })
     const headers: Header[] = [[ID_HEADER, ID_PLACEHOLDER]]
-    const records = asked.map(({ text, dueAtMs: due }, i) => {
+    const records = asked.map(({ text, dueAtMs: [due] }, i) => {
       const key = i % 2 === 0 ? null : Buffer.from(`k${i}`)
       const body = encodeRecordBody(key, Buffer.from(`${text} ${'.'.repeat(bytes)}`), headers)
       return { topic, dueAtMs: due, body, fillId: true }
@@ -44,7 +48,7 @@ export class DelayedHistory {
     const append = wheel.append(records)
     this.#asked.push(...asked)
     const [base] = await engine.append([append])
-    for (const [i, message] of asked.entries()) message.place = { dueAtMs: message.dueAtMs, offset: base + i }
+    for (const [i, message] of asked.entries()) message.place = { dueAtMs: dueAtMs[i], offset: base + i }
   }
 
   /** Cancels the `n`-th message that was acknowledged and not cancelled. */
@@ -54,6 +58,21 @@ export class DelayedHistory {
     message.cancel = 'no answer'
     message.cancel = await wheel.cancel(message.topic, message.place)
     return message.cancel
+  }
+
+  /** Moves the `n`-th message that was acknowledged and not cancelled to `dueAtMs`; to now when that is past. */
+  async move(wheel: Wheel, n: number, dueAtMs: number, nowMs: number): Promise<string> {
+    const message = this.#cancellable[n]
+    if (message?.place === undefined) return 'not asked'
+    const before = message.dueAtMs
+    message.dueAtMs = [...before, Math.max(dueAtMs, nowMs)]
+    const { state } = await (dueAtMs < nowMs
+      ? wheel.dispatchNow(message.topic, message.place)
+      : wheel.reschedule(message.topic, message.place, dueAtMs))
+    // Moved to now and dispatched; or it was before, under another due time.
+    if (state === 'dispatched') message.isDispatched = true
+    else message.dueAtMs = state === 'pending' ? [dueAtMs] : before
+    return state
   }
 
   async deleteTopic(engine: LogEngine, topic: string): Promise<void> {
@@ -66,11 +85,17 @@ export class DelayedHistory {
   }
 
   get lastDueAtMs(): number {
-    return this.#asked.reduce((last, { dueAtMs }) => Math.max(last, dueAtMs), 0)
+    return this.#asked.reduce((last, { dueAtMs }) => Math.max(last, ...dueAtMs), 0)
   }
 
   get acknowledgedCount(): number {
     return this.#asked.filter(({ place }) => place !== undefined).length
+  }
+
+  /** How many of the messages that were acknowledged, and not cancelled, are not in their targets yet. */
+  async pendingCount(engine: LogEngine, topics: readonly string[]): Promise<number> {
+    const found = await everythingIn(engine, topics)
+    return this.#cancellable.filter(({ text }) => !found.has(text)).length
   }
 
   /** What is wrong with the targets at `nowMs`, in words; with `all`, everything due must be there already. */
@@ -84,7 +109,8 @@ export class DelayedHistory {
     }
     const found = await everythingIn(engine, topics)
     for (const asked of this.#asked) {
-      const { text, topic, dueAtMs, place, cancel } = asked
+      const { text, topic, place, cancel } = asked
+      const dueAtMs = Math.min(...asked.dueAtMs)
       const there = found.get(text) ?? []
       found.delete(text)
       const says = (sentence: string) => void wrong.push(`${text} ${sentence}`)
@@ -93,14 +119,17 @@ export class DelayedHistory {
       if (there.some(({ timestampMs }) => timestampMs < dueAtMs)) says('has a timestamp before its due time')
       if (there.some((record) => record.topic !== topic)) says('is in another topic')
       if (there.length > 0 && cancel === 'cancelled') says('is there though it was cancelled')
-      const isWanted = (cancel === 'not asked' && place !== undefined) || cancel === 'dispatched'
-      if (isWanted && there.length === 0 && (all || cancel === 'dispatched') && !this.#deleted.has(topic)) {
+      const isThere = cancel === 'dispatched' || asked.isDispatched
+      const isWanted = (cancel === 'not asked' && place !== undefined) || isThere
+      if (isWanted && there.length === 0 && (all || isThere) && !this.#deleted.has(topic)) {
         says(`is missing (${cancel})`)
       }
       const state = states.get(asked)
       if (state === undefined || this.#deleted.has(topic)) continue
       if (state.state === 'pending' && all) says('is said to be pending')
       if (state.state === 'cancelled' && there.length > 0) says('is there and said to be cancelled')
+      if (state.state === 'pending' && !asked.dueAtMs.includes(state.dueAtMs))
+        says(`is said to be due ${state.dueAtMs}, not ${asked.dueAtMs}`)
       if (state.state !== 'dispatched') continue
       if (!there.some(({ partition, offset }) => partition === state.partition && offset === state.offset)) {
         says(`is said to be dispatched to ${state.partition}, ${state.offset}`)

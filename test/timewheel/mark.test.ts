@@ -1,6 +1,6 @@
 import t from 'tap'
+import { messageId, parseMessageId } from '../../timewheel/entry/place.ts'
 import { encodeMark, FIRST_MARK, findMark, lastMark, MARK_TOPIC, type Mark } from '../../timewheel/mark.ts'
-import { messageId, parseMessageId } from '../../timewheel/place.ts'
 import { MemoryEngine } from '../support/memory-engine.ts'
 
 t.test('the last mark, and the first that covers a place, are found among any number of marks', async (t) => {
@@ -18,13 +18,13 @@ t.test('the last mark, and the first that covers a place, are found among any nu
     await engine.append([{ topic: MARK_TOPIC, partition: 0, records: [{ timestampMs: i, body: encodeMark(mark) }] }])
   }
   t.same(await lastMark(engine), marks[99])
-  t.same(await findMark(engine, { dueAtMs: 1_000, offset: 0 }), { mark: marks[0], before: FIRST_MARK })
-  t.same(await findMark(engine, { dueAtMs: 20_000, offset: 39 }), { mark: marks[38], before: marks[37] })
-  t.same(await findMark(engine, { dueAtMs: 1, offset: 200 }), { mark: marks[66], before: marks[65] }, 'late: C decides')
+  t.same(await findMark(engine, { dueAtMs: 1_000, offset: 0 }), marks[0])
+  t.same(await findMark(engine, { dueAtMs: 20_000, offset: 39 }), marks[38])
+  t.same(await findMark(engine, { dueAtMs: 1, offset: 200 }), marks[66], 'late: C decides')
   t.equal(await findMark(engine, { dueAtMs: 50_001, offset: 0 }), undefined)
   await engine.deleteRecords(MARK_TOPIC, 0, 50)
   t.equal(await findMark(engine, { dueAtMs: 1_000, offset: 0 }), undefined, 'forgotten')
-  t.same(await findMark(engine, { dueAtMs: 49_000, offset: 0 }), { mark: marks[96], before: marks[95] })
+  t.same(await findMark(engine, { dueAtMs: 49_000, offset: 0 }), marks[96])
 })
 
 t.test('an id says its place, and ids sort as their messages fire', async (t) => {

@@ -5,8 +5,8 @@ import { cpSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync 
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { type KeyValueStore, openLevelStore, SystemDisk } from '../../storage/index.ts'
+import { openOverflowStore } from '../../timewheel/checkpoint/overflow-store.ts'
 import { Overflow } from '../../timewheel/overflow.ts'
-import { openOverflowStore } from '../../timewheel/overflow-store.ts'
 import { MemoryStore } from '../support/memory-store.ts'
 import { WheelRig } from '../support/wheel.ts'
 

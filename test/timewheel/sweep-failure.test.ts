@@ -76,6 +76,7 @@ async function stillAnswers(machine: Machine, { log, delayed }: Scenario): Promi
     publish: () => delayed.publish(engine, wheel, '__due', [clock.wallMs() + 5_000]),
     create: () => engine.createTopic('late', { partitions: 1, cleanup: 'delete' }),
     cancel: () => delayed.cancel(wheel, 0),
+    move: () => delayed.move(wheel, 1, clock.wallMs() + 5_000, clock.wallMs()),
   }
   for (const [name, call] of Object.entries(tries)) {
     if (engine.topic('orders') === undefined || engine.topic('__due') === undefined) continue
@@ -83,7 +84,8 @@ async function stillAnswers(machine: Machine, { log, delayed }: Scenario): Promi
     if (answer instanceof Error && !(answer instanceof DwellError))
       wrong.push(`${name} failed without a code: ${answer}`)
     // What was dispatched before may be said: it is durable.
-    if (name === 'cancel' ? answer === 'cancelled' : isLog && !(answer instanceof Error))
+    const changes: Record<string, string> = { cancel: 'cancelled', move: 'pending' }
+    if (name in changes ? answer === changes[name] : isLog && !(answer instanceof Error))
       wrong.push(`${name}: ${answer}`)
   }
   return wrong

@@ -1,6 +1,7 @@
 // A scenario that touches all that the log and the wheel do with a disk: slots, late messages, overflow and its way into
-// slots, cancels of all three, dispatch, checkpoints of both, retention, log starts, topics made, grown and deleted,
-// recycled journal files, an orderly restart in the middle. Each step can be tried again when it was refused.
+// slots, cancels and moves of all three and of what was moved, dispatch, checkpoints of both, synced ones, retention, log
+// starts, topics made, grown and deleted, recycled journal files, an orderly restart in the middle. Each step can be tried
+// again when it was refused.
 
 import type { Test } from 'tap'
 import { readAll } from '../contract/engine.ts'
@@ -31,6 +32,10 @@ export class Scenario {
     async (machine) => this.#cancel(machine, 0),
     async (machine) => this.#cancel(machine, 4),
     async (machine) => this.#cancel(machine, 8),
+    async (machine) => this.#move(machine, 1, 5_000),
+    async (machine) => this.#move(machine, 4, 35_000),
+    async (machine) => this.#move(machine, 8, 12_000),
+    async (machine) => this.#move(machine, 9, -1),
     async (machine) => machine.outcome(machine.wheel.checkpoint()),
     async ({ engine }) => engine.checkpoint(),
     async ({ engine }) => this.log.append(engine, [['orders', 0]], 2, 7_000),
@@ -41,6 +46,9 @@ export class Scenario {
     async ({ engine }) => engine.topic('__brief') && this.delayed.deleteTopic(engine, '__brief'),
     async (machine) => machine.pass(2_000),
     async ({ engine }) => this.log.append(engine, [['bills', 0]], 4, 1_900),
+    async (machine) => this.#move(machine, 1, 26_000),
+    async (machine) => this.#move(machine, 4, 14_000),
+    async (machine) => this.#cancel(machine, 8),
     async ({ engine }) => void (await readAll(engine, 'orders', 0)),
     async ({ engine }) => void (await engine.offsetForTime('bills', 0, 1_000)),
     async ({ engine }) => this.log.deleteRecords(engine, 'orders', 0, 3),
@@ -49,12 +57,15 @@ export class Scenario {
     async ({ engine }) => this.log.append(engine, [['orders', 0]], 2, 12_000),
     async (machine) => this.#restart(machine),
     async (machine) => this.#publish(machine, '__due', [300, 15_000]),
+    async (machine) => this.#move(machine, 5, 700),
+    async (machine) => this.#move(machine, 12, -1),
     async (machine) => machine.pass(16_000),
     async (machine) => this.#cancel(machine, 10),
     async (machine) => machine.outcome(machine.wheel.checkpoint()),
     async ({ engine }) => this.log.append(engine, [['orders', 0], ['bills', 0]], 2, 5_000), // biome-ignore format: one append
     async ({ engine }) => engine.checkpoint(),
     async (machine) => this.#publish(machine, '__due', [100, 2_000, 45_000]),
+    async (machine) => this.#move(machine, 14, 9_000),
     async (machine) => machine.pass(300),
     async (machine) => machine.stop(),
   ]
@@ -71,6 +82,12 @@ export class Scenario {
 
   async #cancel(machine: Machine, n: number): Promise<void> {
     await machine.outcome(this.delayed.cancel(machine.wheel, n))
+  }
+
+  /** Moves a message that was not cancelled to so many milliseconds ahead. */
+  async #move(machine: Machine, n: number, delayMs: number): Promise<void> {
+    const nowMs = machine.clock.wallMs()
+    await machine.outcome(this.delayed.move(machine.wheel, n, nowMs + delayMs, nowMs))
   }
 
   async #restart(machine: Machine): Promise<void> {

@@ -17,35 +17,50 @@ interface Storage {
   store: SimulatedStore
 }
 
+export interface MachineOptions {
+  /** Of the chances that the overflow store has. */
+  seed?: number
+  log?: Log
+  /** How far the wheel reaches, in seconds. */
+  slots?: number
+  /** How long slot files are left alone before they are synced. */
+  settledMs?: number
+}
+
 /** A machine until it, or its process, dies; what goes on then is another one with the same storage. */
 export class Machine {
   readonly disk: SimulatedDisk
   readonly clock: ManualClock
   readonly log: Log
+  readonly #options: MachineOptions
   readonly #storage: Storage
   engine!: EmbeddedEngine
   wheel!: Wheel
   /** What the parts of the process that runs now have reported: it must end. */
   failures: unknown[] = []
+  /** Bytes that this process has read of each topic. */
+  readonly readBytes = new Map<string, number>()
 
-  private constructor(storage: Storage, clock: ManualClock, log: Log) {
+  private constructor(storage: Storage, clock: ManualClock, options: MachineOptions) {
     this.disk = storage.disk
     this.clock = clock
-    this.log = log
+    this.log = options.log ?? SILENT
+    this.#options = options
     this.#storage = storage
   }
 
-  /** `seed` is of the chances that the overflow store has. */
-  static empty({ seed = 7, log = SILENT }: { seed?: number; log?: Log } = {}): Machine {
+  static empty(options: MachineOptions = {}): Machine {
+    const { seed = 7 } = options
     const call = async (what: string) => void (await storage.disk.size(what))
     const store = new SimulatedStore({ random: new SeededRandom(seed), call })
     const storage: Storage = { disk: new SimulatedDisk(), store }
-    return new Machine(storage, new ManualClock(), log)
+    return new Machine(storage, new ManualClock(), options)
   }
 
   /** Starts a process; throws what refuses the start. */
   async start(): Promise<void> {
     const { disk, clock, log } = this
+    const { slots = 20, settledMs = 300 } = this.#options
     const { store } = this.#storage
     const failures: unknown[] = []
     this.failures = failures
@@ -64,6 +79,7 @@ export class Machine {
       openFilesMax: 4,
       onFailure: onFailure as (error: DwellError) => void,
     })
+    this.#countReads(this.engine)
     this.wheel = await Wheel.open({
       engine: this.engine,
       disk,
@@ -72,7 +88,8 @@ export class Machine {
       overflow: store.open(),
       directory: `${DATA}/wheel`,
       log,
-      slots: 20,
+      slots,
+      settledMs,
       memoryBytes: 3 * KIB,
       readBytes: 2 * KIB,
       windowSeconds: 3,
@@ -81,6 +98,15 @@ export class Machine {
     })
     // A wheel that cannot go on says so to onFailure as well.
     await this.wheel.start()
+  }
+
+  #countReads(engine: EmbeddedEngine): void {
+    const read = engine.read.bind(engine)
+    engine.read = async (topic, ...place) => {
+      const bytes = await read(topic, ...place)
+      this.readBytes.set(topic, (this.readBytes.get(topic) ?? 0) + bytes.length)
+      return bytes
+    }
   }
 
   /** Lets time pass until `done` says so, or a part has failed. */
@@ -133,7 +159,7 @@ export class Machine {
     this.disk.die()
     this.#storage.store.crash(false)
     this.#storage.disk = this.disk.afterKill()
-    return new Machine(this.#storage, new ManualClock(this.clock.wallMs()), this.log)
+    return new Machine(this.#storage, new ManualClock(this.clock.wallMs()), this.#options)
   }
 
   /** What is found after the machine lost its power: what was not synced may be anything. */
@@ -143,6 +169,6 @@ export class Machine {
     this.#storage.disk = this.disk.afterPowerCut(() => random.fraction())
     const clock = new ManualClock(this.clock.wallMs())
     clock.reboot()
-    return new Machine(this.#storage, clock, this.log)
+    return new Machine(this.#storage, clock, this.#options)
   }
 }

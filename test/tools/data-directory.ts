@@ -1,5 +1,5 @@
 // A data directory with something of everything in it, made by the real service: topics, groups with retried and dead messages, own
-// ids, delayed and cancelled messages near and far; several segments, and several journal files behind the checkpoint.
+// ids, delayed, cancelled and moved messages near and far; several segments, and several journal files behind the checkpoint.
 
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -30,6 +30,9 @@ export async function makeDirectories(t: Test): Promise<Directories> {
     { value: 'own and later', id: 'order-2', delay: '30m' },
     { value: 'cancelled soon', id: 'near', delay: '40m' },
     { value: 'cancelled late', id: 'far', delay: '5h' },
+    { value: 'moved soon', id: 'nearer', delay: '50m' },
+    { value: 'moved late', id: 'farther', delay: '55m' },
+    { value: 'moved here', id: 'here', delay: '7h' },
   ])
   for (let i = 0; i < 40; i++) {
     await publish(first, 'mails', [
@@ -38,6 +41,9 @@ export async function makeDirectories(t: Test): Promise<Directories> {
     ])
   }
   for (const id of ['near', 'far']) await first.call('DELETE', `/v1/topics/orders/delayed/${id}`)
+  for (const [id, delay] of Object.entries({ nearer: '25m', farther: '8h', here: '35m' })) {
+    await first.call('PATCH', `/v1/topics/orders/delayed/${id}`, { delay })
+  }
   await dispatch(first, 'soon')
   await consume(first, 12)
   await first.stop()
@@ -96,10 +102,14 @@ export function flip(path: string, position: number): void {
   writeFileSync(path, bytes)
 }
 
-export async function findingsIn(directory: string): Promise<{ wrong: Finding[]; notes: Finding[]; counts: Counts }> {
+/** What verify finds, in this boot of the machine or in another. */
+export async function findingsIn(
+  directory: string,
+  bootId = new SystemClock().bootId(),
+): Promise<{ wrong: Finding[]; notes: Finding[]; counts: Counts }> {
   const counts: Counts = {}
   const findings: Finding[] = []
-  const options = { disk: new SystemDisk(), directory, bootId: new SystemClock().bootId(), counts }
+  const options = { disk: new SystemDisk(), directory, bootId, counts }
   for await (const finding of verifyDirectory(options)) findings.push(finding)
   return {
     wrong: findings.filter(({ kind }) => kind === 'wrong'),

@@ -1,7 +1,7 @@
 // What `dwell dump` prints of each kind of file. The directory is made by the real engine and wheel, with a clock that stands
 // still and chance from a seed, so that every byte is known.
 
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
@@ -57,6 +57,7 @@ async function makeDirectory(): Promise<string> {
     readBytes: 1024 * 1024,
     windowSeconds: 16,
     rememberMs: 600_000,
+    settledMs: 1_000,
     onFailure: (error) => t.fail(String(error)),
   })
   await wheel.start()
@@ -82,10 +83,17 @@ async function makeDirectory(): Promise<string> {
   ])
   await clock.advance(2_000)
   await wheel.cancel('orders', { dueAtMs: Date.UTC(2026, 10, 20, 10, 10, 0, 12), offset: 0 })
+  await wheel.reschedule('orders', { dueAtMs: Date.UTC(2026, 10, 20, 15, 0, 0, 12), offset: 1 }, Date.UTC(2026, 10, 20, 10, 10, 0, 500), 'mine') // biome-ignore format: one call
   const done = wheel.checkpoint()
   await clock.advance(300)
   await settle(50)
   await done
+  const endMs = clock.wallMs() + 30_000
+  while (!existsSync(join(directory, 'wheel/checkpoint.synced'))) {
+    await settle(100)
+    await clock.advance(10)
+  }
+  await clock.advance(endMs - clock.wallMs())
   await engine.checkpoint()
   await engine.append([{ topic: 'orders', partition: 0, records: [record('behind the checkpoint')] }])
   await wheel.stop()

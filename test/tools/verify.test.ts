@@ -5,7 +5,10 @@ import { createHash } from 'node:crypto'
 import { lstatSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { copyOf, findingsIn, makeDirectories } from './data-directory.ts'
+import { SystemDisk } from '../../storage/index.ts'
+import { type Checkpoint, readCheckpoint } from '../../timewheel/checkpoint/checkpoint.ts'
+import { writeSynced } from '../../timewheel/checkpoint/synced-file.ts'
+import { copyOf, findingsIn, flip, makeDirectories } from './data-directory.ts'
 import { FILE_HARMS, JOURNAL_HARMS } from './harm.ts'
 
 /** Of all names, sizes, modes, times and bytes. */
@@ -46,6 +49,24 @@ for (const [name, directory] of Object.entries({ stopped: clean, killed })) {
 
 t.test('journal files behind the checkpoint are read', async (t) => {
   t.ok((await findingsIn(killed)).counts.frames > 30)
+})
+
+t.test('after another boot the slots are checked that the synced checkpoint names', async (t) => {
+  const copy = copyOf(t, killed)
+  const wheel = join(copy, 'wheel')
+  const disk = new SystemDisk()
+  t.notOk((await findingsIn(copy, 'another')).counts.slots, 'without one all are derived')
+  const checkpoint = (await readCheckpoint(disk, join(wheel, 'checkpoint'))) as Checkpoint
+  await writeSynced(disk, join(wheel, 'checkpoint.synced'), { checkpoint, tails: new Map() })
+  const { wrong, counts } = await findingsIn(copy, 'another')
+  t.same(wrong, [])
+  t.ok(counts.slots > 0)
+
+  const { second } = checkpoint.slots.find(({ fileSize }) => fileSize > 0) as Checkpoint['slots'][number]
+  flip(join(wheel, 'slots', `${second}.slot`), 40)
+  t.match((await findingsIn(copy, 'another')).wrong, [{ code: 'slot-damaged' }])
+  flip(join(wheel, 'checkpoint.synced'), 40)
+  t.match((await findingsIn(copy, 'another')).wrong, [{ code: 'wheel-checkpoint-damaged' }], 'then they are derived')
 })
 
 for (const { name, to, says, note, clean: ofClean } of [...JOURNAL_HARMS, ...FILE_HARMS]) {

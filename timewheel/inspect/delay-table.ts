@@ -1,14 +1,14 @@
 // What `__delay` holds, offset by offset, in a few bytes each: so that slots and overflow can be held against it in any order.
 
 import { crc32c } from '../../storage/index.ts'
+import { isMessage, isWithdrawal, kindOf, MOVED, targetOf, withdrawalOf } from '../entry/entry.ts'
 
-const NONE = 0
-const MESSAGE = 1
-const CANCEL = 2
-const KIND = 0b0011
+const READ = 0b0001
+const MESSAGE = 0b0010
 /** A slot or an overflow row has it. */
 const KEPT = 0b0100
-const CANCELLED = 0b1000
+/** Cancelled, or moved to another place. */
+const WITHDRAWN = 0b1000
 /** Dispatched, or behind what the checkpoint consumed: nobody has to keep it. */
 const SETTLED = 0b1_0000
 
@@ -16,6 +16,8 @@ export class DelayTable {
   readonly fromOffset: number
   readonly #flags: Uint8Array
   readonly #checksums: Uint32Array
+  /** Of what lies for a moved message in the slot that it was moved from. */
+  readonly #withdrawals = new Map<number, number>()
 
   /** For the offsets from `fromOffset` up to `toOffset`. */
   constructor(fromOffset: number, toOffset: number) {
@@ -28,21 +30,18 @@ export class DelayTable {
     return offset >= this.fromOffset && offset < this.fromOffset + this.#flags.length
   }
 
-  addMessage(offset: number, envelope: Buffer, settled: boolean): void {
+  /** The entry at `offset`, which may be settled as a message. */
+  add(offset: number, envelope: Buffer, settled: boolean): void {
     const at = offset - this.fromOffset
-    this.#flags[at] |= MESSAGE | (settled ? SETTLED : 0)
+    this.#flags[at] |= READ | (isMessage(envelope) ? MESSAGE : 0) | (settled ? SETTLED : 0)
     this.#checksums[at] = crc32c(envelope)
+    if (kindOf(envelope) === MOVED) this.#withdrawals.set(offset, crc32c(withdrawalOf(envelope)))
+    if (kindOf(envelope) === MOVED || isWithdrawal(envelope)) this.withdraw(targetOf(envelope).offset)
   }
 
-  addCancel(offset: number, envelope: Buffer, target: number): void {
-    this.#flags[offset - this.fromOffset] |= CANCEL | SETTLED
-    this.#checksums[offset - this.fromOffset] = crc32c(envelope)
-    this.cancel(target)
-  }
-
-  /** The message at `target` was cancelled. */
-  cancel(target: number): void {
-    if (this.has(target)) this.#flags[target - this.fromOffset] |= CANCELLED
+  /** The message at `target` waits there no more. */
+  withdraw(target: number): void {
+    if (this.has(target)) this.#flags[target - this.fromOffset] |= WITHDRAWN
   }
 
   /**
@@ -51,8 +50,9 @@ export class DelayTable {
    */
   keep(offset: number, envelope: Buffer): boolean {
     const at = offset - this.fromOffset
-    if ((this.#flags[at] & KIND) === NONE) return true
-    if (this.#checksums[at] !== crc32c(envelope)) return false
+    if ((this.#flags[at] & READ) === 0) return true
+    const checksum = crc32c(envelope)
+    if (this.#checksums[at] !== checksum) return this.#withdrawals.get(offset) === checksum
     this.#flags[at] |= KEPT
     return true
   }
@@ -60,8 +60,7 @@ export class DelayTable {
   /** Offsets of messages that are pending and that nothing keeps. */
   *lost(): Generator<number> {
     for (let at = 0; at < this.#flags.length; at++) {
-      const flags = this.#flags[at]
-      if ((flags & KIND) === MESSAGE && (flags & (KEPT | CANCELLED | SETTLED)) === 0) yield this.fromOffset + at
+      if ((this.#flags[at] & (MESSAGE | KEPT | WITHDRAWN | SETTLED)) === MESSAGE) yield this.fromOffset + at
     }
   }
 }

@@ -9,8 +9,8 @@ import {
   type LogRecord,
   StoreView,
 } from '../../storage/index.ts'
-import { DELAY_TOPIC } from '../entry.ts'
-import { SLOT_SUFFIX } from '../slot.ts'
+import { DELAY_TOPIC, isWithdrawal } from '../entry/entry.ts'
+import { SLOT_SUFFIX } from '../slot/slot.ts'
 import { isWholeMessage } from './envelope.ts'
 import { readOverflowRow } from './overflow-row.ts'
 import { walkSlot } from './slot-walk.ts'
@@ -27,6 +27,8 @@ export async function keptEntries(
   const keep = (offset: number, envelope: Buffer) => {
     if (!missing.some((one) => offset >= (one.offset ?? 0) && offset <= (one.lastOffset ?? Number.POSITIVE_INFINITY)))
       return
+    // Of a moved message there is also the withdrawal that lies where it was moved from: less than it says itself.
+    if (isWithdrawal(envelope) && kept.has(offset)) return
     kept.set(offset, { timestampMs: 0, body: encodeRecordBody(null, envelope, []) })
   }
   const slots = join(directory, 'wheel', 'slots')

@@ -1,11 +1,12 @@
 // A row of overflow (overflow.ts draws the keys), for those who look from outside.
 
 import { readUInt64 } from '../../storage/index.ts'
-import type { Place } from '../place.ts'
+import { decodeFate, type Fate } from '../entry/fate.ts'
+import type { Place } from '../entry/place.ts'
 
 export type OverflowRow =
   | { kind: 'message'; place: Place; envelope: Buffer }
-  | { kind: 'cancelled'; place: Place; cancelOffset: number }
+  | { kind: 'fate'; place: Place; fate: Fate }
   | { kind: 'batch'; sequence: number }
   /** `batchesFrom` is the first batch that left a row. */
   | { kind: 'ledger'; sequence: number; batchesFrom: number }
@@ -21,6 +22,6 @@ export function readOverflowRow(key: Buffer, value: Buffer): OverflowRow | undef
   if (key.length !== 17) return undefined
   const place = { dueAtMs: readUInt64(key, 1), offset: readUInt64(key, 9) }
   if (letter === 'd') return { kind: 'message', place, envelope: value }
-  if (letter === 'c' && value.length === 8) return { kind: 'cancelled', place, cancelOffset: readUInt64(value, 0) }
-  return undefined
+  const fate = letter === 'c' ? decodeFate(value) : undefined
+  return fate && { kind: 'fate', place, fate }
 }

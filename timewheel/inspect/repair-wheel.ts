@@ -15,10 +15,12 @@ import {
   StoreView,
   writeUInt64,
 } from '../../storage/index.ts'
+import { checkpointPath, syncedPath } from '../checkpoint/checkpoint-files.ts'
 import { isWholeMessage } from './envelope.ts'
 import { readOverflowRow } from './overflow-row.ts'
 
-const SLOT_CODES = new Set(['slot-damaged', 'slot-foreign', 'entry-lost', 'wheel-checkpoint-damaged'])
+const DAMAGED_CHECKPOINT = 'wheel-checkpoint-damaged'
+const SLOT_CODES = new Set(['slot-damaged', 'slot-foreign', 'entry-lost', DAMAGED_CHECKPOINT])
 const OVERFLOW_CODES = new Set(['overflow-lost', 'overflow-damaged', 'overflow-row'])
 const ROWS_AT_ONCE = 1_000
 
@@ -43,12 +45,15 @@ export function repairWheel(disk: Disk, directory: string, findings: readonly Fi
       run: (aside) => aside.move(path, why),
     })
   }
-  if (actions.length > 0 || slots.length > 0) {
-    const path = join(directory, 'wheel', 'checkpoint')
+  const checkpoints = [checkpointPath(join(directory, 'wheel')), syncedPath(join(directory, 'wheel'))]
+  // One that is damaged goes alone: the start does the same, and goes on from the other.
+  const isDoubtful = actions.length > 0 || slots.some(({ code }) => code !== DAMAGED_CHECKPOINT)
+  for (const path of checkpoints.filter((one) => isDoubtful || slots.some((finding) => finding.path === one))) {
     actions.push({
-      does: `Set the checkpoint of the wheel ${path} aside: the next start derives all slots.`,
+      does: `Set the checkpoint of the wheel ${path} aside${isDoubtful ? ': the next start derives all slots' : ''}.`,
       loses: [],
-      run: (aside) => aside.move(path, 'the checkpoint of a wheel whose slots or overflow were repaired'),
+      run: (aside) =>
+        aside.move(path, 'a checkpoint of the wheel that is damaged, or whose slots or overflow were repaired'),
     })
   }
   return actions

@@ -1,8 +1,7 @@
 // Walks over a slot's file, as far as its checksums hold.
 
 import { type DiskFile, DwellError } from '../../storage/index.ts'
-import { ENTRY_HEADER_SIZE, SLOT_HEADER_SIZE, SLOT_MAGIC, SLOT_VERSION } from '../slot.ts'
-import { forEachEntry } from '../slot-reader.ts'
+import { ENTRY_HEADER_SIZE, forEachEntry, SLOT_HEADER_SIZE, SLOT_MAGIC, SLOT_VERSION } from '../slot/slot-entry.ts'
 
 const READ_BYTES = 1024 * 1024
 

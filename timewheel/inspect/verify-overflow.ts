@@ -11,11 +11,11 @@ import {
   StoreView,
   wrong,
 } from '../../storage/index.ts'
-import type { Checkpoint } from '../checkpoint.ts'
-import { DELAY_TOPIC } from '../entry.ts'
+import type { Checkpoint } from '../checkpoint/checkpoint.ts'
+import { overflowLost } from '../checkpoint/recovery.ts'
+import { DELAY_TOPIC } from '../entry/entry.ts'
+import { comparePlaces } from '../entry/place.ts'
 import type { Mark } from '../mark.ts'
-import { comparePlaces } from '../place.ts'
-import { overflowLost } from '../recovery.ts'
 import type { DelayTable } from './delay-table.ts'
 import { readEnvelope } from './envelope.ts'
 import { type OverflowRow, readOverflowRow } from './overflow-row.ts'
@@ -67,7 +67,7 @@ export async function* verifyOverflow(options: VerifyOverflowOptions): AsyncGene
       const row = good ? readOverflowRow(key, value) : undefined
       if (row?.kind === 'ledger') ledger = row
       if (row?.kind === 'batch') batches.add(row.sequence)
-      if (row?.kind === 'cancelled') options.table.cancel(row.place.offset)
+      if (row?.kind === 'fate') options.table.withdraw(row.place.offset)
       const why = !good
         ? 'does not match its checksum'
         : row === undefined
@@ -124,7 +124,7 @@ function wrongWith(row: OverflowRow, table: DelayTable): string | undefined {
   const { place, envelope } = row
   try {
     const read = readEnvelope(envelope, place.offset)
-    if (read.kind !== 'message') return 'holds a cancel in place of a message'
+    if (read.kind === 'cancel' || read.kind === 'cancelled') return 'holds a cancel in place of a message'
     if (read.dueAtMs !== place.dueAtMs) return `is due ${place.dueAtMs} by its key and ${read.dueAtMs} by its contents`
   } catch (error) {
     if (error instanceof DwellError || error instanceof RangeError) return 'holds no whole envelope'

@@ -1,4 +1,4 @@
-// Durable files in words: the checkpoint of the log, that of the wheel, the identity.
+// Durable files in words: the checkpoint of the log, those of the wheel, the identity.
 
 import {
   CHECKPOINT_FORMAT,
@@ -8,11 +8,17 @@ import {
   decodeCleanedMark,
   inspectDurableFile,
 } from '../../../storage/index.ts'
-import { decodeWheelCheckpoint, WHEEL_CHECKPOINT_FORMAT } from '../../../timewheel/index.ts'
+import {
+  decodeSynced,
+  decodeWheelCheckpoint,
+  SYNCED_FORMAT,
+  WHEEL_CHECKPOINT_FORMAT,
+  type WheelCheckpoint,
+} from '../../../timewheel/index.ts'
 import { bytesOf, count, timeOf } from '../words.ts'
 import { type DumpOptions, Limit, type Line } from './line.ts'
 
-export const DURABLE_MAGICS = ['DWCP', 'DWWC', 'DWID', 'DWCL']
+export const DURABLE_MAGICS = ['DWCP', 'DWWC', 'DWWS', 'DWID', 'DWCL']
 
 export async function* durableLines(disk: Disk, path: string, options: DumpOptions): AsyncGenerator<Line> {
   const found = await inspectDurableFile(disk, path)
@@ -22,6 +28,7 @@ export async function* durableLines(disk: Disk, path: string, options: DumpOptio
     {
       DWCP: 'checkpoint of the log',
       DWWC: 'checkpoint of the wheel',
+      DWWS: 'synced checkpoint of the wheel',
       DWID: 'identity',
       DWCL: 'how far a partition is cleaned',
     }[magic] ?? 'durable file'
@@ -30,8 +37,13 @@ export async function* durableLines(disk: Disk, path: string, options: DumpOptio
   try {
     if (magic === 'DWID') yield contents.toString()
     else if (magic === 'DWCP' && version <= CHECKPOINT_FORMAT.version) yield* checkpointLines(contents, options)
-    else if (magic === 'DWWC' && version === WHEEL_CHECKPOINT_FORMAT.version) yield* wheelLines(contents, options)
-    else if (magic === 'DWCL' && version === CLEANED_FORMAT.version) {
+    else if (magic === 'DWWC' && version <= WHEEL_CHECKPOINT_FORMAT.version)
+      yield* wheelLines(decodeWheelCheckpoint(contents), options)
+    else if (magic === 'DWWS' && version === SYNCED_FORMAT.version) {
+      const { checkpoint, tails } = decodeSynced(contents)
+      yield `${count(tails.size, 'slot')} with a copy of their last sector`
+      yield* wheelLines(checkpoint, options)
+    } else if (magic === 'DWCL' && version === CLEANED_FORMAT.version) {
       const { cleanedTo, gapsTo, horizonMs } = decodeCleanedMark(contents)
       yield `cleaned up to offset ${cleanedTo}, gaps are right before offset ${gapsTo}, ${horizonMs === 0 ? 'no tombstone waits' : `the first tombstones go at ${timeOf(horizonMs)}`}`
     } else yield { damage: `This program does not read version ${version}.` }
@@ -55,10 +67,11 @@ function* checkpointLines(contents: Buffer, options: DumpOptions): Generator<Lin
   }
 }
 
-function* wheelLines(contents: Buffer, options: DumpOptions): Generator<Line> {
-  const checkpoint = decodeWheelCheckpoint(contents)
-  const { bootId, consumed, moved, overflowSequence, overflowCount, overflowLastDueAtMs, slots, stretches } = checkpoint
+function* wheelLines(checkpoint: WheelCheckpoint, options: DumpOptions): Generator<Line> {
+  const { bootId, consumed, moved, overflowSequence, overflowCount, overflowLastDueAtMs, slots, stretches, nowMs } =
+    checkpoint
   yield `written in boot ${bootId || 'unknown'}`
+  if (nowMs !== undefined) yield `the hand's clock was at ${timeOf(nowMs)}`
   yield `__delay is consumed up to offset ${consumed}`
   yield `overflow: ${count(overflowCount, 'row')} not moved, sequence ${overflowSequence}, latest due ${timeOf(overflowLastDueAtMs)}; moved up to ${timeOf(moved.dueAtMs)} offset ${moved.offset}`
   yield `${count(slots.length, 'slot')}, ${count(stretches.length, 'stretch', 'stretches')} of __delay`

@@ -89,11 +89,16 @@ function topicWords(record: StoredRecord): string {
 export function envelopeWords(envelope: Envelope, offset: number, options: DumpOptions): string {
   const { dueAtMs } = envelope
   if (envelope.kind === 'cancel') return `cancel of offset ${envelope.target.offset}, due ${timeOf(dueAtMs)}`
+  if (envelope.kind === 'cancelled') return `cancelled: offset ${envelope.target.offset}, due ${timeOf(dueAtMs)}`
   const { topic, topicId, partition, ownId, body } = envelope
   const to = partition === undefined ? topic : `${topic}-${partition}`
   const id = ownId === undefined ? `id ${messageId({ dueAtMs, offset })}` : `own id ${JSON.stringify(ownId)}`
+  const from =
+    envelope.kind === 'moved'
+      ? `moved from offset ${envelope.target.offset}, due ${timeOf(envelope.target.dueAtMs)}: `
+      : ''
   const rest = options.values ? `, ${bodyWords(decodeRecordBody(body), options)}` : `, ${bytesOf(body.length)}`
-  return `message due ${timeOf(dueAtMs)} for ${to} (topic id ${topicId}), ${id}${rest}`
+  return `${from}message due ${timeOf(dueAtMs)} for ${to} (topic id ${topicId}), ${id}${rest}`
 }
 
 function markWords(record: StoredRecord): string {

@@ -2,7 +2,7 @@
 
 import { basename } from 'node:path'
 import { type Disk, type DwellError, readUInt64, StoreView } from '../../../storage/index.ts'
-import { readEnvelope, readOverflowRow, walkSlot } from '../../../timewheel/index.ts'
+import { type Fate, readEnvelope, readOverflowRow, walkSlot } from '../../../timewheel/index.ts'
 import { bytesOf, count, preview, timeOf } from '../words.ts'
 import { type DumpOptions, Limit, type Line } from './line.ts'
 import { envelopeWords, idWords } from './records.ts'
@@ -56,13 +56,18 @@ export async function* storeLines(path: string, options: DumpOptions): AsyncGene
   }
 }
 
+function fateWords(fate: Fate): string {
+  if ('cancelledBy' in fate) return `cancelled by the entry at offset ${fate.cancelledBy}`
+  return `moved to offset ${fate.movedTo.offset} due ${timeOf(fate.movedTo.dueAtMs)}`
+}
+
 function rowLine(key: Buffer, value: Buffer, options: DumpOptions): Line {
   try {
     const row = readOverflowRow(key, value)
     if (row?.kind === 'ledger') return `ledger: sequence ${row.sequence}, batches from ${row.batchesFrom}`
     if (row?.kind === 'batch') return `batch ${row.sequence} is there`
-    if (row?.kind === 'cancelled') {
-      return `offset ${row.place.offset} due ${timeOf(row.place.dueAtMs)}: cancelled by the entry at offset ${row.cancelOffset}`
+    if (row?.kind === 'fate') {
+      return `offset ${row.place.offset} due ${timeOf(row.place.dueAtMs)}: ${fateWords(row.fate)}`
     }
     if (row?.kind === 'message') {
       const { offset } = row.place

@@ -9,6 +9,7 @@ import {
   type GroupState,
   playDelta,
 } from '../../../service/delivery/group-log.ts'
+import { DEFAULT_GROUP_SETTINGS } from '../../../service/delivery/group-settings.ts'
 import { Run, Status } from '../../../service/delivery/run.ts'
 
 const token = Buffer.alloc(16, 7)
@@ -28,15 +29,37 @@ function stateOf(statuses: number[], first: number): GroupState {
 
 t.test('the bytes of a snapshot and of a delta', async (t) => {
   const snapshot = encodeSnapshot(stateOf([Status.acquired, Status.finished, Status.leaving], 1))
-  t.equal(
-    snapshot.toString('hex'),
-    ['010108e0d403a01f01', '04904ea09c01', '0802', '0601904e12040802', '0206e0d403', '07'.repeat(16), '05'].join(''),
-  )
+  const settings = Buffer.from('{"retry":[5000,10000],"lockMs":30000,"maxInFlight":2000,"start":"latest"}')
+  const sources = ['0802', '0601904e12040802', '0206e0d403', '07'.repeat(16), '05']
+  t.equal(snapshot.toString('hex'), ['02010892', '01', settings.toString('hex'), ...sources].join(''))
   const delta = new DeltaWriter()
   delta.acquired(3, Run.acquired(100, 2, token, { lockMs: 1, deadlineMs: 2 }))
   delta.finished(3, 100, 1)
   delta.renewed(3, 101, 1, 60_000)
   t.equal(delta.done().toString('hex'), `01020106c8010402${'07'.repeat(16)}0206c801020306ca0102c0a907`)
+})
+
+t.test('settings come back whatever fields they have, and fields that are missing have their defaults', async (t) => {
+  const read = (settings: object) => {
+    const state = { topicId: 1, settings: settings as GroupState['settings'], nextSourceIndex: 0, sources: [] }
+    return decodeSnapshot(encodeSnapshot(state), deadlineMs)?.settings
+  }
+  const paused = { sinceMs: 1, reason: 'bank offline – für heute' }
+  t.same(read({ retry: [], paused, later: { a: [1] } }), {
+    ...DEFAULT_GROUP_SETTINGS,
+    retry: [],
+    paused,
+    later: { a: [1] },
+  })
+  t.same(read({}), DEFAULT_GROUP_SETTINGS)
+})
+
+t.test('version 1, whose settings were numbers, is still read', async (t) => {
+  const bytes = ['010108e0d403a01f01', '04904ea09c01', '0802', '0601904e12040802', '0206e0d403', '07'.repeat(16), '05']
+  const read = decodeSnapshot(Buffer.from(bytes.join(''), 'hex'), deadlineMs)
+  t.same({ ...read, sources: [] }, { ...stateOf([], 1), sources: [] })
+  t.same(read?.sources[0].place, stateOf([], 1).sources[0].place)
+  t.same([...(read?.sources[0].runs[0].statuses ?? [])], [Status.acquired, Status.finished, Status.acquired])
 })
 
 t.test('a snapshot comes back; what was leaving is acquired', async (t) => {
@@ -61,7 +84,15 @@ t.test('one is not taken for the other, nor are unknown versions', async (t) => 
   t.equal(decodeSnapshot(delta, deadlineMs), undefined)
   t.notOk(playDelta(snapshot, unread))
   t.ok(playDelta(delta, unread))
-  for (const value of [Buffer.of(), Buffer.of(2, 1), Buffer.of(1, 9), Buffer.of(1, 2, 77), Buffer.of(1, 2, 2)]) {
+  for (const value of [
+    Buffer.of(),
+    Buffer.of(2, 1),
+    Buffer.of(3, 1),
+    Buffer.of(0, 1),
+    Buffer.of(1, 9),
+    Buffer.of(1, 2, 77),
+    Buffer.of(1, 2, 2),
+  ]) {
     t.equal(decodeSnapshot(value, deadlineMs), undefined)
     t.notOk(playDelta(value, unread), value.toString('hex'))
   }

@@ -29,6 +29,8 @@ export class GroupRig {
   readonly engine = new MemoryEngine()
   readonly clock = new ManualClock()
   readonly defaults: Partial<GroupSettings>
+  /** What the hand's clock shows. */
+  handMs = () => this.clock.wallMs()
   groups!: Groups
   /** Offsets in `__delay` that the wheel dispatched. */
   readonly #dispatched = new Set<number>()
@@ -57,7 +59,7 @@ export class GroupRig {
       clock,
       log: SILENT,
       defaults,
-      hand: { nowMs: () => clock.wallMs() },
+      hand: { nowMs: () => this.handMs() },
       random: { bytes: (size) => Buffer.alloc(size, `${this.#random++}.`) },
       wheel: {
         append: (records) => {

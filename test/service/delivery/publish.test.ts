@@ -22,6 +22,8 @@ async function rig(waitingBytesMax = 1_000_000) {
       return { topic: '__delay', partition: 0, records: records.map(({ body }) => ({ timestampMs: hand.ms, body })) }
     },
     lookUp: async () => wheel.state,
+    behind: undefined as Promise<void> | undefined,
+    room: () => wheel.behind,
   }
   const ids = await Ids.open({ engine, index: new MemoryStore(), hand, windowMs: 60_000 })
   const space: { admit(): void } = { admit() {} }
@@ -107,7 +109,7 @@ t.test('an id whose cancel was not remembered is asked of the wheel once its tim
   const again = () => publisher.publish('orders', [message({ id: 'a', dueAtMs: hand.ms + 500 })])
   hand.ms = 9_000 + 60_001
   t.match(await again(), [{ duplicate: true }], 'overdue: it is pending still')
-  wheel.state = { state: 'cancelled' }
+  wheel.state = { state: 'cancelled', dueAtMs: 9_000 }
   t.match(await again(), [{ duplicate: false, dueAtMs: hand.ms + 500 }])
 })
 
@@ -132,3 +134,17 @@ t.test(
     t.equal((await publisher.publish('other', [message()])).length, 1, 'and back without a restart')
   },
 )
+
+t.test('delayed messages wait for a wheel that has fallen behind, others do not', async (t) => {
+  const { wheel, publisher, engine } = await rig(1_000)
+  const caughtUp = Promise.withResolvers<void>()
+  wheel.behind = caughtUp.promise
+  const delayed = publisher.publish('orders', [message({ dueAtMs: 5_000, value: Buffer.alloc(900) })])
+  await publisher.publish('orders', [message()])
+  t.equal(engine.offsets('__delay', 0).highWatermark, 0, 'it waits')
+  const more = publisher.publish('orders', [message({ dueAtMs: 5_000, value: Buffer.alloc(900) })])
+  await t.rejects(more, { code: 'OVERLOADED' }, 'and what waits is bounded')
+  caughtUp.resolve()
+  await delayed
+  t.equal(engine.offsets('__delay', 0).highWatermark, 1)
+})

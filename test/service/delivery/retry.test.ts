@@ -106,6 +106,24 @@ t.test('a waiting acquire is woken when the head of a lane is due, and not befor
   t.equal(answered?.length, 1)
 })
 
+t.test('a waiting acquire gets a record that came due while it was looked for', async (t) => {
+  for (let looks = 0; looks < 12; looks++) {
+    const rig = await GroupRig.start()
+    await rig.publish('orders', ['pay'])
+    await rig.groups.acknowledge('orders', 'billing', [release(await rig.one())])
+    await rig.clock.advance(4_999)
+    let asked = 0
+    rig.handMs = () => rig.clock.wallMs() + (asked++ < looks ? 0 : 1)
+    let answered: Delivery[] | undefined
+    rig.acquire(10, 20_000).then((deliveries) => {
+      answered = deliveries
+    })
+    await rig.clock.advance(0)
+    await rig.clock.advance(1)
+    t.equal(answered?.length, 1, `due after ${looks} looks at the time`)
+  }
+})
+
 t.test('a reject goes straight to the dead letters', async (t) => {
   const rig = await GroupRig.start()
   await rig.publish('orders', ['pay'])

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { ManualClock } from '../../support/manual-clock.ts'
 import { startService } from '../running-service.ts'
 
 t.test('health, readiness and the document of the interface', async (t) => {
@@ -30,6 +31,8 @@ t.test('health, readiness and the document of the interface', async (t) => {
     'DELETE /v1/topics/{topic}/groups/{group}',
     'GET /v1/topics/{topic}/groups/{group}/dead-letters',
     'GET /v1/topics/{topic}/groups/{group}/dead-letters/count',
+    'GET /v1/topics/{topic}/delayed',
+    'GET /v1/forecast',
     'GET /healthz',
     'GET /readyz',
     'GET /metrics',
@@ -44,23 +47,61 @@ t.test('health, readiness and the document of the interface', async (t) => {
 })
 
 t.test('metrics count what happened, and their number does not grow with topics', async (t) => {
-  const { call, publish } = await startService(t)
+  const { call, publish } = await startService(t, { METRICS_TOPICS_MAX: 2 })
   const series = async () =>
     (await call('GET', '/metrics')).text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
   await call('GET', '/nowhere')
+  for (const topic of ['a', 'b']) await publish(topic, { value: 1, delay: '1h' })
   const before = (await series()).length
   for (let i = 0; i < 20; i++) await publish(`topic-${i}`, { value: 1, delay: i % 2 === 0 ? 0 : '1h' })
+  await publish('topic-3', {
+    messages: [
+      { value: 1, delay: '30d' },
+      { value: 1, delay: '1s' },
+    ],
+  })
+  await publish('b', { value: 1, delay: '30d' })
   const after = await series()
   t.equal(after.length, before)
   for (const line of [
     'dwell_published_total{kind="now"} 10',
-    'dwell_published_total{kind="delayed"} 10',
-    'dwell_delayed_pending 10',
-    'dwell_topics 20',
+    'dwell_published_total{kind="delayed"} 15',
+    'dwell_delayed_pending 15',
+    'dwell_delayed_pending_by_topic{topic="topic-3"} 3',
+    'dwell_delayed_pending_by_topic{topic="b"} 2',
+    'dwell_delayed_pending_by_topic{topic="__other"} 10',
+    'dwell_delayed_overflow_rows 2',
+    'dwell_topics 22',
     'dwell_http_problems_total{code="ROUTE_NOT_FOUND"} 1',
   ]) {
     t.ok(after.includes(line), line)
   }
+  await call('DELETE', '/v1/topics/topic-3')
+  t.ok((await series()).includes('dwell_delayed_pending_by_topic{topic="__other"} 13'), 'what a deleted topic had too')
+})
+
+t.test('metrics tell what the wheel did', async (t) => {
+  const clock = new ManualClock()
+  const { call, publish } = await startService(t, { WHEEL_SLOTS: 60 }, { clock })
+  const value = async (name: string) => {
+    const line = (await call('GET', '/metrics')).text.split('\n').find((line) => line.startsWith(`${name} `))
+    return Number(line?.slice(name.length + 1))
+  }
+  await publish('orders', { messages: ['a', 'b', 'c', 'd'].map((id) => ({ value: 1, id, delay: '2m' })) })
+  await call('DELETE', '/v1/topics/orders/delayed/a')
+  await call('PATCH', '/v1/topics/orders/delayed/b', { delay: '1d' })
+  const counted = { cancelled: 'dwell_cancelled_total', rescheduled: 'dwell_rescheduled_total' }
+  for (const name of Object.values(counted)) t.equal(await value(name), 1, name)
+  t.equal(await value('dwell_delayed_overflow_rows'), 3)
+  t.equal(await value('dwell_delayed_overdue'), 0)
+  await clock.advance(130_000)
+  while ((await value('dwell_dispatched_total')) < 2) await clock.advance(1)
+  t.equal(await value('dwell_wheel_moved_total'), 2, 'both came within reach')
+  t.equal(await value('dwell_delayed_pending'), 1)
+  t.equal(await value('dwell_delayed_overflow_rows'), 1)
+  t.equal(await value('dwell_dispatch_lateness_seconds_count'), 2)
+  t.equal(await value('dwell_wheel_hand_seconds'), clock.wallMs() / 1000)
+  t.ok((await value('dwell_wheel_tick_age_seconds')) >= 0)
 })
 
 t.test('the type of a problem leads to what its code means', async (t) => {

@@ -1,0 +1,82 @@
+// GET /v1/forecast: how many delayed messages will fall due, second by second or minute by minute.
+
+import type { FastifyInstance } from 'fastify'
+import { type Static, Type } from 'typebox'
+import { DwellError } from '../../storage/index.ts'
+import { forecast } from '../../timewheel/index.ts'
+import { checkName } from '../names.ts'
+import { formatTime } from '../time.ts'
+import type { HttpParts } from './parts.ts'
+import { answers, CLOSED, QueryCount } from './schemas.ts'
+
+const MINUTE_SECONDS = 60
+const SECONDS_DEFAULT = 60
+
+const Forecast = Type.Object({
+  from: Type.String({ format: 'date-time', description: 'Where the first step begins: at the second that it is now.' }),
+  fromMs: Type.Integer(),
+  stepMs: Type.Integer({ description: 'How long each step is.' }),
+  counts: Type.Array(Type.Integer(), { description: 'How many messages are due in each step.' }),
+  overdue: Type.Integer({ description: 'Those that were due before, and are not dispatched yet.' }),
+  later: Type.Integer({ description: 'Those that are due behind the last step.' }),
+  approximate: Type.Optional(
+    Type.Literal(true, {
+      description: 'The counts are an estimate: so many topics are counted by minute, not by second.',
+    }),
+  ),
+})
+
+export function forecastRoutes(app: FastifyInstance, { settings, topics, hand, wheel }: HttpParts): void {
+  const secondsMax = settings.WHEEL_SLOTS
+  const minutesMax = Math.max(1, Math.floor(secondsMax / MINUTE_SECONDS))
+  const Query = Type.Object(
+    {
+      seconds: QueryCount({ maximum: secondsMax, default: SECONDS_DEFAULT, description: 'Steps of a second.' }),
+      minutes: Type.Optional(
+        Type.Number({
+          minimum: 1,
+          multipleOf: 1,
+          maximum: minutesMax,
+          description: 'Steps of a minute; instead of seconds.',
+        }),
+      ),
+      topic: Type.Optional(Type.String({ description: 'Only what is for this topic.' })),
+    },
+    CLOSED,
+  )
+
+  app.get<{ Querystring: Static<typeof Query> }>(
+    '/v1/forecast',
+    {
+      schema: {
+        tags: ['Delayed messages'],
+        summary: 'How many messages will fall due',
+        description:
+          'From counters, not by reading messages. overdue, counts and later add up to all that is pending; what is due ' +
+          'beyond the reach of the wheel is only in later.',
+        querystring: Query,
+        ...answers({ 200: Forecast }),
+      },
+    },
+    async ({ query: { seconds, minutes, topic } }) => {
+      if (seconds !== undefined && minutes !== undefined) {
+        throw new DwellError('CONFLICTING_FIELDS', 'Give seconds or minutes, not both.', { field: 'minutes' })
+      }
+      const topicId = topic === undefined ? undefined : topics.describe(checkName(topic, 'topic')).id
+      const fromSecond = Math.floor(hand.nowMs() / 1000)
+      const stepSeconds = minutes === undefined ? 1 : MINUTE_SECONDS
+      const steps = minutes ?? seconds ?? SECONDS_DEFAULT
+      const { counts, overdue, later, isEstimate } = forecast(wheel.census, { fromSecond, stepSeconds, steps, topicId })
+      const fromMs = fromSecond * 1000
+      return {
+        from: formatTime(fromMs),
+        fromMs,
+        stepMs: stepSeconds * 1000,
+        counts,
+        overdue,
+        later,
+        ...(isEstimate && { approximate: true as const }),
+      }
+    },
+  )
+}

@@ -1,0 +1,21 @@
+// What messages and due times of a request are held against.
+
+import { DwellError } from '../../storage/index.ts'
+import type { MessageRules } from '../delivery/message.ts'
+import type { HttpParts } from './parts.ts'
+
+export function messageRules({ settings, hand }: Pick<HttpParts, 'settings' | 'hand'>): MessageRules {
+  return {
+    messageBytesMax: settings.MESSAGE_BYTES_MAX,
+    delayMaxMs: settings.DELAY_MAX,
+    nowMs: hand.nowMs(),
+    pastMs: () => hand.pastMs(),
+    clockWrong: () => clockWrong(hand),
+  }
+}
+
+/** While the clock cannot be right, a delay reckoned from it would end too early once it is set right. */
+function clockWrong(hand: HttpParts['hand']): DwellError | undefined {
+  if (hand.state() !== 'not believed') return undefined
+  return new DwellError('CLOCK_WRONG', `No delay can be reckoned now; deliverAt can be given. ${hand.why()}`)
+}

@@ -1,0 +1,338 @@
+// One group's endpoint at work: takes records of the group as any consumer does, pushes them, and acknowledges by the answers.
+//
+// Always true:
+//   1. At most `concurrency` pushes are under way. Records are taken when they can be pushed at once; of a fast endpoint, as
+//      many ahead as it does while the next are on their way (a durable acquire takes longer than a push).
+//   2. While the endpoint is paused, a push that fails is no try of its record, unless the answer blames the request: the
+//      record is kept in hand, and a probe sends it; so is the one that brought the pause about. When the endpoint works
+//      again, what is kept goes first.
+//   3. A push whose lock is lost all the same (a suspended machine) is a release; its answer is too late.
+//   4. Nothing is shared with other endpoints but two bounds, of which each has a part of its own (shared-bound.ts).
+//
+// After a crash: what was in hand is locked for a while, and then comes again, as a try whose lock ran out.
+
+import type { Dispatcher } from 'undici'
+import type { Clock, Log, Timer } from '../../storage/index.ts'
+import type { GroupSettings, Groups, PushSettings } from '../delivery/groups.ts'
+import { Acknowledgements } from './acknowledgements.ts'
+import { exchange } from './exchange.ts'
+import { Hand, type Push } from './hand.ts'
+import { Health } from './health.ts'
+import { type PushRequest, pushRequest, type Sender } from './push-request.ts'
+import type { Share, SharedBound } from './shared-bound.ts'
+import { keyOf } from './signature.ts'
+import { TokenBucket } from './token-bucket.ts'
+import { judge, type Verdict } from './verdict.ts'
+
+/** How long a call of acquire waits; ended early when settings change. */
+const WAIT_MS = 5 * 60_000
+/** After the group could not be read. */
+const RETRY_MS = 1_000
+/** Shorter locks could not be renewed in time. */
+const LOCK_MS_MIN = 5_000
+/** What one call of acquire may bring; one record may be larger. */
+const TAKE_BYTES = 1024 * 1024
+/** Records taken ahead, for each push that may be under way. */
+const AHEAD_MAX = 8
+/** What is shorter is no secret. */
+const SECRET_LENGTH_MIN = 6
+
+export interface EndpointParts {
+  groups: Groups
+  clock: Clock
+  log: Log
+  clusterId: string
+  /** What all endpoints share: sockets in use, and bytes in hand. */
+  sockets: SharedBound
+  bytes: SharedBound
+  openPool(push: PushSettings): Dispatcher
+  /** A push ended. */
+  onEnd(outcome: Verdict['outcome'], tookMs: number): void
+}
+
+export class Endpoint {
+  readonly #topic: string
+  readonly #group: string
+  readonly #parts: EndpointParts
+  readonly #acknowledgements: Acknowledgements
+  readonly #health: Health
+  readonly #sockets: Share
+  readonly #bytes: Share
+  readonly #hand: Hand
+  readonly #underWay = new Set<Promise<void>>()
+  #settings: GroupSettings
+  #push: PushSettings
+  #url!: URL
+  #pool: Dispatcher
+  /** Closed, but for pushes that are under way still. */
+  readonly #oldPools = new Set<Dispatcher>()
+  #bucket: TokenBucket | undefined
+  #sender!: Sender
+  /** What an endpoint may repeat and no reason may hold: hooks are often known by their path alone. */
+  #secrets!: readonly string[]
+  #probe: Push | undefined
+  /** So many records are taken ahead. */
+  #ahead = 0
+  #ended = 0
+  #stopped = false
+  #isCut = false
+  #waiting: AbortController | undefined
+  #wake = () => {}
+  #timer: Timer | undefined
+  readonly #running: Promise<void>
+
+  constructor(
+    place: { topic: string; group: string },
+    settings: GroupSettings,
+    push: PushSettings,
+    parts: EndpointParts,
+  ) {
+    this.#topic = place.topic
+    this.#group = place.group
+    this.#parts = parts
+    this.#settings = settings
+    this.#push = push
+    this.#acknowledgements = new Acknowledgements(parts.groups, place, parts.log)
+    this.#health = new Health(parts.clock)
+    this.#sockets = parts.sockets.join(() => this.#goOn())
+    this.#bytes = parts.bytes.join(() => this.#goOn())
+    this.#hand = new Hand({
+      clock: parts.clock,
+      bytes: this.#bytes,
+      lockMs: () => this.#lockMs,
+      renew: (receipt, lockMs) => this.#acknowledgements.add({ receipt, type: 'renew', lockMs }),
+    })
+    this.#prepare()
+    this.#pool = parts.openPool(push)
+    this.#bucket = bucketOf(push, parts.clock)
+    if (push.paused) this.#health.pause()
+    this.#running = this.#run()
+  }
+
+  get underWay(): number {
+    return this.#underWay.size
+  }
+
+  get isPaused(): boolean {
+    return this.#push.paused !== undefined
+  }
+
+  /** The group's settings changed. What is under way ends as it began. */
+  update(settings: GroupSettings, push: PushSettings): void {
+    const { clock, openPool } = this.#parts
+    const before = this.#push
+    this.#settings = settings
+    this.#push = push
+    this.#prepare()
+    if (push.url !== before.url || push.concurrency !== before.concurrency || push.timeoutMs !== before.timeoutMs) {
+      const old = this.#pool
+      this.#oldPools.add(old)
+      old.close().finally(() => this.#oldPools.delete(old))
+      this.#pool = openPool(push)
+    }
+    if (push.rate !== before.rate) this.#bucket = bucketOf(push, clock)
+    if (before.paused && !push.paused) this.#health.works()
+    this.#waiting?.abort()
+    this.#goOn()
+  }
+
+  /** What every push needs of the settings. */
+  #prepare(): void {
+    const { url, headers, secrets } = this.#push
+    const keys = secrets.map(keyOf).filter((key) => key !== undefined)
+    this.#url = new URL(url)
+    this.#sender = { group: this.#group, clusterId: this.#parts.clusterId, headers, keys }
+    const { pathname, search } = this.#url
+    const texts = [pathname + search, pathname, ...secrets, ...Object.values(headers)]
+    this.#secrets = texts.filter(({ length }) => length >= SECRET_LENGTH_MIN)
+  }
+
+  /** Something changed: pushes what may be, and lets more be taken. */
+  #goOn(): void {
+    this.#pushKept()
+    this.#wake()
+  }
+
+  /** Takes records as long as there is use for them. */
+  async #run(): Promise<void> {
+    while (!this.#stopped) {
+      const changed = new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+      this.#pushKept()
+      if (!(await this.#take())) await changed
+    }
+    // Taken in the moment of the stop, they would count as tries when their locks run out.
+    this.#pushKept()
+  }
+
+  /** How many pushes may begin now. Where time alone changes that, a timer looks again. */
+  #room(): number {
+    if (this.#settings.paused) return 0
+    if (this.isPaused) {
+      const inMs = this.#health.probeInMs
+      if (inMs > 0) this.#lookAgain(inMs)
+      return inMs > 0 || this.#probe !== undefined ? 0 : 1
+    }
+    const wanted = Math.max(0, this.#push.concurrency - this.#underWay.size)
+    if (this.#bucket === undefined || wanted === 0) return wanted
+    const { available } = this.#bucket
+    if (available === 0) this.#lookAgain(this.#bucket.waitMs)
+    return Math.min(wanted, available)
+  }
+
+  #lookAgain(inMs: number): void {
+    this.#timer?.cancel()
+    this.#timer = this.#parts.clock.setTimer(() => this.#goOn(), inMs)
+  }
+
+  /** Pushes of what is kept as much as may be. */
+  #pushKept(): void {
+    if (this.#hand.keptCount === 0) return
+    const count = this.#sockets.take(Math.min(this.#room(), this.#hand.keptCount))
+    for (const push of this.#hand.next(count)) this.#begin(push)
+  }
+
+  /** Takes records of the group; false when that must wait for something to change. */
+  async #take(): Promise<boolean> {
+    const room = this.#room()
+    const isFree = !this.#settings.paused && !this.isPaused && this.#bucket === undefined
+    const max = (room > 0 ? this.#sockets.offer(room) : 0) + (isFree ? this.#ahead : 0) - this.#hand.keptCount
+    // With nothing in hand one record may come, whatever the others hold.
+    if (max <= 0 || (this.#hand.count > 0 && this.#bytes.offer(1) === 0)) return false
+    const grant = this.#bytes.take(TAKE_BYTES)
+    const ended = this.#ended
+    const coming = this.#acquire(grant === 0 ? 1 : max, grant, 0).finally(() => this.#bytes.give(grant))
+    try {
+      const came = await coming
+      this.#ahead = Math.min(2 * (this.#ended - ended), AHEAD_MAX * this.#push.concurrency)
+      // Who waits holds nothing of what is shared, and so waits for one record only.
+      if (!came) await this.#acquire(1, 0, WAIT_MS)
+      return true
+    } catch (err) {
+      if (!this.#stopped) this.#parts.log.error({ ...this.#names, err }, 'Records to be pushed cannot be acquired.')
+      this.#lookAgain(RETRY_MS)
+      return false
+    }
+  }
+
+  /** Whether anything came. */
+  async #acquire(max: number, bytesMax: number, waitMs: number): Promise<boolean> {
+    if (this.#stopped || this.#settings.paused) return false
+    this.#waiting = new AbortController()
+    const { signal } = this.#waiting
+    const options = { max, bytesMax: Math.max(1, bytesMax), waitMs, lockMs: this.#lockMs, signal }
+    const deliveries = await this.#parts.groups.acquire(this.#topic, this.#group, options)
+    this.#hand.add(deliveries)
+    return deliveries.length > 0
+  }
+
+  get #lockMs(): number {
+    return Math.max(this.#settings.lockMs, LOCK_MS_MIN)
+  }
+
+  /** Its socket is taken already. */
+  #begin(push: Push): void {
+    this.#bucket?.spend(1)
+    if (this.isPaused) this.#probe = push
+    const ending = this.#send(push).then((verdict) => {
+      this.#underWay.delete(ending)
+      this.#sockets.give(1)
+      this.#ended++
+      if (!this.#isCut) this.#settle(push, verdict)
+      this.#goOn()
+    })
+    this.#underWay.add(ending)
+  }
+
+  async #send({ delivery }: Push): Promise<Verdict> {
+    const { clock, onEnd } = this.#parts
+    const { timeoutMs } = this.#push
+    const beganMs = clock.monotonicMs()
+    let request: PushRequest
+    try {
+      request = pushRequest(delivery, this.#sender, clock.wallMs())
+    } catch (error) {
+      // Released, it is told and counted as what cannot be retried either.
+      return { outcome: 'release', endpoint: 'failed', reason: String(error), blamesRequest: true }
+    }
+    const { pathname, search } = this.#url
+    const result = await exchange(this.#pool, pathname + search, request, { clock, timeoutMs })
+    const verdict = judge(result, clock.wallMs(), this.#secrets)
+    onEnd(verdict.outcome, clock.monotonicMs() - beganMs)
+    return verdict
+  }
+
+  #settle(push: Push, verdict: Verdict): void {
+    const { endpoint, blamesRequest, reason, outcome, delayMs } = verdict
+    const wasProbe = this.#probe === push
+    if (wasProbe) this.#probe = undefined
+    if (endpoint === 'works') this.#works()
+    else if (!this.isPaused) {
+      const isTooMuch = this.#health.failed(this.#push.pauseAfter)
+      if (endpoint === 'paused') this.#pause(reason)
+      else if (isTooMuch) this.#pause(`${this.#push.pauseAfter} failures in a row, the last of them: ${reason}`)
+    } else if (wasProbe) this.#health.probeFailed()
+    if (endpoint !== 'works' && this.isPaused && !blamesRequest) {
+      this.#hand.keep(push)
+      return
+    }
+    this.#hand.letGo(push)
+    const { receipt } = push.delivery
+    if (outcome === 'accept') this.#acknowledgements.add({ receipt, type: 'accept' })
+    else if (outcome === 'reject') this.#acknowledgements.add({ receipt, type: 'reject', reason })
+    else this.#acknowledgements.add({ receipt, type: 'release', reason, delayMs })
+  }
+
+  #works(): void {
+    this.#health.works()
+    if (!this.isPaused) return
+    this.#parts.log.info(this.#names, 'The endpoint works again.')
+    this.#write(undefined)
+  }
+
+  #pause(reason: string): void {
+    this.#health.pause()
+    this.#ahead = 0
+    this.#parts.log.warn({ ...this.#names, reason }, 'The endpoint is paused, and probed now and then.')
+    this.#write({ sinceMs: this.#parts.clock.wallMs(), reason })
+  }
+
+  /** Holds from this turn on: the group tells of its change before it is durable. */
+  #write(paused: PushSettings['paused']): void {
+    const written = this.#parts.groups.pauseEndpoint(this.#topic, this.#group, paused)
+    written.catch((err) =>
+      this.#parts.log.error({ ...this.#names, err }, 'The pause of an endpoint is not written down.'),
+    )
+  }
+
+  /** What logs say of it: no path and no query, which may hold a secret. */
+  get #names() {
+    return { topic: this.#topic, group: this.#group, host: this.#url.host }
+  }
+
+  /** Takes nothing more; resolves when what is under way has ended and is acknowledged. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    this.#waiting?.abort()
+    this.#wake()
+    await this.#running
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay)
+    this.#timer?.cancel()
+    this.#hand.close()
+    await this.#acknowledgements.settled()
+    this.#parts.sockets.leave(this.#sockets)
+    this.#parts.bytes.leave(this.#bytes)
+    await this.#pool.destroy()
+  }
+
+  /** Ends what is under way without an answer; its locks run out. */
+  cut(): void {
+    this.#isCut = true
+    for (const pool of [this.#pool, ...this.#oldPools]) pool.destroy().catch(() => {})
+  }
+}
+
+function bucketOf({ rate }: PushSettings, clock: Clock): TokenBucket | undefined {
+  return rate === undefined ? undefined : new TokenBucket(clock, rate)
+}

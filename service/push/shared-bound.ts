@@ -1,0 +1,105 @@
+// Something that all endpoints share and of which there is only so much: sockets, bytes in flight.
+//
+// Always true:
+//   1. Half of it is parted equally among those who share it: that much each of them gets at any time, whatever the others
+//      hold. The other half goes to whoever asks first.
+//   2. No more than the total is given out; but who joins gets its part though others still hold it, and everybody gets one.
+//   3. Who was refused is told when there is room again.
+
+export class SharedBound {
+  readonly #total: number
+  readonly #shares = new Set<Share>()
+  /** Who got less than was wanted. */
+  readonly #refused = new Set<Share>()
+  #own = 0
+  /** Held by anybody beyond the own part. */
+  #beyond = 0
+
+  constructor(total: number) {
+    this.#total = total
+  }
+
+  get held(): number {
+    return [...this.#shares].reduce((sum, { held }) => sum + held, 0)
+  }
+
+  /** `onRoom` is called after take() gave less than was wanted, when there may be more. */
+  join(onRoom: () => void): Share {
+    const share = new Share(this, onRoom)
+    this.#shares.add(share)
+    this.#part()
+    return share
+  }
+
+  leave(share: Share): void {
+    share.give(share.held)
+    this.#shares.delete(share)
+    this.#refused.delete(share)
+    this.#part()
+    this.#tell()
+  }
+
+  #part(): void {
+    this.#own = Math.max(1, Math.floor(this.#total / 2 / this.#shares.size))
+    this.#beyond = 0
+    for (const { held } of this.#shares) this.#beyond += Math.max(0, held - this.#own)
+  }
+
+  /** How many of `wanted` the share gets. */
+  admit(share: Share, wanted: number): number {
+    const own = Math.min(wanted, Math.max(0, this.#own - share.held))
+    const free = this.#total - this.#own * this.#shares.size - this.#beyond
+    const count = own + Math.max(0, Math.min(wanted - own, free))
+    if (count < wanted) this.#refused.add(share)
+    return count
+  }
+
+  moved(before: number, after: number): void {
+    this.#beyond += Math.max(0, after - this.#own) - Math.max(0, before - this.#own)
+    if (after < before) this.#tell()
+  }
+
+  #tell(): void {
+    const refused = [...this.#refused]
+    this.#refused.clear()
+    for (const share of refused) share.onRoom()
+  }
+}
+
+export class Share {
+  readonly #bound: SharedBound
+  readonly onRoom: () => void
+  held = 0
+
+  constructor(bound: SharedBound, onRoom: () => void) {
+    this.#bound = bound
+    this.onRoom = onRoom
+  }
+
+  /** How many of `wanted` take() would give now. */
+  offer(wanted: number): number {
+    return this.#bound.admit(this, wanted)
+  }
+
+  /** Takes up to `wanted`; answers how many. */
+  take(wanted: number): number {
+    const count = this.offer(wanted)
+    this.#move(count)
+    return count
+  }
+
+  /** Takes what is needed already, whether there is room or not. */
+  force(count: number): void {
+    this.#move(count)
+  }
+
+  give(count: number): void {
+    this.#move(-count)
+  }
+
+  #move(count: number): void {
+    const before = this.held
+    this.held += count
+    if (count !== 0) this.#bound.moved(before, this.held)
+  }
+}

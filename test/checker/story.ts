@@ -1,0 +1,220 @@
+// A history in the making, for tests of the checker: the shorthand of each call writes its invoke and its outcome, a
+// millisecond apart; and a final state beside it.
+
+import { type Checked, type CheckOptions, check } from './checker.ts'
+import type { FinalState } from './final-state.ts'
+import type { Violation } from './findings.ts'
+import type {
+  AcknowledgeResult,
+  AcknowledgeType,
+  AlterInvoke,
+  Counters,
+  DescribedTopic,
+  Event,
+  ListInvoke,
+  Note,
+  PublishedMessage,
+  State,
+  Told,
+} from './history.ts'
+import { HistoryChecker } from './history-checker.ts'
+
+/** When messages are due that say nothing else. */
+export const DUE = 2_000
+
+export class Story {
+  readonly events: Event[] = []
+  readonly final: FinalState = {
+    topics: { alpha: [], 'alpha.one.retry.1s': [], 'alpha.one.retry.delayed': [], 'alpha.one.dlq': [] },
+    groups: [{ topic: 'alpha', group: 'one', lag: 0, inFlight: 0, dead: [] }],
+    described: {},
+  }
+  readonly #options: CheckOptions = { tiers: 3, settleMs: 1_000 }
+  readonly #finally: ((story: this) => void)[] = []
+  #topic = 'alpha'
+  #op = 0
+  #nowMs = 1_000
+
+  /** All that follows is about this topic, which nobody consumes. */
+  about(topic: string, described: Partial<DescribedTopic> = {}): this {
+    this.#topic = topic
+    this.final.topics[topic] = []
+    this.final.groups.length = 0
+    this.final.described[topic] = {
+      cleanup: 'delete',
+      retentionBytes: null,
+      partitions: [{ logStartOffset: 0, highWatermark: 1_000, sizeBytes: 500 }],
+      ...described,
+    }
+    return this
+  }
+
+  down(fromMs: number, toMs: number): this {
+    return this.at(fromMs).note('server ended').at(toMs).note('server started')
+  }
+
+  note(note: Exclude<Note['note'], 'clock'>): this {
+    this.events.push({ kind: 'note', atMs: this.#nowMs++, note })
+    return this
+  }
+
+  clock(aheadMs: number): this {
+    this.events.push({ kind: 'note', atMs: this.#nowMs++, note: 'clock', aheadMs })
+    return this
+  }
+
+  metrics(said: Partial<Counters>): this {
+    const none = { pending: 0, publishedNow: 0, publishedDelayed: 0, dispatched: 0, cancelled: 0 }
+    return this.#call('metrics', {}, { ...none, ...said })
+  }
+
+  alter(to: AlterInvoke['to'], outcome: boolean | 'info'): this {
+    return this.#call('alter', { topic: this.#topic, to }, typeof outcome === 'string' ? outcome : { done: outcome })
+  }
+
+  at(ms: number): this {
+    this.#nowMs = ms
+    return this
+  }
+
+  publish(message: Partial<PublishedMessage> & { n: number }, result?: object | 'info' | 'fail', batch?: number): this {
+    const messages = [{ notBeforeMs: DUE, delayed: true, ...message }]
+    return this.#call(
+      'publish',
+      { topic: this.#topic, messages, batch },
+      typeof result === 'object' ? { results: [result] } : result,
+    )
+  }
+
+  /** One call about message n, with what was told; without, it is never answered. */
+  one(
+    call: 'cancel' | 'reschedule' | 'dispatch' | 'look up',
+    n: number,
+    told?: Told | 'info' | 'fail',
+    toMs = 0,
+  ): this {
+    return this.#call(
+      call,
+      { topic: 'alpha', id: `id-${n}`, n, ...(call === 'reschedule' && { toMs, byTime: true }) },
+      told,
+    )
+  }
+
+  cancel(n: number, state?: State): this {
+    return this.one('cancel', n, state && { state })
+  }
+
+  lookUp(n: number, state: State, more: object = {}): this {
+    return this.one('look up', n, { state, ...more })
+  }
+
+  reschedule(n: number, toMs: number, state: State | 'info' = 'pending'): this {
+    return this.one('reschedule', n, state === 'info' ? 'info' : { state, dueAtMs: toMs }, toMs)
+  }
+
+  list(invoked: Partial<ListInvoke>, messages: { n: number; dueAtMs: number }[], more = false): this {
+    return this.#call('list', { topic: 'alpha', fromMs: 0, toMs: 1e12, ...invoked }, { messages, more })
+  }
+
+  forecast(said: object): this {
+    return this.#call('forecast', {}, { fromMs: 0, stepMs: 1_000, counts: [], overdue: 0, later: 0, ...said })
+  }
+
+  read(n: number, offset = n, timestampMs = DUE, partition = 0): this {
+    return this.#call('read', { topic: this.#topic, partition }, { records: [{ n, offset, timestampMs }] })
+  }
+
+  describe(highWatermark: number): this {
+    const partitions = [{ logStartOffset: 0, highWatermark, sizeBytes: 500 }]
+    return this.#call('describe', { topic: this.#topic }, { cleanup: 'delete', retentionBytes: null, partitions })
+  }
+
+  lookedAtAll(before: string, after: string): this {
+    return this.#call('look at all', {}, { before, after, changed: ['a file'] })
+  }
+
+  /** Both calls are under way at once; the second is answered first. */
+  together(one: (story: this) => this, other: (story: this) => this): this {
+    const from = this.events.length
+    one(this)
+    const middle = this.events.length
+    other(this)
+    const [invoke, ...outcome] = this.events.splice(from, middle - from)
+    this.events.splice(from, 0, invoke)
+    this.events.push(...outcome)
+    return this
+  }
+
+  acquire(n: number, deliveryCount: number, receipt = `r${n}-${deliveryCount}`, offset = n): this {
+    const record = { n, receipt, deliveryCount, lockedUntilMs: this.#nowMs + 500, partition: 0, offset }
+    return this.#call('acquire', { topic: 'alpha', group: 'one' }, { records: [record] })
+  }
+
+  acknowledge(n: number, count: number, type: AcknowledgeType, result?: AcknowledgeResult, delayMs?: number): this {
+    const acknowledgements = [{ n, receipt: `r${n}-${count}`, deliveryCount: count, type, delayMs }]
+    return this.#call(
+      'acknowledge',
+      { topic: 'alpha', group: 'one', acknowledgements },
+      result && { results: [result] },
+    )
+  }
+
+  stands(topic: string, n: number, offset = n, timestampMs = DUE, key?: string): this {
+    this.final.topics[topic].push({ partition: 0, offset, timestampMs, n, key })
+    return this
+  }
+
+  dead(n: number, cause: string, attempts: number): this {
+    this.final.groups[0].dead.push({ n, cause, attempts, partition: 0, offset: n })
+    return this
+  }
+
+  ends(lag: number, inFlight = 0): this {
+    Object.assign(this.final.groups[0], { lag, inFlight })
+    return this
+  }
+
+  state(n: number, state: State, offset?: number): this {
+    this.#finally.push((story) => story.lookUp(n, state, offset === undefined ? {} : { partition: 0, offset }))
+    return this
+  }
+
+  /** All that stands is read, and what was to be asked last is asked. */
+  end(): this {
+    this.at(Math.max(this.#nowMs, 70_000)).note('final read')
+    const { described, topics } = this.final
+    for (const [topic, settings] of Object.entries(described)) this.#call('describe', { topic }, settings)
+    for (const [topic, records] of Object.entries(topics))
+      if (records.length > 0) this.#call('read', { topic, partition: 0 }, { records })
+    for (const ask of this.#finally) ask(this)
+    return this
+  }
+
+  /** What the checker of messages alone finds. */
+  messageViolations(): Violation[] {
+    const checker = new HistoryChecker(this.#options)
+    for (const event of this.end().events) checker.take(event)
+    return checker.finish()
+  }
+
+  check(): Checked {
+    return check(this.end().events, this.final, this.#options)
+  }
+
+  #call(call: string, invoked: object, outcome: object | 'info' | 'fail' | undefined): this {
+    const op = ++this.#op
+    const add = (event: object) => this.events.push({ op, call, atMs: this.#nowMs++, ...event } as Event)
+    add({ kind: 'invoke', value: invoked })
+    if (outcome === undefined) return this
+    add(typeof outcome === 'string' ? { kind: outcome, value: 'why' } : { kind: 'ok', value: outcome })
+    return this
+  }
+}
+
+export const accepted: AcknowledgeResult = { state: 'acknowledged' }
+
+/** Message 7, published, delivered once and accepted: nothing wrong with it. */
+export function good(): Story {
+  const story = new Story().publish({ n: 7 }, { id: 'id-7', dueAtMs: DUE }).stands('alpha', 7)
+  return story.at(2_100).acquire(7, 1).acknowledge(7, 1, 'accept', accepted)
+}

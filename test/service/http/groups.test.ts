@@ -1,0 +1,80 @@
+import t from 'tap'
+import { ManualClock } from '../../support/manual-clock.ts'
+import { startService } from '../running-service.ts'
+
+const GROUP = '/v1/topics/orders/groups/billing'
+
+t.test('pause and resume over HTTP, also over a restart', async (t) => {
+  const clock = new ManualClock()
+  const first = await startService(t, {}, { clock })
+  await first.publish('orders', { value: 1, partition: 0 })
+  t.equal((await first.call('POST', `${GROUP}/pause`)).status, 404)
+  await first.call('PUT', GROUP, {})
+  const since = new Date(clock.wallMs()).toISOString()
+  t.match(await first.call('POST', `${GROUP}/pause`, { reason: 'bank "offline"' }), {
+    status: 200,
+    json: { group: 'billing', paused: { since, reason: 'bank "offline"' } },
+  })
+  const paused = { records: [], paused: true, reason: 'bank "offline"', since }
+  t.strictSame((await first.call('POST', `${GROUP}/acquire`, { wait: '20s' })).json, paused)
+  t.match((await first.call('GET', '/v1/topics/orders/groups')).json.groups, [{ paused: { since } }])
+  await first.stop()
+  const { call } = await startService(t, {}, { clock, directory: first.directory })
+  t.match((await call('GET', GROUP)).json, { paused: { since, reason: 'bank "offline"' }, partitions: [{ lag: 1 }] })
+  t.strictSame((await call('POST', `${GROUP}/acquire`)).json, paused)
+  const resumed = await call('POST', `${GROUP}/resume`)
+  t.equal(resumed.status, 200)
+  t.notOk('paused' in resumed.json)
+  t.match((await call('POST', `${GROUP}/acquire`)).json.records, [{ value: 1 }])
+  t.equal((await call('POST', `${GROUP}/resume`, {})).status, 200, 'again, with an empty object')
+})
+
+t.test('a call that waits is told of the pause', async (t) => {
+  const clock = new ManualClock()
+  const { call } = await startService(t, {}, { clock })
+  await call('PUT', '/v1/topics/orders', {})
+  const waiting = call('POST', `${GROUP}/acquire`, { wait: '20s' })
+  while (!/dwell_acquires_waiting 1\n/.test((await call('GET', '/metrics')).text)) await clock.advance(0)
+  await call('POST', `${GROUP}/pause`)
+  t.match((await waiting).json, { records: [], paused: true, reason: '' })
+})
+
+t.test('what is not a pause is refused', async (t) => {
+  const { call } = await startService(t)
+  await call('PUT', '/v1/topics/orders', {})
+  await call('PUT', GROUP, {})
+  const codes = async (path: string, body: unknown) => (await call('POST', `${GROUP}/${path}`, body)).json.code
+  t.equal(await codes('pause', { reason: 'x'.repeat(1_001) }), 'INVALID_FIELD')
+  t.equal(await codes('pause', { until: '5s' }), 'UNKNOWN_FIELD')
+  t.equal((await call('PUT', GROUP, { paused: { reason: '' } })).json.code, 'UNKNOWN_FIELD')
+})
+
+t.test('the forms of retry', async (t) => {
+  const { call } = await startService(t)
+  await call('PUT', '/v1/topics/orders', {})
+  const put = async (retry: unknown) => {
+    const { json } = await call('PUT', GROUP, { retry })
+    return json.retry ?? json.code
+  }
+  const cases: [given: unknown, answered: unknown][] = [
+    [
+      ['5s', 10_000, 'PT15S'],
+      ['5s', '10s', '15s'],
+    ],
+    [[], []],
+    [{ first: '1s', factor: 2, count: 8, max: '10m' }, ['1s', '2s', '4s', '8s', '16s', '32s', '1m4s', '2m8s']],
+    [{ first: '1m', factor: 10, count: 3, max: '10m' }, ['1m', '10m', '10m']],
+    [{ first: '5s', factor: 1, count: 2 }, ['5s', '5s']],
+    ['standard-webhooks', ['5s', '5m', '30m', '2h', '5h', '10h', '14h', '20h', '1d']],
+    ['standard', 'INVALID_FIELD'],
+    [['0s'], 'INVALID_FIELD'],
+    [['soon'], 'INVALID_DURATION'],
+    [['367d'], 'INVALID_FIELD'],
+    [{ first: '1s', factor: 0.5, count: 2 }, 'INVALID_FIELD'],
+    [{ first: '1s', factor: 2, count: 21 }, 'INVALID_FIELD'],
+    [{ first: '1s', factor: 1e300, count: 20 }, 'INVALID_FIELD'],
+    [{ first: '1s', factor: 2, count: 2, jitter: 1 }, 'UNKNOWN_FIELD'],
+  ]
+  for (const [given, answered] of cases) t.strictSame(await put(given), answered, JSON.stringify(given))
+  t.strictSame((await call('GET', GROUP)).json.retry.length, 9, 'a refusal changes nothing')
+})

@@ -1,0 +1,124 @@
+// Endpoints that cannot be reached, or hardly: row N4 of FAULTS.md as far as it lies below HTTP.
+
+import { createServer as createTlsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { createServer, type Server } from 'node:net'
+import t, { type Test } from 'tap'
+import { AllowedHosts } from '../../../service/push/allowed-hosts.ts'
+import { PushRig, TestEndpoint, until } from './push-rig.ts'
+import { SELF_SIGNED } from './self-signed.ts'
+
+async function listen(t: Test, server: Server | ReturnType<typeof createTlsServer>): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => server.close())
+  return (server.address() as AddressInfo).port
+}
+
+/** Why the push of the only message failed. */
+async function reasonOf(rig: PushRig): Promise<string> {
+  await until(() => rig.groups.groups.stats().acknowledged.release > 0 || rig.paused !== undefined)
+  if (rig.paused !== undefined) return rig.paused.reason
+  await rig.groups.groups.configure('orders', 'billing', { push: undefined, retry: [] })
+  await rig.clock.advance(5_000)
+  return (await rig.groups.one()).attempts[0].reason
+}
+
+t.test('nobody listens', async (t) => {
+  const server = createServer()
+  const port = await listen(t, server)
+  await new Promise((resolve) => server.close(resolve))
+  const rig = await PushRig.start(t)
+  await rig.push(`http://127.0.0.1:${port}/`)
+  await rig.published('a')
+  t.match(await reasonOf(rig), /ECONNREFUSED/)
+})
+
+t.test('a name that does not exist, and one whose look-up hangs', async (t) => {
+  const gone = await PushRig.start(t, {
+    resolve: async (name) => {
+      throw Object.assign(new Error(`getaddrinfo ENOTFOUND ${name}`), { code: 'ENOTFOUND' })
+    },
+  })
+  await gone.push('http://hook.test/')
+  await gone.published('a')
+  t.match(await reasonOf(gone), /ENOTFOUND hook\.test/)
+  let asked = 0
+  const hanging = await PushRig.start(t, {
+    resolve: () => {
+      asked++
+      return new Promise(() => {})
+    },
+  })
+  await hanging.push('http://hook.test/')
+  await hanging.published('a')
+  await until(() => asked > 0)
+  await hanging.clock.advance(10_000)
+  t.equal(await reasonOf(hanging), 'No answer in time')
+})
+
+t.test('one of three addresses works', async (t) => {
+  const endpoint = await TestEndpoint.start(t)
+  const { port } = new URL(endpoint.url)
+  const rig = await PushRig.start(t, {
+    resolve: async () => ['127.0.0.2', '127.0.0.3', '127.0.0.1'].map((address) => ({ address, family: 4 })),
+  })
+  await rig.push(`http://hook.test:${port}/`)
+  await rig.published('a')
+  await until(() => endpoint.received.length === 1)
+  t.equal(endpoint.received[0].headers.host, `hook.test:${port}`, 'Host is the name')
+})
+
+t.test('a certificate of nobody known; the same one trusted', async (t) => {
+  const names: (string | false | null)[] = []
+  const server = createTlsServer(SELF_SIGNED, (request, response) => {
+    names.push((request.socket as import('node:tls').TLSSocket & { servername: string }).servername)
+    response.end()
+  })
+  const port = await listen(t, server)
+  const rig = await PushRig.start(t)
+  await rig.push(`https://hook.test:${port}/`)
+  await rig.published('a')
+  t.match(await reasonOf(rig), /self-signed|SELF_SIGNED/)
+  t.same(names, [], 'nothing was sent')
+  const trusting = await PushRig.start(t, { ca: SELF_SIGNED.cert })
+  await trusting.push(`https://hook.test:${port}/`)
+  await trusting.published('a')
+  await until(() => trusting.groups.groups.stats().acknowledged.accept === 1)
+  t.same(names, ['hook.test'], 'SNI is the name, though an address is dialled')
+  const misnamed = await PushRig.start(t, { ca: SELF_SIGNED.cert, hosts: new AllowedHosts('*.test,127.0.0.1') })
+  await misnamed.push(`https://other.test:${port}/`)
+  await misnamed.published('a')
+  t.match(await reasonOf(misnamed), /other\.test/)
+})
+
+t.test('what speaks no TLS is no https endpoint', async (t) => {
+  const endpoint = await TestEndpoint.start(t)
+  const rig = await PushRig.start(t)
+  await rig.push(endpoint.url.replace('http:', 'https:'))
+  await rig.published('a')
+  t.match(await reasonOf(rig), /SSL|TLS|EPROTO|ECONNRESET/)
+})
+
+t.test('one that never ends its head, byte by byte', async (t) => {
+  let socketClosed = false
+  const server = createServer((socket) => {
+    socket.on('error', () => {})
+    socket.on('close', () => {
+      socketClosed = true
+    })
+    const drip = (at: number) => {
+      if (socket.destroyed) return
+      socket.write('HTTP/1.1 200 OK\r\nx-a: '.charAt(at) || 'b')
+      setImmediate(drip, at + 1)
+    }
+    socket.once('data', () => drip(0))
+  })
+  const port = await listen(t, server)
+  const rig = await PushRig.start(t, {})
+  await rig.push(`http://127.0.0.1:${port}/`, { timeoutMs: 3_000 })
+  await rig.published('a')
+  await until(() => rig.pusher.stats().underWay === 1)
+  await rig.clock.advance(3_000)
+  await until(() => socketClosed, 'the closing of the socket')
+  t.equal(await reasonOf(rig), 'No answer in time')
+})
