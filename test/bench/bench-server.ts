@@ -1,9 +1,20 @@
 // A fresh server for one part of the bench, and the folder it works in; both gone afterwards.
+//
+// DWELL_BENCH_NODE_OPTIONS is passed to the server's node (--cpu-prof, say); the server is then told to stop, not killed,
+// so that it can write what it was asked for.
 
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DwellProcess } from '../support/dwell-process.ts'
+
+const NODE_OPTIONS = process.env.DWELL_BENCH_NODE_OPTIONS
+const READY_WITHIN_MS = 600_000
+/** A call of the test clock waits for all that it makes due. */
+const ADVANCE_WITHIN_MS = 600_000
+/** Moving the clock of a server that dispatches nothing any more would go on for ever. */
+const ADVANCE_CALLS_MAX = 12
+const ANOTHER_BOOT = 'mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"'
 
 export class BenchServer {
   readonly #work: string
@@ -17,25 +28,63 @@ export class BenchServer {
   }
 
   static async start(settings: Record<string, string> = {}): Promise<BenchServer> {
-    const work = mkdtempSync(join(process.env.DWELL_BENCH_DIR ?? tmpdir(), 'dwell-bench-'))
-    const all = { DWELL_LOG_LEVEL: 'warn', ...settings }
-    return new BenchServer(work, all, await startIn(work, all))
+    const work = mkdtempSync(join(benchDirectory(), 'dwell-bench-'))
+    const all = { DWELL_LOG_LEVEL: 'warn', ...(NODE_OPTIONS && { NODE_OPTIONS }), ...settings }
+    try {
+      return new BenchServer(work, all, await startIn(work, all))
+    } catch (error) {
+      rmSync(work, { recursive: true, force: true })
+      throw error
+    }
   }
 
   get port(): number {
     return this.process.port
   }
 
-  async call(method: string, path: string, body?: unknown): Promise<unknown> {
-    const answer = await this.process.client.call(method, path, { body })
+  get dataDirectory(): string {
+    return join(this.#work, 'data')
+  }
+
+  async call(method: string, path: string, body?: unknown, timeoutMs?: number): Promise<unknown> {
+    const answer = await this.process.client.call(method, path, { body, timeoutMs })
     if (answer.status >= 300) throw new Error(`${method} ${path} answers ${answer.status} ${answer.text.slice(0, 300)}`)
     return answer.json
   }
 
-  /** kill -9 and start on the same folder; answers how long it took to be ready. */
-  async restartAfterKill(): Promise<number> {
+  /** A number that /metrics shows. */
+  async metric(name: string): Promise<number> {
+    const { text } = await this.process.client.call('GET', '/metrics')
+    return Number(new RegExp(`^${name} (\\S+)`, 'm').exec(text)?.[1])
+  }
+
+  /** Moves the test clock, which the server was started with; resolves when all that is due by then is dispatched. */
+  async advance(ms: number): Promise<void> {
+    for (let calls = 0, advance = Math.ceil(ms); calls < ADVANCE_CALLS_MAX; calls++, advance = 0) {
+      const answer = await this.call('POST', '/v1/test/clock', { advance }, ADVANCE_WITHIN_MS)
+      if ((answer as { dispatched: boolean }).dispatched) return
+    }
+    throw new Error(`what was due was not dispatched after ${ADVANCE_CALLS_MAX} calls`)
+  }
+
+  /** kill -9 and start on the same folder; answers how long it took to be ready. `port`: the same as before, if given. */
+  async restartAfterKill(port?: number): Promise<number> {
     await this.process.kill()
-    this.process = await startIn(this.#work, this.#settings)
+    this.process = await startIn(this.#work, this.#settings, { port })
+    return this.process.readyMs
+  }
+
+  /**
+   * kill -9 and a start to which the machine seems to have booted meanwhile: it sees another boot id. Needs the rights to
+   * mount. What is in the page cache is still there, other than after a real power cut: reading is quicker than it would be.
+   */
+  async restartAfterAnotherBoot(): Promise<number> {
+    await this.process.kill()
+    const bootId = join(this.#work, 'boot-id')
+    writeFileSync(bootId, `${crypto.randomUUID()}\n`)
+    this.process = await startIn(this.#work, this.#settings, {
+      under: ['unshare', '--mount', 'sh', '-c', ANOTHER_BOOT, bootId],
+    })
     return this.process.readyMs
   }
 
@@ -47,16 +96,32 @@ export class BenchServer {
   }
 
   async stop(): Promise<void> {
-    await this.process.kill()
+    if (NODE_OPTIONS === undefined) await this.process.kill()
+    else await this.process.stop()
     rmSync(this.#work, { recursive: true, force: true })
   }
 }
 
-function startIn(work: string, settings: Record<string, string>): Promise<DwellProcess> {
+/** Free bytes where the servers of the bench keep their data. */
+export function freeBytes(): number {
+  const { bavail, bsize } = statfsSync(benchDirectory())
+  return bavail * bsize
+}
+
+function benchDirectory(): string {
+  return process.env.DWELL_BENCH_DIR ?? tmpdir()
+}
+
+function startIn(
+  work: string,
+  settings: Record<string, string>,
+  how: { port?: number; under?: string[] } = {},
+): Promise<DwellProcess> {
   return DwellProcess.start({
     dataDirectory: join(work, 'data'),
     logPath: join(work, 'server.log'),
     settings,
-    readyWithinMs: 120_000,
+    readyWithinMs: READY_WITHIN_MS,
+    ...how,
   })
 }

@@ -1,16 +1,25 @@
 // npm run bench: figures of a real server on this machine, each with its settings.
 //
 //   npm run bench                         all parts
-//   npm run bench -- publish consume      some: publish ndjson read consume lateness tiers topics recovery amplification million
+//   npm run bench -- publish consume      some of them, in this order
 //   --seconds 4                           length of each run with a load generator
-//   --million 1000000                     how many messages are pending in `million`
+//   --lateness-seconds 35                 length of each run of `lateness`: more than the interval of checkpoints
+//   --messages 1000000                    how many are pending in `burst`, `memory`, `growth`, `recovery` and `changes`
+//   --kills 0                             how often the server is killed in `changes`
+//   --install-peers                       first brings the package that is measured beside: npm ci --prefix test/bench/peers
+//   DWELL_BENCH_DIR=/var/tmp              where servers keep their data
 
+import { execFileSync } from 'node:child_process'
 import { cpus } from 'node:os'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { amplification } from './amplification.ts'
+import { burst } from './burst.ts'
+import { changes } from './changes.ts'
 import { consume } from './consume.ts'
+import { growth } from './growth.ts'
 import { lateness } from './lateness.ts'
-import { million } from './million.ts'
+import { memory } from './memory.ts'
 import { ndjson } from './ndjson.ts'
 import { publishRatio } from './publish-ratio.ts'
 import { read } from './read.ts'
@@ -20,20 +29,30 @@ import { topics } from './topics.ts'
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
-  options: { seconds: { type: 'string', default: '4' }, million: { type: 'string', default: '1000000' } },
+  options: {
+    seconds: { type: 'string', default: '4' },
+    'lateness-seconds': { type: 'string', default: '35' },
+    messages: { type: 'string', default: '1000000' },
+    kills: { type: 'string', default: '0' },
+    'install-peers': { type: 'boolean', default: false },
+  },
 })
 const seconds = Number(flags.seconds)
+const messages = Number(flags.messages)
 const PARTS: Record<string, () => Promise<void>> = {
   publish: () => publishRatio(seconds),
   ndjson: () => ndjson(seconds),
   read: () => read(seconds),
   consume,
-  lateness,
+  lateness: () => lateness(Number(flags['lateness-seconds'])),
+  burst: () => burst(messages),
   tiers,
   topics: () => topics(seconds),
-  recovery,
+  recovery: () => recovery(messages),
   amplification,
-  million: () => million(Number(flags.million)),
+  memory: () => memory(messages),
+  growth: () => growth(messages),
+  changes: () => changes(messages, Number(flags.kills)),
 }
 
 const wanted = positionals.length > 0 ? positionals : Object.keys(PARTS)
@@ -41,6 +60,9 @@ const unknown = wanted.find((name) => !(name in PARTS))
 if (unknown !== undefined) {
   console.error(`There is no part ${unknown}; there are ${Object.keys(PARTS).join(', ')}.`)
   process.exit(2)
+}
+if (flags['install-peers']) {
+  execFileSync('npm', ['ci', '--prefix', join(import.meta.dirname, 'peers')], { stdio: 'inherit' })
 }
 console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0].model}`)
 for (const name of wanted) await PARTS[name]()

@@ -18,6 +18,13 @@ function shown(value: string | number | undefined): string {
     : value.toFixed(Math.abs(value) < 10 ? 2 : 1)
 }
 
+/** Adds to each row that has `of` what that is to the first row's. */
+export function addRatios(rows: readonly Row[], of: string, name: string): void {
+  for (const row of rows) {
+    if (row[of] !== undefined) row[name] = Number(row[of]) / Number(rows[0][of])
+  }
+}
+
 /** The value below which `share` of the sorted values lie. */
 export function quantile(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]
