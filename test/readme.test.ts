@@ -29,7 +29,7 @@ t.test('the tour works as typed', { timeout: 90_000 }, async (t) => {
     t.equal(stderr, '', 'no complaint')
     said.push(stdout)
   }
-  const [first, second] = said
+  const [first, second, third] = said
   t.match(first, /"partition":\d+,"offset":0/, 'the first is published')
   t.match(first, /"id":"order-19","topic":"orders","dueAt":"/, 'the third is delayed')
   t.match(first, /"state":"pending"/)
@@ -44,4 +44,8 @@ t.test('the tour works as typed', { timeout: 90_000 }, async (t) => {
     5,
     'four attempts with their reasons, and the last one above',
   )
+  t.match(third, /"messages":\[.*"id":"ada".*"id":"ben"\}\],"after":"/, 'the two that are due first')
+  t.match(third, /"stepMs":60000,"counts":\[0,/, 'the forecast, in minutes')
+  t.match(third, /"id":"ada","state":"pending","dueAt":"/, 'Ada waits longer')
+  t.match(third, /"id":"ben","state":"dispatched"/, 'Ben does not')
 })
