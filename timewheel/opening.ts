@@ -9,6 +9,7 @@ import type { Synced } from './checkpoint/synced-file.ts'
 import { Consumption } from './consumption.ts'
 import { DELAY_TOPIC } from './entry/entry.ts'
 import type { HandClock } from './hand-clock.ts'
+import { countHandSecond } from './hand-second.ts'
 import { KeptMessages } from './kept-messages.ts'
 import { lastMark, MARK_TOPIC } from './mark.ts'
 import { Overflow } from './overflow.ts'
@@ -71,7 +72,6 @@ export async function openParts(options: OpeningOptions): Promise<Opened> {
     bootId: clock.bootId(),
   })
   const census = checkpoint?.census === undefined ? new Census() : Census.decode(checkpoint.census)
-  census.dropUpTo(Math.floor(mark.hand.dueAtMs / 1000))
   const pending = new Pending({
     slots,
     overflow,
@@ -89,6 +89,7 @@ export async function openParts(options: OpeningOptions): Promise<Opened> {
   const kept = new KeptMessages(engine, overflow)
   const consumption = new Consumption({ engine, pending, catchUp, kept, from })
   await slots.deleteOthers()
+  await countHandSecond({ disk, log, slotsDirectory, slots, census, hand: mark.hand, readBytes })
   await overflow.begin()
   await catchUp.begin()
   const figures = { because, fromOffset: from, toOffset: highWatermark, overflowRows: census.later }

@@ -10,8 +10,7 @@
 //      and the mark's C stays below it until then.
 //   3. What takes a message away before it is due lies in the slot of its target too, so that a target read from the slot's
 //      file is known to be withdrawn.
-//   4. The census counts what waits, wherever that is, but for the second in which the hand stood at the start: how much of
-//      it was dispatched, only its slot tells; it is counted as that is read.
+//   4. The census counts what waits, wherever that is.
 //
 // After a crash: derived, from the checkpoint and from `__delay` behind it: see catch-up.ts.
 
@@ -67,7 +66,6 @@ export class Pending {
   #step: readonly ReadyEntry[] = []
   /** The last durable mark. */
   mark: Mark
-  readonly #secondAtStart: number
   readonly #readBytes: number
   readonly #stepBytesMax: number
   hand: Place
@@ -93,7 +91,6 @@ export class Pending {
     this.census = census
     this.retention = new DelayRetention(checkpoint?.stretches)
     this.mark = mark
-    this.#secondAtStart = secondOf(mark.hand)
     this.#readBytes = readBytes
     this.#stepBytesMax = Math.min(STEP_BYTES_MAX, stepBytesMax)
     this.hand = mark.hand
@@ -103,7 +100,7 @@ export class Pending {
     const handSecond = Math.floor((mark.hand.dueAtMs || nowMs) / 1000)
     this.reachMs = Math.max(this.moved.dueAtMs, (handSecond + reachSeconds) * 1000)
     for (const { second, fileSize } of checkpoint?.slots ?? []) {
-      if (second >= this.#secondAtStart) slots.restore(second, fileSize)
+      if (second >= Math.floor(mark.hand.dueAtMs / 1000)) slots.restore(second, fileSize)
     }
   }
 
@@ -141,7 +138,7 @@ export class Pending {
       this.census.addLater(topicIdOf(envelope))
       return
     }
-    if (this.#isCounted(place)) this.census.add(dueAtMs, topicIdOf(envelope))
+    this.census.add(dueAtMs, topicIdOf(envelope))
     this.retention.note(offset, dueAtMs)
   }
 
@@ -155,28 +152,20 @@ export class Pending {
     }
     if (comparePlaces(target, this.horizon) <= 0) this.ready.cancel(target.offset)
     this.slots.add(target.dueAtMs, factOffset, cancelledEnvelope(target, topicId))
-    if (this.#isCounted(target)) this.census.remove(target.dueAtMs, topicId)
+    this.census.remove(target.dueAtMs, topicId)
   }
 
   /** Copies a message into its slot that waited beyond the reach. */
   arrive(place: Place, envelope: Buffer): void {
-    const topicId = topicIdOf(envelope)
     this.arrived++
     this.slots.add(place.dueAtMs, place.offset, envelope)
-    if (this.#isCounted(place)) this.census.arrive(place.dueAtMs, topicId)
-    else this.census.removeLater(topicId)
+    this.census.arrive(place.dueAtMs, topicIdOf(envelope))
   }
 
   /** Takes messages that were read from slots, in the order of firing: all that they have up to `upTo`. */
   take(entries: readonly ReadyEntry[], upTo: Place): void {
-    const countsAnew = secondOf(this.horizon) <= this.#secondAtStart
     this.ready.append(entries)
     this.horizon = upTo
-    if (!countsAnew) return
-    for (const { dueAtMs, envelope } of entries) {
-      if (Math.floor(dueAtMs / 1000) !== this.#secondAtStart) break
-      this.census.add(dueAtMs, topicIdOf(envelope))
-    }
   }
 
   /** The entries of the next step, late ones first; the hand moves with the others. None when nothing is due. */
@@ -271,12 +260,4 @@ export class Pending {
     }
     return { checkpoint, unwritten, doneMs: this.doneMs(nowMs) }
   }
-
-  #isCounted(place: Place): boolean {
-    return secondOf(place) !== this.#secondAtStart || comparePlaces(place, this.horizon) <= 0
-  }
-}
-
-function secondOf({ dueAtMs }: Place): number {
-  return Math.floor(dueAtMs / 1000)
 }

@@ -131,7 +131,7 @@ export class Listing {
     const from = Math.floor(at.dueAtMs / 1000)
     const reach = Math.floor(reachMs / 1000)
     const candidates = [census.nextSecond(from, reach, topicId) ?? reach]
-    // At a start the second of the hand is counted as its slot is read.
+    // Where a slot had to be derived again at a start, the census may lack some of the second of the hand.
     candidates.push(Math.floor(horizon.dueAtMs / 1000))
     // What was not copied into slots yet is counted as due later.
     if (census.laterOf(topicId) > 0) candidates.push(Math.max(from, Math.floor(moved.dueAtMs / 1000)))
