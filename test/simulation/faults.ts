@@ -1,7 +1,8 @@
 // What goes wrong with the disk while one process runs: where it dies, which calls fail.
 //
 // Always true: after a call has failed that changes a file of the log, the log must answer no append with success any
-// more. `broken` says since when; the simulation holds the answers against it.
+// more. `broken` says since when; the simulation holds the answers against it. A full disk is not that: what found no
+// room may be tried again, as when a read moves a partition's tail out of a run.
 
 import type { Fate } from '../storage/simulated-disk.ts'
 import type { SeededRandom } from '../support/seeded-random.ts'
@@ -73,7 +74,7 @@ export class Faults {
     return (atTurn) => {
       if (failure === undefined) return undefined
       this.delivered++
-      if (LOG_CHANGES.test(what)) this.broken ??= { what, atTurn }
+      if ('code' in failure && failure.code !== 'ENOSPC' && LOG_CHANGES.test(what)) this.broken ??= { what, atTurn }
       return failure
     }
   }
