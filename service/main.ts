@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --max-semi-space-size=16 --heap-growing-percent=200
+#!/usr/bin/env -S node --max-semi-space-size=16 --heap-growing-percent=100
 // The program `dwell`. The young generation of the heap is kept small: what is published lives outside of it, and V8 would
 // take a hundred megabytes more for garbage.
 //
