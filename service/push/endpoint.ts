@@ -7,7 +7,8 @@
 //      record is kept in hand, and a probe sends it; so is the one that brought the pause about. When the endpoint works
 //      again, what is kept goes first.
 //   3. A push whose lock is lost all the same (a suspended machine) is a release; its answer is too late.
-//   4. Nothing is shared with other endpoints but two bounds, of which each has a part of its own (shared-bound.ts).
+//   4. Once nothing is under way after a stop, nothing wakes it: no timer, and no room that others make.
+//   5. Nothing is shared with other endpoints but two bounds, of which each has a part of its own (shared-bound.ts).
 //
 // After a crash: what was in hand is locked for a while, and then comes again, as a try whose lock ran out.
 
@@ -16,8 +17,8 @@ import type { Clock, Log, Timer } from '../../storage/index.ts'
 import type { GroupSettings, Groups, PushSettings } from '../delivery/groups.ts'
 import { Acknowledgements } from './acknowledgements.ts'
 import { exchange } from './exchange.ts'
-import { Hand, type Push } from './hand.ts'
 import { Health } from './health.ts'
+import { InHand, type Push } from './in-hand.ts'
 import { type PushRequest, pushRequest, type Sender } from './push-request.ts'
 import type { Share, SharedBound } from './shared-bound.ts'
 import { keyOf } from './signature.ts'
@@ -58,7 +59,7 @@ export class Endpoint {
   readonly #health: Health
   readonly #sockets: Share
   readonly #bytes: Share
-  readonly #hand: Hand
+  readonly #hand: InHand
   readonly #underWay = new Set<Promise<void>>()
   #settings: GroupSettings
   #push: PushSettings
@@ -75,6 +76,8 @@ export class Endpoint {
   #ahead = 0
   #ended = 0
   #stopped = false
+  /** Stopped, and nothing is under way. */
+  #isDone = false
   #isCut = false
   #waiting: AbortController | undefined
   #wake = () => {}
@@ -92,11 +95,14 @@ export class Endpoint {
     this.#parts = parts
     this.#settings = settings
     this.#push = push
-    this.#acknowledgements = new Acknowledgements(parts.groups, place, parts.log)
+    this.#acknowledgements = new Acknowledgements(parts.groups, place, parts.log, (receipts) => {
+      this.#hand.lose(receipts)
+      this.#goOn()
+    })
     this.#health = new Health(parts.clock)
     this.#sockets = parts.sockets.join(() => this.#goOn())
     this.#bytes = parts.bytes.join(() => this.#goOn())
-    this.#hand = new Hand({
+    this.#hand = new InHand({
       clock: parts.clock,
       bytes: this.#bytes,
       lockMs: () => this.#lockMs,
@@ -127,7 +133,9 @@ export class Endpoint {
     if (push.url !== before.url || push.concurrency !== before.concurrency || push.timeoutMs !== before.timeoutMs) {
       const old = this.#pool
       this.#oldPools.add(old)
-      old.close().finally(() => this.#oldPools.delete(old))
+      // One that is cut off while it closes is gone as well.
+      const gone = () => void this.#oldPools.delete(old)
+      old.close().then(gone, gone)
       this.#pool = openPool(push)
     }
     if (push.rate !== before.rate) this.#bucket = bucketOf(push, clock)
@@ -149,6 +157,7 @@ export class Endpoint {
 
   /** Something changed: pushes what may be, and lets more be taken. */
   #goOn(): void {
+    if (this.#isDone) return
     this.#pushKept()
     this.#wake()
   }
@@ -182,6 +191,7 @@ export class Endpoint {
   }
 
   #lookAgain(inMs: number): void {
+    if (this.#isDone) return
     this.#timer?.cancel()
     this.#timer = this.#parts.clock.setTimer(() => this.#goOn(), inMs)
   }
@@ -318,6 +328,7 @@ export class Endpoint {
     this.#wake()
     await this.#running
     while (this.#underWay.size > 0) await Promise.all(this.#underWay)
+    this.#isDone = true
     this.#timer?.cancel()
     this.#hand.close()
     await this.#acknowledgements.settled()

@@ -31,10 +31,11 @@ export class SharedBound {
     return share
   }
 
+  /** What it held is free; it gets nothing more, and is told nothing. */
   leave(share: Share): void {
-    share.give(share.held)
     this.#shares.delete(share)
     this.#refused.delete(share)
+    share.held = 0
     this.#part()
     this.#tell()
   }
@@ -47,6 +48,7 @@ export class SharedBound {
 
   /** How many of `wanted` the share gets. */
   admit(share: Share, wanted: number): number {
+    if (!this.#shares.has(share)) return 0
     const own = Math.min(wanted, Math.max(0, this.#own - share.held))
     const free = this.#total - this.#own * this.#shares.size - this.#beyond
     const count = own + Math.max(0, Math.min(wanted - own, free))

@@ -200,6 +200,18 @@ t.test('a call does not wait for ever for what is due: it says that it is not al
   t.match((await asked).json(), { dispatched: false })
 })
 
+t.test('a stop that comes while the clock is moved is not waited out', async (t) => {
+  const stopping = new AbortController()
+  const remember = async () => stopping.abort()
+  const testClock = new TestClock({ clock: new ManualClock(), aheadMs: 0, spareMs: 0, remember })
+  const parts = { wheel: { untilDispatched: () => new Promise(() => {}) }, stopping: stopping.signal }
+  const app = Fastify()
+  testClockRoutes(app, parts as unknown as HttpParts, testClock)
+  const asked = app.inject({ method: 'POST', url: '/v1/test/clock', payload: { advance: '1s' } })
+  const answer = await Promise.race([asked, settle(200)])
+  t.match(answer?.json(), { dispatched: false })
+})
+
 t.test('the real process: --test-clock, kill -9, and the refusal of another kind of start', async (t) => {
   const program = ['service/main.ts', 'serve', '--test-clock']
   const subject = new Subject(t, { program })

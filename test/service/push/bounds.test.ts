@@ -25,6 +25,18 @@ t.test('half is parted equally, the other half goes to who asks first', async (t
   t.equal(bound.held, 100)
 })
 
+t.test('who has left is told nothing, and gets nothing', async (t) => {
+  const bound = new SharedBound(10)
+  const told: string[] = []
+  const [a, b] = ['a', 'b'].map((name) => bound.join(() => told.push(name)))
+  a.take(10)
+  b.take(10)
+  bound.leave(a)
+  t.same(told, ['b'])
+  t.same([a.held, a.offer(1), a.take(1)], [0, 0, 0])
+  t.equal(b.take(10), 8)
+})
+
 t.test('whoever holds whatever, each gets its own part, and the total holds', async (t) => {
   const steps = fc.array(
     fc.record({ who: fc.nat({ max: 4 }), what: fc.constantFrom('take', 'give', 'leave'), count: fc.nat({ max: 60 }) }),

@@ -150,6 +150,44 @@ t.test('locks are renewed while a push lasts, however long', async (t) => {
   await until(() => groups.stats().acknowledged.accept === 1)
 })
 
+t.test('what is kept is dropped when a reset takes its lock, and is pushed once when it comes again', async (t) => {
+  const endpoint = await TestEndpoint.start(t, gone)
+  const rig = await PushRig.start(t, { defaults: { lockMs: 6_000 } })
+  const { groups } = rig.groups
+  await rig.push(endpoint.url, { concurrency: 2 })
+  await rig.published('a', 'b')
+  await until(() => endpoint.received.length === 2 && rig.pusher.stats().underWay === 0)
+  await groups.reset('orders', 'billing', 'earliest')
+  await rig.clock.advance(2_000)
+  t.equal(rig.pusher.stats().bytes, 0)
+  await rig.clock.advance(2_000)
+  t.equal(groups.stats().invalidReceipts, 2, 'nobody renews them any more')
+  endpoint.behave = ok
+  await groups.resume('orders', 'billing')
+  await until(() => groups.stats().acknowledged.accept === 2)
+  t.same(endpoint.bodies.slice(2).sort(), ['a', 'b'])
+})
+
+t.test('a push under way that lost its lock is not kept when it fails', async (t) => {
+  const endpoint = await TestEndpoint.start(t, () => {})
+  const rig = await PushRig.start(t, { defaults: { lockMs: 6_000 } })
+  const { groups } = rig.groups
+  await rig.push(endpoint.url, { concurrency: 1 })
+  await rig.published('a')
+  await until(() => endpoint.received.length === 1)
+  await groups.reset('orders', 'billing', 'earliest')
+  await rig.clock.advance(4_000)
+  t.equal(groups.stats().invalidReceipts, 1, 'renewed once and no more')
+  endpoint.behave = ok
+  gone(endpoint.received[0])
+  await until(() => rig.paused !== undefined)
+  t.equal(rig.pusher.stats().bytes, 0)
+  await groups.resume('orders', 'billing')
+  await until(() => groups.stats().acknowledged.accept === 1)
+  await settle(50)
+  t.same(endpoint.bodies, ['a', 'a'])
+})
+
 t.test('at most `concurrency` at a time', async (t) => {
   const endpoint = await TestEndpoint.start(t, () => {})
   const rig = await PushRig.start(t)
@@ -233,6 +271,52 @@ t.test('a stop lets pushes under way end, and takes nothing more', async (t) => 
   t.equal(rig.groups.groups.stats().acknowledged.accept, 2)
   await settle(50)
   t.equal(endpoint.received.length, 2)
+})
+
+t.test('an endpoint that has stopped is not woken by the room it leaves', async (t) => {
+  const endpoint = await TestEndpoint.start(t, gone)
+  const rig = await PushRig.start(t, { bytesMax: 10_000 })
+  await rig.push(endpoint.url)
+  await rig.published('a'.repeat(20_000))
+  await until(() => rig.paused !== undefined)
+  await rig.pusher.stop()
+  t.ok(rig.clock.nextTimerInMs > 5_000, 'no timer')
+  await rig.clock.advance(5_000)
+  await settle(50)
+  t.equal(rig.tookMs.length, 1, 'no probe')
+})
+
+t.test('nor while its last acknowledgements are on their way, by the room that another makes', async (t) => {
+  const endpoint = await TestEndpoint.start(t, gone)
+  const other = await TestEndpoint.start(t, () => {})
+  const topics = { orders: 1, others: 1 }
+  const rig = await PushRig.start(t, { bytesMax: 10_000, topics, defaults: { lockMs: 6_000 } })
+  const { engine } = rig.groups
+  await rig.push(other.url, { concurrency: 1 }, 'others')
+  await rig.groups.publish('others', ['b'])
+  await until(() => other.received.length === 1)
+  await rig.push(endpoint.url)
+  await rig.published('a'.repeat(20_000))
+  await until(() => rig.paused !== undefined)
+  await settle(50)
+  const append = engine.append.bind(engine)
+  const written = Promise.withResolvers<void>()
+  engine.append = async (entries) => {
+    await written.promise
+    return append(entries)
+  }
+  await rig.clock.advance(2_000)
+  const stopped = rig.pusher.stop()
+  await settle(50)
+  ok(other.received[0])
+  await until(() => rig.tookMs.length === 2)
+  await settle(50)
+  written.resolve()
+  await stopped
+  t.ok(rig.clock.nextTimerInMs > 3_000, 'no timer')
+  await rig.clock.advance(5_000)
+  await settle(50)
+  t.equal(rig.tookMs.length, 2, 'no probe')
 })
 
 t.test('a push that outlasts the stop is cut off, and comes again when its lock is over', async (t) => {

@@ -4,8 +4,14 @@ import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { createServer, type Server } from 'node:net'
 import t, { type Test } from 'tap'
+import type { Dispatcher } from 'undici'
 import { AllowedHosts } from '../../../service/push/allowed-hosts.ts'
-import { PushRig, TestEndpoint, until } from './push-rig.ts'
+import { Endpoint } from '../../../service/push/endpoint.ts'
+import { SharedBound } from '../../../service/push/shared-bound.ts'
+import { SILENT } from '../../../storage/index.ts'
+import { settle } from '../../support/manual-clock.ts'
+import { GroupRig } from '../delivery/group-rig.ts'
+import { PUSH, PushRig, TestEndpoint, until } from './push-rig.ts'
 import { SELF_SIGNED } from './self-signed.ts'
 
 async function listen(t: Test, server: Server | ReturnType<typeof createTlsServer>): Promise<number> {
@@ -121,4 +127,32 @@ t.test('one that never ends its head, byte by byte', async (t) => {
   await rig.clock.advance(3_000)
   await until(() => socketClosed, 'the closing of the socket')
   t.equal(await reasonOf(rig), 'No answer in time')
+})
+
+t.test('connections that do not close well, when the URL changes, end nothing', async (t) => {
+  const { groups, clock } = await GroupRig.start()
+  const push = { ...PUSH, url: 'http://hook.test/' }
+  await groups.configure('orders', 'billing', { push })
+  const settings = groups.settingsOf('orders', 'billing')
+  if (settings === undefined) throw new Error('just configured')
+  let closed = 0
+  const close = async () => {
+    closed++
+    throw new Error('destroyed meanwhile')
+  }
+  const place = { topic: 'orders', group: 'billing' }
+  const endpoint = new Endpoint(place, settings, push, {
+    groups,
+    clock,
+    log: SILENT,
+    clusterId: 'cluster-1',
+    sockets: new SharedBound(1),
+    bytes: new SharedBound(1),
+    openPool: () => ({ close, destroy: async () => {} }) as unknown as Dispatcher,
+    onEnd: () => {},
+  })
+  endpoint.update(settings, { ...push, url: 'http://hook.test/other' })
+  await settle()
+  t.equal(closed, 1)
+  await endpoint.stop()
 })

@@ -3,7 +3,9 @@
 //
 // Always true:
 //   1. What is in hand has its lock renewed in time, however long that lasts.
-//   2. Its bytes are counted in what all endpoints share.
+//   2. What lost its lock all the same (a reset, a suspended machine) is kept no longer and never renewed again: it comes
+//      anew. While it is being pushed it stays in hand.
+//   3. Its bytes are counted in what all endpoints share.
 
 import type { Clock, Timer } from '../../storage/index.ts'
 import type { Delivery } from '../delivery/groups.ts'
@@ -13,22 +15,26 @@ import type { Share } from './shared-bound.ts'
 export interface Push {
   readonly delivery: Delivery
   lockedFromMs: number
+  /** Its lock is over. */
+  isLost: boolean
 }
 
-export interface HandParts {
+export interface InHandParts {
   clock: Clock
   bytes: Share
   lockMs(): number
+  /** What it comes to is told with lose(). */
   renew(receipt: string, lockMs: number): void
 }
 
-export class Hand {
-  readonly #parts: HandParts
-  readonly #all = new Set<Push>()
-  readonly #kept: Push[] = []
+export class InHand {
+  readonly #parts: InHandParts
+  /** By receipt. */
+  readonly #all = new Map<string, Push>()
+  #kept: Push[] = []
   #renewal: Timer | undefined
 
-  constructor(parts: HandParts) {
+  constructor(parts: InHandParts) {
     this.#parts = parts
   }
 
@@ -44,8 +50,8 @@ export class Hand {
   add(deliveries: readonly Delivery[]): void {
     const lockedFromMs = this.#parts.clock.monotonicMs()
     for (const delivery of deliveries) {
-      const push = { delivery, lockedFromMs }
-      this.#all.add(push)
+      const push = { delivery, lockedFromMs, isLost: false }
+      this.#all.set(delivery.receipt, push)
       this.#kept.push(push)
       this.#parts.bytes.force(delivery.body.length)
     }
@@ -59,11 +65,23 @@ export class Hand {
 
   /** Keeps one that was pushed in vain; the others go first. */
   keep(push: Push): void {
-    this.#kept.push(push)
+    if (push.isLost) this.letGo(push)
+    else this.#kept.push(push)
+  }
+
+  /** Their locks are over. */
+  lose(receipts: readonly string[]): void {
+    for (const receipt of receipts) {
+      const push = this.#all.get(receipt)
+      if (push !== undefined) push.isLost = true
+    }
+    const lost = this.#kept.filter(({ isLost }) => isLost)
+    this.#kept = this.#kept.filter(({ isLost }) => !isLost)
+    for (const push of lost) this.letGo(push)
   }
 
   letGo(push: Push): void {
-    this.#all.delete(push)
+    this.#all.delete(push.delivery.receipt)
     this.#parts.bytes.give(push.delivery.body.length)
   }
 
@@ -79,8 +97,8 @@ export class Hand {
   #renew(): void {
     const { clock, lockMs, renew } = this.#parts
     const nowMs = clock.monotonicMs()
-    for (const push of this.#all) {
-      if (nowMs - push.lockedFromMs < lockMs() / 4) continue
+    for (const push of this.#all.values()) {
+      if (push.isLost || nowMs - push.lockedFromMs < lockMs() / 4) continue
       push.lockedFromMs = nowMs
       renew(push.delivery.receipt, lockMs())
     }
