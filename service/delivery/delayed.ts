@@ -47,10 +47,11 @@ export class DelayedMessages {
 
   /**
    * Cancels a message that is pending; durable and definite when resolved.
-   * @throws TOPIC_NOT_FOUND, MESSAGE_NOT_FOUND, ALREADY_DISPATCHED
+   * @throws TOPIC_NOT_FOUND, TOPIC_OWNED_BY_GROUP, MESSAGE_NOT_FOUND, ALREADY_DISPATCHED
    */
   async cancel(topic: string, id: string): Promise<void> {
-    const { wheel } = this.#options
+    const { topics, wheel } = this.#options
+    topics.checkNotOwned(topic)
     const found = await this.#ask(topic, id, async (place, isKnown) => {
       const state = await wheel.cancel(topic, place, id, isKnown)
       return state === 'cancelled' ? { state, dueAtMs: place.dueAtMs } : wheel.lookUp(topic, place, id, isKnown)
@@ -60,10 +61,11 @@ export class DelayedMessages {
 
   /**
    * Has a message that is pending wait until `dueAtMs` instead; at once when that is past. Its id stays.
-   * @throws TOPIC_NOT_FOUND, MESSAGE_NOT_FOUND, ALREADY_DISPATCHED, ALREADY_CANCELLED, DISK_LOW, OVERLOADED
+   * @throws TOPIC_NOT_FOUND, TOPIC_OWNED_BY_GROUP, MESSAGE_NOT_FOUND, ALREADY_DISPATCHED, ALREADY_CANCELLED, DISK_LOW, OVERLOADED
    */
   async reschedule(topic: string, id: string, dueAtMs: number): Promise<Delayed> {
-    const { wheel, space } = this.#options
+    const { topics, wheel, space } = this.#options
+    topics.checkNotOwned(topic)
     space.admit()
     const found = await this.#ask(topic, id, (place, isKnown) => {
       return wheel.reschedule(topic, place, dueAtMs, id, isKnown)
@@ -75,9 +77,10 @@ export class DelayedMessages {
 
   /**
    * Dispatches a message that is pending now instead of at its time; resolves when it is in its topic.
-   * @throws TOPIC_NOT_FOUND, MESSAGE_NOT_FOUND, ALREADY_CANCELLED, OVERLOADED
+   * @throws TOPIC_NOT_FOUND, TOPIC_OWNED_BY_GROUP, MESSAGE_NOT_FOUND, ALREADY_CANCELLED, OVERLOADED
    */
   async dispatchNow(topic: string, id: string): Promise<Delayed> {
+    this.#options.topics.checkNotOwned(topic)
     const found = await this.#ask(topic, id, (place, isKnown) => {
       return this.#options.wheel.dispatchNow(topic, place, id, isKnown)
     })

@@ -10,7 +10,7 @@
 //   5. Delayed messages wait for the wheel when it falls behind: what it has not consumed makes a start longer.
 
 import { DwellError, type LogEngine, RoundRobin, type TopicDescription } from '../../storage/index.ts'
-import type { Wheel } from '../../timewheel/index.ts'
+import { parseMessageId, type Wheel } from '../../timewheel/index.ts'
 import type { Topics } from '../topics.ts'
 import type { IdEntry } from './id-entry.ts'
 import type { Claim, Ids } from './ids.ts'
@@ -53,7 +53,7 @@ export class Publisher {
     const topic = this.#options.topics.find(topicName) ?? (await this.#options.topics.ensure(topicName))
     if (topic.cleanup === 'compact') checkKeys(topic.name, messages)
     const ids = ownIdsOf(messages)
-    if (ids === undefined) return this.#append(topic, messages, undefined)
+    if (ids === undefined) return this.#append(topic, messages)
     return this.#appendWithIds(topic, messages, ids)
   }
 
@@ -76,14 +76,31 @@ export class Publisher {
     }
     const done = Promise.withResolvers<void>()
     done.promise.catch(() => {})
-    const fresh = own.filter((id) => ids.find(topic.id, id) === undefined)
+    const given = await this.#givenByServer(topic, own)
+    const find = (id: string) => ids.find(topic.id, id) ?? given.get(id)
+    const fresh = own.filter((id) => find(id) === undefined)
     const claim = ids.claim(topic.id, fresh, done.promise)
     try {
-      return await this.#append(topic, messages, claim)
+      return await this.#append(topic, messages, find, claim)
     } finally {
       ids.release(claim)
       done.resolve()
     }
+  }
+
+  /** The messages that have one of these ids from the server: nobody else can have it as well. */
+  async #givenByServer(topic: TopicDescription, own: readonly string[]): Promise<ReadonlyMap<string, IdEntry>> {
+    const { ids, wheel, hand } = this.#options
+    const given = new Map<string, IdEntry>()
+    for (const id of own) {
+      const place = parseMessageId(id)
+      if (place === undefined || ids.find(topic.id, id) !== undefined) continue
+      const found = await wheel.lookUp(topic.name, place, id)
+      if (found.state === 'unknown') continue
+      const at = { atMs: hand.nowMs(), delayOffset: place.offset, partition: 0, offset: 0 }
+      given.set(id, { ...at, ...found })
+    }
+    return given
   }
 
   async #settleDoubtful(topic: TopicDescription, own: readonly string[]): Promise<void> {
@@ -99,13 +116,18 @@ export class Publisher {
     }
   }
 
-  async #append(topic: TopicDescription, messages: readonly Message[], claim: Claim | undefined): Promise<Published[]> {
+  async #append(
+    topic: TopicDescription,
+    messages: readonly Message[],
+    find: (id: string) => IdEntry | undefined = () => undefined,
+    claim?: Claim,
+  ): Promise<Published[]> {
     const { engine, wheel, ids, hand } = this.#options
     const publication = new Publication({
       topic,
       messages,
       timestampMs: hand.nowMs(),
-      find: (id) => ids.find(topic.id, id),
+      find,
       turn: () => this.#turns.next(topic.name, topic.partitions),
     })
     const appends = publication.appends.slice()

@@ -1,6 +1,6 @@
 // /v1/topics/{topic}/delayed/{id}: delayed messages, looked up, cancelled, rescheduled, dispatched now.
 
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { DwellError } from '../../storage/index.ts'
 import type { Delayed } from '../delivery/delayed.ts'
@@ -23,6 +23,12 @@ const State = Type.Object({
 const Cancelled = Type.Object({ state: Type.Literal('cancelled') })
 const Due = Type.Object({ delay: Type.Optional(Duration), deliverAt: Type.Optional(Time) }, CLOSED)
 
+/** Whoever says when, wants the call that moves a message. */
+const Nothing = Type.Object({}, CLOSED)
+const noBodyIsNothing = async (request: FastifyRequest) => {
+  request.body ??= {}
+}
+
 interface Request {
   Params: { topic: string; id: string }
 }
@@ -39,7 +45,10 @@ export function delayedRoutes(app: FastifyInstance, parts: HttpParts): void {
 
   app.delete<Request>(
     '/v1/topics/:topic/delayed/:id',
-    { schema: { ...shared, summary: 'Cancel a delayed message', ...answers({ 200: Cancelled }) } },
+    {
+      preValidation: noBodyIsNothing,
+      schema: { ...shared, summary: 'Cancel a delayed message', body: Nothing, ...answers({ 200: Cancelled }) },
+    },
     async ({ params }) => {
       await delayed.cancel(checkName(params.topic, 'topic'), params.id)
       return { state: 'cancelled' }
@@ -66,10 +75,12 @@ export function delayedRoutes(app: FastifyInstance, parts: HttpParts): void {
   app.post<Request>(
     '/v1/topics/:topic/delayed/:id/dispatch',
     {
+      preValidation: noBodyIsNothing,
       schema: {
         ...shared,
         summary: 'Dispatch a delayed message now',
         description: 'Answers where it is in its topic, also when it was dispatched before.',
+        body: Nothing,
         ...answers({ 200: State }),
       },
     },

@@ -158,3 +158,39 @@ t.test('what was published at once cannot be changed, and its place is known', a
     json: { state: 'dispatched', partition: 2, offset: 0 },
   })
 })
+
+t.test('dispatch now takes no fields: whoever says when wants to move the message', async (t) => {
+  const { call, publishOne } = await rigFor(t)
+  const { url } = await publishOne({ delay: '1h', id: 'a' })
+  t.match(await call('POST', `${url}/dispatch`, { delay: '2h' }), { status: 400, json: { code: 'UNKNOWN_FIELD' } })
+  t.match(await call('GET', url), { json: { state: 'pending' } })
+  t.match(await call('POST', `${url}/dispatch`, {}), { status: 200, json: { state: 'dispatched' } })
+})
+
+t.test('what waits in a lane with a delay of its own is changed by nobody but its group', async (t) => {
+  const { call, publish } = await rigFor(t)
+  await publish('orders', { value: 'pay' })
+  const group = '/v1/topics/orders/groups/billing'
+  const { receipt } = (await call('POST', `${group}/acquire`, {})).json.records[0]
+  await call('POST', `${group}/acknowledge`, { acknowledgements: [{ receipt, type: 'release', delay: '10m' }] })
+  const lane = '/v1/topics/orders.billing.retry.delayed/delayed'
+  const [{ id }] = (await call('GET', lane)).json.messages
+  const owned = { status: 409, json: { code: 'TOPIC_OWNED_BY_GROUP' } }
+  t.match(await call('DELETE', `${lane}/${id}`), owned)
+  t.match(await call('PATCH', `${lane}/${id}`, { delay: '1h' }), owned)
+  t.match(await call('POST', `${lane}/${id}/dispatch`), owned)
+  t.match(await call('GET', `${lane}/${id}`), { status: 200, json: { state: 'pending' } })
+})
+
+t.test('an id that the server gave is taken, too', async (t) => {
+  const { call, clock, publishOne, dispatchedAt, values } = await rigFor(t)
+  const { id, url, dueAtMs } = await publishOne({ delay: '20s' })
+  t.match(await publishOne({ value: 'another', delay: '1h', id }), { id, dueAtMs, duplicate: true })
+  await clock.advance(20_000)
+  await dispatchedAt(url)
+  t.match(await publishOne({ value: 'another', id }), { id, duplicate: true }, 'also when it was dispatched')
+  t.same(await values(), ['hi'])
+  const later = await publishOne({ delay: '1h' })
+  t.match(await call('DELETE', later.url), { status: 200 })
+  t.match(await publishOne({ value: 'another', id: later.id }), { duplicate: true }, 'or cancelled')
+})
