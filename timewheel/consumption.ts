@@ -85,9 +85,13 @@ export class Consumption {
     this.#applied.add(offset)
   }
 
-  /** Consumes the next piece, unless too much waits in memory; answers whether there was one. */
-  async step(): Promise<boolean> {
-    if (this.#consumed >= this.highWatermark || this.#pending.crowded) return false
+  /**
+   * Consumes the next piece, unless too much waits in memory; answers whether there was one. With `toEven` it goes on all the
+   * same up to the last fact that is applied: a checkpoint must not wait for the hand, which may stand for long.
+   */
+  async step(toEven: boolean): Promise<boolean> {
+    if (this.#consumed >= this.highWatermark) return false
+    if (this.#pending.crowded && (this.isEven || !toEven)) return false
     const bytes = await this.#engine.read(DELAY_TOPIC, 0, this.#consumed, READ_BYTES)
     // Offsets that a repair had to give up are in no record: nextOffset goes over them.
     const { records, nextOffset } = readPage(bytes, this.#consumed)

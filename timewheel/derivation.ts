@@ -4,11 +4,11 @@
 import { type LogEngine, readPage, valueOfRecordBody } from '../storage/index.ts'
 import { CANCEL, DELAY_TOPIC, dueAtMsOf, isMessage, kindOf, MESSAGE, targetOf, withdrawalOf } from './entry/entry.ts'
 import { comparePlaces, type Place } from './entry/place.ts'
+import { ROWS_AT_ONCE } from './overflow.ts'
 import type { Pending } from './pending.ts'
 import type { Slot } from './slot/slot.ts'
 
 const READ_BYTES = 1024 * 1024
-const ROWS_AT_ONCE = 1_000
 
 export interface DeriveOptions {
   engine: LogEngine

@@ -5,6 +5,8 @@
 //   1. extend() takes pieces, in the loop of the wheel; surveys and reads go on beside everything else. So a slot may be added
 //      to, written and settled by a checkpoint at any time, but not settled while it is being derived: half of it is missing.
 //   2. The ready queue, the pieces and what readers hold share the budget for reading.
+//   3. A slot is derived only when its file is at fault, and once: it would not be right the second time either. Any other
+//      error is the end of the wheel.
 
 import { join } from 'node:path'
 import type { Disk, DwellError, Log, LogEngine } from '../storage/index.ts'
@@ -28,6 +30,9 @@ const PIECES_AT_ONCE = 256
 /** So far behind it is after downtime, and a slot that large is read within a moment. */
 const OVERDUE_MS = 10_000
 const SMALL_BYTES = 64 * 1024
+
+/** What says that a slot's file is damaged or gone, or cannot be read where it lies. */
+const FILE_AT_FAULT = new Set(['SLOT_DAMAGED', 'ENTRY_DAMAGED', 'ENOENT', 'EIO', 'EBADMSG', 'EUCLEAN', 'ESTALE'])
 
 export interface HorizonOptions {
   engine: LogEngine
@@ -57,6 +62,8 @@ export class Horizon {
   #lookedAtSecond = 0
   /** Seconds whose slots are being derived. */
   readonly #deriving = new Set<number>()
+  /** Seconds whose slots were derived, from the horizon on. */
+  readonly #derivedSeconds = new Set<number>()
   #closing: Promise<void> = Promise.resolve()
   /** Slots that had to be derived again. */
   derived = 0
@@ -209,21 +216,37 @@ export class Horizon {
 
   /** The slot of `reader` is filled anew, to be read by another. */
   async #derive(reader: SlotReader, error: unknown): Promise<void> {
-    if ((error as DwellError).code === 'SLOT_WRITE_FAILED') throw error
-    const { engine, log, pending, consumed } = this.#options
+    const { engine, log, pending, consumed, onFailure } = this.#options
     const { slot } = reader
     const { second } = slot
-    this.#letGo(reader)
+    // A survey and a read that waited for it fail together.
     if (this.#deriving.has(second)) return
+    this.#letGo(reader)
+    if (pending.slots.get(second) !== slot) return
+    for (const past of this.#derivedSeconds)
+      if (past * 1000 + 999 < pending.horizon.dueAtMs) this.#derivedSeconds.delete(past)
+    if (!FILE_AT_FAULT.has((error as DwellError).code) || this.#derivedSeconds.has(second)) throw error
+    this.#derivedSeconds.add(second)
     log.error({ second, error: (error as Error).message }, 'A slot file cannot be read: the slot is derived again.')
     this.derived++
     this.#deriving.add(second)
-    await deriveSlot(slot, { engine, pending, consumed })
-    this.#deriving.delete(second)
+    try {
+      // The next reader may write where this one removes what it had sorted.
+      await this.#closing
+      await deriveSlot(slot, { engine, pending, consumed })
+    } catch (failure) {
+      // Before the slot counts as derived: half of it is missing, which no checkpoint may settle.
+      onFailure(failure)
+    } finally {
+      this.#deriving.delete(second)
+    }
   }
 
   #letGo(reader: SlotReader): void {
     if (this.#reader === reader) this.#reader = undefined
-    this.#closing = Promise.all([this.#closing, reader.close()]).then(() => {})
+    this.#closing = Promise.all([this.#closing, reader.close()]).then(
+      () => {},
+      () => {},
+    )
   }
 }

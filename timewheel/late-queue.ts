@@ -1,10 +1,13 @@
 // Messages that were behind the hand already when they were consumed: in the order in which they came, to be dispatched
-// before the hand moves on.
+// before the hand moves on. There may be very many, and each change of a message asks for them: has() and leastDueAtMs do not
+// walk.
 
 import { READY_ENTRY_OVERHEAD, type ReadyEntry } from './slot/slot-reader.ts'
 
 export class LateQueue {
   #entries: ReadyEntry[] = []
+  readonly #offsets = new Set<number>()
+  #leastDueAtMs = Number.POSITIVE_INFINITY
   /** Memory held, as estimated. */
   bytes = 0
 
@@ -12,8 +15,15 @@ export class LateQueue {
     return this.#entries[0]
   }
 
+  /** The earliest due time of any of them; infinity when there is none. */
+  get leastDueAtMs(): number {
+    return this.#leastDueAtMs
+  }
+
   push(entry: ReadyEntry): void {
     this.#entries.push(entry)
+    this.#offsets.add(entry.offset)
+    this.#leastDueAtMs = Math.min(this.#leastDueAtMs, entry.dueAtMs)
     this.bytes += entry.envelope.length + READY_ENTRY_OVERHEAD
   }
 
@@ -27,7 +37,11 @@ export class LateQueue {
       count++
     }
     const taken = this.#entries.splice(0, count)
-    for (const { envelope } of taken) this.bytes -= envelope.length + READY_ENTRY_OVERHEAD
+    for (const { offset, envelope } of taken) {
+      this.#offsets.delete(offset)
+      this.bytes -= envelope.length + READY_ENTRY_OVERHEAD
+    }
+    this.#leastDueAtMs = leastDueAtMsOf(this.#entries)
     return taken
   }
 
@@ -36,11 +50,10 @@ export class LateQueue {
   }
 
   has(offset: number): boolean {
-    return this.#entries.some((entry) => entry.offset === offset)
+    return this.#offsets.has(offset)
   }
+}
 
-  /** The earliest due time of any of them; infinity when there is none. */
-  get leastDueAtMs(): number {
-    return this.#entries.reduce((least, { dueAtMs }) => Math.min(least, dueAtMs), Number.POSITIVE_INFINITY)
-  }
+function leastDueAtMsOf(entries: readonly ReadyEntry[]): number {
+  return entries.reduce((least, { dueAtMs }) => Math.min(least, dueAtMs), Number.POSITIVE_INFINITY)
 }

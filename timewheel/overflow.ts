@@ -30,8 +30,8 @@ import { comparePlaces, type Place } from './entry/place.ts'
 const LEDGER_KEY = Buffer.from('l')
 const GATHERED_BYTES_MAX = 1024 * 1024
 const WAITING_BYTES_MAX = 16 * 1024 * 1024
-/** Of rows that hold a message, which may be large. */
-const MESSAGES_AT_ONCE = 128
+/** Of rows that hold a message, which may be large: so many are in memory at once. */
+export const ROWS_AT_ONCE = 128
 const BATCHES_AT_ONCE = 5_000
 /** Far more than are in a write-ahead file of LevelDB (16 MiB) as a rule: what went from there into tables is checked by LevelDB. */
 const BATCHES_KEPT = 10_000
@@ -50,7 +50,7 @@ export class Overflow {
   /** The latest due time of any row there ever was. */
   lastDueAtMs = 0
 
-  /** `onWritten` is called after each batch. */
+  /** `onWritten` is called after each batch, also when it could not be written: see check(). */
   constructor(store: KeyValueStore, onWritten: () => void = () => {}) {
     this.#store = store
     this.#onWritten = onWritten
@@ -119,6 +119,14 @@ export class Overflow {
   async flush(): Promise<void> {
     this.#startWriting()
     await this.#written
+    this.check()
+  }
+
+  /**
+   * For who only waits until it is less crowded.
+   * @throws OVERFLOW_FAILED when a batch could not be written: no other will be
+   */
+  check(): void {
     if (this.#failure !== undefined) throw this.#failure
   }
 
@@ -155,9 +163,9 @@ export class Overflow {
   /** Every message behind `after` up to `upTo`, in the order of firing; call flush() first. */
   async *rowsBetween(after: Place, upTo: Place): AsyncGenerator<Place & { envelope: Buffer }> {
     for (let last = after; ; ) {
-      const rows = await this.rows(last, upTo.dueAtMs + 1, MESSAGES_AT_ONCE)
+      const rows = await this.rows(last, upTo.dueAtMs + 1, ROWS_AT_ONCE)
       for (const row of rows) if (comparePlaces(row, upTo) <= 0) yield row
-      if (rows.length < MESSAGES_AT_ONCE) return
+      if (rows.length < ROWS_AT_ONCE) return
       last = rows[rows.length - 1]
     }
   }
@@ -170,7 +178,7 @@ export class Overflow {
   }
 
   #gather(write: KeyedWrite): void {
-    if (this.#failure !== undefined) throw this.#failure
+    this.check()
     this.#gathered.set(write.key.toString('latin1'), write)
     this.#gatheredBytes += write.key.length + (write.type === 'put' ? write.value.length : 0)
     if (this.#gatheredBytes > GATHERED_BYTES_MAX && this.#writing.size === 0) this.#startWriting()
@@ -205,6 +213,7 @@ export class Overflow {
         fields,
         error,
       )
+      this.#onWritten()
       return
     }
     this.#writing = new Map()

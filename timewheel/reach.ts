@@ -2,10 +2,9 @@
 // at a time, from where the last piece ended. Rows that are gone are never crawled over, and time in which nothing is due is
 // passed over in one step, however long: after downtime the reach goes from row to row, not from hour to hour.
 
+import { ROWS_AT_ONCE } from './overflow.ts'
 import type { Pending } from './pending.ts'
 
-/** A row may be as large as a message, and all of them are in memory at once. */
-const ROWS_AT_ONCE = 128
 /** While what is overdue waits for them, so many pieces are copied before it is dispatched: one append for many of them. */
 const PIECES_BEHIND = 24
 /** But not more seconds than the horizon takes at once: slots would gather, and be written to files only to be read again. */

@@ -213,9 +213,11 @@ export class Wheel {
     await this.#dispatchWaiters.until(() => this.#pending.isDone(timeMs))
   }
 
-  /** Writes down where the wheel is, and lets go of what it needs no more. Resolves when that is durable. */
+  /**
+   * Writes down where the wheel is, and lets go of what it needs no more. Resolves when that is durable.
+   * @throws ENGINE_CLOSED, and what the wheel has failed with
+   */
   checkpoint(): Promise<void> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure)
     this.#alarm.ring()
     return this.#checkpointer.want()
   }
@@ -263,7 +265,7 @@ export class Wheel {
     while (!this.#stopping) {
       this.#lastTickMs = clock.monotonicMs()
       if (this.#consumption.isCaughtUp) this.#ready.resolve()
-      let busy = await this.#consumption.step()
+      let busy = await this.#consumption.step(this.#checkpointer.isWanted)
       const isCaughtUp = this.#consumption.isCaughtUp
       if (isCaughtUp) {
         // A checkpoint begins when all facts are consumed, so none are added then.
@@ -279,9 +281,10 @@ export class Wheel {
       busy = (await this.#dispatch(isCaughtUp)) || busy
       if (isCaughtUp) {
         busy = (await moveOverflow(this.#pending, hand.nowMs(), slots)) || busy
-        await this.#horizon.slide()
+        this.#horizon.slide()
       }
       this.#pending.slots.relieve()
+      this.#pending.overflow.check()
       if (!this.#horizon.deriving && this.#consumption.isEven) this.#checkpointer.begin(this.#consumption.consumed)
       // Reads from memory resolve without letting input and output have their turn.
       if (busy) await nextTurn()
@@ -299,7 +302,7 @@ export class Wheel {
     this.#failure = error
     this.#stopping = true
     this.#ready.reject(error)
-    this.#checkpointer.reject(error)
+    this.#checkpointer.end(error)
     this.#end(new DwellError('WHEEL_FAILED', 'The wheel has stopped.', {}, error))
     this.#alarm.ring()
     this.#options.onFailure(error)
@@ -309,6 +312,7 @@ export class Wheel {
   #end(error: DwellError): void {
     this.#consumption.end(error)
     this.#changes.end(error)
+    this.#checkpointer.end(error)
     this.#dispatchWaiters.end(error)
   }
 

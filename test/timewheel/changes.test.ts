@@ -240,6 +240,15 @@ t.test('whoever waits when the wheel stops is told so', async (t) => {
   t.equal(rig.failures.length, 1)
 })
 
+t.test('whoever waits for a checkpoint when the wheel stops is told that there is none', async (t) => {
+  const rig = await rigFor(t)
+  const waiting = rig.wheel.checkpoint()
+  waiting.catch(() => {})
+  await rig.wheel.stop()
+  await t.rejects(waiting, { code: 'ENGINE_CLOSED' })
+  await t.rejects(rig.wheel.checkpoint(), { code: 'ENGINE_CLOSED' })
+})
+
 t.test('no checkpoint begins before what was changed is consumed', async (t) => {
   const rig = await rigFor(t)
   const [a] = await rig.publish(['a', 'b'].map((text) => ({ dueAtMs: rig.startMs + 5_000, text })))
@@ -308,4 +317,20 @@ t.test('a fate that was lost with the overflow store is found again in __delay',
   await rig.start()
   t.match(await rig.wheel.lookUp('orders', a), { state: 'cancelled' })
   t.match(await rig.wheel.lookUp('orders', b), { state: 'pending', dueAtMs: rig.startMs + 7_000 })
+})
+
+t.test('a checkpoint does not wait for the hand to make room for a change that is decided', async (t) => {
+  const rig = new WheelRig({ readBytes: 4_096 })
+  t.teardown(() => rig.close())
+  const wheel = await rig.start()
+  const [far] = await rig.publish([{ dueAtMs: rig.startMs + 3_600_000, text: 'far' }])
+  const soon = { dueAtMs: rig.startMs + 500, text: 'x'.repeat(1_000) }
+  await rig.publish([soon])
+  await rig.clock.advance(10)
+  await rig.publish(Array(20).fill(soon))
+  await rig.publish([soon])
+  t.ok(wheel.stats().consumed < 23, 'as much as memory is given for is due soon: the rest waits to be consumed')
+  t.equal(await wheel.cancel('orders', far), 'cancelled')
+  await wheel.checkpoint()
+  t.equal(wheel.stats().pending, 22)
 })

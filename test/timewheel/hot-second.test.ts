@@ -134,6 +134,23 @@ t.test('damage that comes between survey and merge ends the reading, with what w
   t.same(taken, whole.slice(0, taken.length))
 })
 
+t.test('what was put in order beside a slot is let go of, also when that fails, and twice', async (t) => {
+  const rig = new SlotRig({ readBytes: 16 * KIB, sorted: false })
+  t.teardown(() => rig.close())
+  for (let i = 0; i < 3_000; i++) rig.add(random(i), i, 200)
+  await rig.flush()
+  let removed = 0
+  rig.disk.remove = async (path) => {
+    removed++
+    throw new Error(`${path} cannot be removed`)
+  }
+  const reader = rig.reader()
+  await reader.prepare()
+  await reader.close()
+  await reader.close()
+  t.equal(removed, 1)
+})
+
 /** Damages every entry, where only its checksum tells. */
 async function flipLastBytes(file: DiskFile, size: number): Promise<void> {
   const bytes = Buffer.alloc(size)

@@ -49,6 +49,45 @@ t.test('while rows of overflow are on their way into slots they are listed, each
   t.strictSame(await texts(rig), wanted)
 })
 
+t.test('rows that are copied into a slot while its file is opened are listed', async (t) => {
+  const store = new MemoryStore()
+  const rig = new WheelRig({ slots: 60, memoryBytes: 16 * 1024 })
+  t.teardown(() => rig.close())
+  rig.overflow = store
+  await rig.start()
+  // All in one second: three pieces.
+  const wanted = Array.from({ length: 300 }, (_, i) => `m${i}${'.'.repeat(300)}`)
+  await rig.publish(wanted.map((text, i) => ({ dueAtMs: rig.startMs + 65_000 + i, text })))
+  const { rows } = store
+  const copying = Promise.withResolvers<void>()
+  let pieces = 0
+  store.rows = async (range, limit) => {
+    const found = await rows.call(store, range, limit)
+    if (found.length > 0 && ++pieces === 2) await copying.promise
+    return found
+  }
+  await rig.clock.advance(20_000)
+  while (pieces < 2) await rig.clock.advance(20)
+  await rig.rest(0)
+  t.equal(rig.wheel.stats().overflowRows, 300 - 128, 'the first piece is in the slot')
+  const opening = Promise.withResolvers<void>()
+  const asked = Promise.withResolvers<void>()
+  const open = rig.disk.open.bind(rig.disk)
+  rig.disk.open = async (path, mode) => {
+    if (mode === 'read' && path.endsWith('.slot')) {
+      asked.resolve()
+      await opening.promise
+    }
+    return open(path, mode)
+  }
+  const listed = texts(rig, 300)
+  await asked.promise
+  copying.resolve()
+  while (rig.wheel.stats().overflowRows > 0) await rig.clock.advance(20)
+  opening.resolve()
+  t.strictSame(await listed, wanted)
+})
+
 t.test('at a start the second of the hand is listed before it was read', async (t) => {
   const rig = new WheelRig({ slots: 60, memoryBytes: 24 * 1024, readBytes: 64 * 1024 })
   t.teardown(() => rig.close())

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { SILENT, SystemDisk } from '../../storage/index.ts'
+import { type Log, SILENT, SystemDisk } from '../../storage/index.ts'
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from '../../timewheel/checkpoint/checkpoint.ts'
 import { checkpointPath, syncedPath } from '../../timewheel/checkpoint/checkpoint-files.ts'
 import {
@@ -95,10 +95,10 @@ async function folder(t: Test) {
   return {
     disk,
     directory,
-    find: (bootId = 'boot-1', delayLogStart = 0, delayEnd = 100) =>
+    find: (bootId = 'boot-1', delayLogStart = 0, delayEnd = 100, log: Log = SILENT) =>
       recover({
         disk,
-        log: SILENT,
+        log,
         directory,
         overflow: new Overflow(new MemoryStore()),
         mark: FIRST_MARK,
@@ -185,6 +185,16 @@ t.test('what is not gone on from is worthless before a slot file is written', as
   t.notOk(existsSync(syncedPath(directory)))
   slot(7, 200)
   t.match(await find(), { checkpoint: undefined })
+})
+
+t.test('beside a checkpoint that is damaged the synced one tells that the log has lost its end', async (t) => {
+  const { disk, directory, find } = await folder(t)
+  writeFileSync(checkpointPath(directory), 'damaged')
+  await writeSynced(disk, syncedPath(directory), { checkpoint: CHECKPOINT, tails: new Map() })
+  const errors: unknown[] = []
+  const { checkpoint } = await find('boot-1', 0, 5, { ...SILENT, error: (fields: object) => void errors.push(fields) })
+  t.equal(checkpoint, undefined)
+  t.match(errors.at(-1), { fromOffset: 5, lastOffset: 11 })
 })
 
 t.test('a checkpoint is read as it was written', async (t) => {

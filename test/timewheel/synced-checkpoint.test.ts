@@ -2,7 +2,7 @@ import t from 'tap'
 import { SILENT } from '../../storage/index.ts'
 import type { Checkpoint } from '../../timewheel/checkpoint/checkpoint.ts'
 import { SyncedCheckpoint } from '../../timewheel/checkpoint/synced-checkpoint.ts'
-import { readSynced } from '../../timewheel/checkpoint/synced-file.ts'
+import { readSynced, tailSizeOf } from '../../timewheel/checkpoint/synced-file.ts'
 import { SimulatedDisk } from '../storage/simulated-disk.ts'
 import { ManualClock, settle } from '../support/manual-clock.ts'
 
@@ -121,6 +121,11 @@ t.test('only what is new is synced, and nothing behind the hand', async (t) => {
   await rig.clock.advance(SETTLED_MS + 1_000)
   t.same(rig.syncs.slice(3), [4, 3])
   t.match(await rig.inPlace(), { consumed: 20 })
+})
+
+t.test('a tail begins where the last sector does, also on a disk whose sectors have 4,096 bytes', (t) => {
+  t.strictSame([0, 511, 4_095, 4_096, 5_000, 8_192].map(tailSizeOf), [0, 511, 4_095, 0, 904, 0])
+  t.end()
 })
 
 t.test('what it needs is what the one in place and the one under way rely on', async (t) => {

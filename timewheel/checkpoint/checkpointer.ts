@@ -41,6 +41,7 @@ export class Checkpointer {
   #handSecond: number
   #underWay: Promise<void> | undefined
   #distrusted = false
+  #error: unknown
 
   constructor(options: CheckpointerOptions) {
     this.#options = options
@@ -55,6 +56,7 @@ export class Checkpointer {
 
   /** Resolves when a checkpoint that was begun after this call is durable. */
   want(): Promise<void> {
+    if (this.#error !== undefined) return Promise.reject(this.#error)
     const wanted = Promise.withResolvers<void>()
     this.#wanted.push(wanted)
     return wanted.promise
@@ -88,8 +90,9 @@ export class Checkpointer {
       })
   }
 
-  /** Nothing more comes: answers who waits. */
-  reject(error: unknown): void {
+  /** None begins any more: whoever waits for one, or comes later, gets this error. */
+  end(error: unknown): void {
+    this.#error ??= error
     for (const { reject } of this.#wanted.splice(0)) reject(error)
   }
 

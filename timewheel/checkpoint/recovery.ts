@@ -158,8 +158,10 @@ export async function recover(options: RecoverOptions): Promise<Recovered> {
     checkpoint: standingOf(await look(options, written, isOfThisBoot)),
     synced: standingOf(await look(options, { file, contents: synced?.checkpoint }, true)),
   }
-  if (findings.checkpoint === 'of a log that has lost its end') {
-    const lost = { fromOffset: options.delayEnd, lastOffset: (written.contents as Checkpoint).consumed - 1 }
+  // Of a checkpoint that is damaged only the synced one can tell.
+  const isBeyond = (standing: Standing) => standing === 'of a log that has lost its end'
+  if (isBeyond(findings.checkpoint) || (written.contents === undefined && isBeyond(findings.synced))) {
+    const lost = { fromOffset: options.delayEnd, lastOffset: (known as Checkpoint).consumed - 1 }
     log.error(lost, 'The log has lost its end: delayed messages and cancels that were acknowledged are gone.')
   }
   const { decision, because } = decide(findings)

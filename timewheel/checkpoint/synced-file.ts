@@ -13,7 +13,7 @@ import { SLOT_SUFFIX } from '../slot/slot.ts'
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from './checkpoint.ts'
 
 export const SYNCED_FORMAT = { magic: 'DWWS', version: 1 }
-const SECTOR_SIZE = 512
+const SECTOR_SIZE = 4_096
 const WRITES_AT_ONCE = 4
 
 export interface Synced {

@@ -58,11 +58,6 @@ export function isWithdrawal(envelope: Buffer): boolean {
   return envelope[0] === CANCELLED || envelope[0] === CANCEL
 }
 
-/** Whether it takes a message away: a withdrawal, or a moved one. */
-export function withdraws(envelope: Buffer): boolean {
-  return isWithdrawal(envelope) || envelope[0] === MOVED
-}
-
 /** When a message is due; of a withdrawal, when its target was. */
 export function dueAtMsOf(envelope: Buffer): number {
   return readUInt64(envelope, DUE_AT)

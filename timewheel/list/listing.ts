@@ -14,6 +14,7 @@ import { type Clock, type Disk, type DiskFile, DwellError, Turns } from '../../s
 import { decodeMessage } from '../entry/entry.ts'
 import { comparePlaces, lastPlaceOf, messageId, type Place } from '../entry/place.ts'
 import { covers } from '../mark.ts'
+import { ROWS_AT_ONCE } from '../overflow.ts'
 import type { Pending } from '../pending.ts'
 import type { Slot } from '../slot/slot.ts'
 import { type KeptEntry, PageCollector, type PageCollectorOptions } from './page-collector.ts'
@@ -28,7 +29,6 @@ const PAGE_BYTES_MAX = 4 * MIB
 /** Beyond so many bytes read, or reads made, a page is short. */
 const READ_BYTES_MAX = 64 * MIB
 const READS_MAX = 400
-const ROWS_AT_ONCE = 128
 /** Pages that may wait until others are made. */
 const WAITING_MAX = 64
 /** How often is looked whether a slot is derived. */
@@ -151,6 +151,8 @@ export class Listing {
     }
     // All that is in memory at one moment: what leaves it later is in the file, or was seen here.
     const writtenSize = slot?.writtenSize ?? 0
+    // What is copied into the slot from here on stays in overflow as well, until the mark has passed it.
+    const hasRows = span.beforeMs > pending.moved.dueAtMs
     if (second * 1000 <= pending.horizon.dueAtMs) {
       pending.forEachSoon((entry) => collector.add(entry, entry.envelope))
     }
@@ -158,7 +160,7 @@ export class Listing {
     if (slot !== undefined && writtenSize > slot.from) {
       work.readBytes += await this.#inFile(slot, writtenSize, collector)
     }
-    if (span.beforeMs > pending.moved.dueAtMs) {
+    if (hasRows) {
       for (
         let at: Place | undefined = span.after;
         at !== undefined && collector.wants(at, lastPlaceOf(span.beforeMs));

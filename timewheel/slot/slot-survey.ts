@@ -77,11 +77,13 @@ export class SlotSurvey {
     }
   }
 
-  /** Lets go of what was written beside the slot's file. */
+  /** Lets go of what was written beside the slot's file. What cannot be removed is deleted by a start. */
   async close(): Promise<void> {
-    if (this.#sortedFile === undefined) return
-    await this.#sortedFile.close()
-    await this.#options.disk.remove(this.#options.sortedPath)
+    const file = this.#sortedFile
+    if (file === undefined) return
+    this.#sortedFile = undefined
+    await file.close().catch(() => {})
+    await this.#options.disk.remove(this.#options.sortedPath).catch(() => {})
   }
 
   async #inMemory(file: DiskFile, from: number, to: number): Promise<MemoryRun> {
