@@ -70,6 +70,21 @@ t.test('what is written to a hot slot lies in order in its file', async (t) => {
   t.same(offsets, expected.toSpliced(expected.indexOf(3), 0, 40), 'the withdrawal just before its target')
 })
 
+t.test('what a checkpoint counts of a hot slot is what was in it then, though more is written with it', async (t) => {
+  const rig = rigFor(t, { readBytes: 16_000 })
+  for (let i = 0; i < 40; i++) rig.add(500, i, 30)
+  rig.slot.seal()
+  const { fileSize } = rig.slot
+  for (let i = 40; i < 80; i++) rig.add(100, i, 40)
+  await rig.flush()
+  rig.slots.restore(SECOND, fileSize)
+  const { entries } = await rig.readAll()
+  t.same(
+    placesOf(entries),
+    Array.from({ length: 40 }, (_, i) => `500:${i}`),
+  )
+})
+
 t.test('D15: every single damaged byte of a slot file is noticed', async (t) => {
   const rig = rigFor(t)
   for (let i = 0; i < 4; i++) rig.add(i, i)

@@ -51,7 +51,8 @@ export class Slot {
   readonly #hotBytes: number
   #chunks: Chunk[] = []
   #chunkBytes = 0
-  #sealed: Chunk[] = []
+  /** What was sealed together is written together: a checkpoint may count the file up to there. */
+  #sealed: Chunk[][] = []
   #sealedSize = 0
   #writing: Promise<unknown> = Promise.resolve()
   #writesUnderWay = 0
@@ -118,7 +119,7 @@ export class Slot {
 
   /** What is in memory only, in pieces with whole entries; while no write is under way. */
   unwritten(): Buffer[] {
-    const chunks = [...this.#sealed, ...this.#chunks].filter((chunk) => chunk !== SLOT_HEADER)
+    const chunks = [...this.#sealed.flat(), ...this.#chunks].filter((chunk) => chunk !== SLOT_HEADER)
     return chunks.map(({ bytes, used }) => bytes.subarray(0, used))
   }
 
@@ -130,10 +131,10 @@ export class Slot {
   seal(): void {
     if (this.#chunks.length === 0) return
     const chunks = this.inFile ? this.#chunks : [SLOT_HEADER, ...this.#chunks]
-    for (const chunk of chunks) {
-      this.#sealed.push(chunk)
-      this.#sealedSize += chunk.used
-      this.fileSize += chunk.used
+    this.#sealed.push(chunks)
+    for (const { used } of chunks) {
+      this.#sealedSize += used
+      this.fileSize += used
     }
     this.#chunks = []
     this.#chunkBytes = 0
@@ -155,8 +156,8 @@ export class Slot {
   }
 
   async #writeSealed(disk: Disk, directory: string, stage: Buffer): Promise<number> {
-    const chunks = this.#sealed
-    if (chunks.length === 0) return 0
+    const sealed = this.#sealed
+    if (sealed.length === 0) return 0
     const position = this.fileSize - this.#sealedSize
     const isHot = this.fileSize - this.from > this.#hotBytes
     this.#sealed = []
@@ -164,13 +165,15 @@ export class Slot {
     const file = await disk.open(join(directory, this.name), 'write')
     try {
       const writer = new StagedWriter(file, position, stage)
-      if (isHot) await this.#writeRun(chunks, writer)
-      else for (const { bytes, used } of chunks) await writer.put(bytes, 0, used)
+      for (const chunks of sealed) {
+        if (isHot) await this.#writeRun(chunks, writer)
+        else for (const { bytes, used } of chunks) await writer.put(bytes, 0, used)
+      }
       await writer.flush()
     } finally {
       await file.close()
     }
-    return this.release(chunks)
+    return this.release(sealed.flat())
   }
 
   async #writeRun(chunks: readonly Chunk[], writer: StagedWriter): Promise<void> {
