@@ -21,6 +21,9 @@ export function publishing(known: Known, { topic, messages: published, batch, pu
   }
 }
 
+/** Clocks are read in whole milliseconds, by server and harness each. */
+const ROUNDING_MS = 2
+
 /** A publication has come to its end, the same for all its messages. */
 export function publicationEnded(known: Known, { messages: published }: PublishInvoke, mayHaveHappened: boolean): void {
   const { flags } = known.messages
@@ -41,7 +44,8 @@ export function published(
     if (duplicate) count(known, 'duplicate answers')
     if (dueAtMs !== undefined) {
       // The server adds a delay to its own time.
-      const leastMs = byTime ? notBeforeMs : notBeforeMs - hand.behindMaxMs
+      const behindMs = byTime || hand.behindMaxMs === 0 ? 0 : hand.behindMaxMs + ROUNDING_MS
+      const leastMs = notBeforeMs - behindMs
       if (dueAtMs < leastMs && !messages.is(n, CHANGED))
         findings.add('early', `message ${n} asked for ${notBeforeMs}, was promised ${dueAtMs}`)
     }

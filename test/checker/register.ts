@@ -69,12 +69,17 @@ export function linearize(entries: readonly RegisterEntry[], options: RegisterOp
       continue
     }
     configs = expand(configs, open, numbers, op.handMaxMs, options)
-      .filter(({ state, done }) => done.includes(op) && (op.call !== 'dispatch' || state.state === op.answer?.state))
+      .filter(({ state, done }) => done.includes(op) && (op.call !== 'dispatch' || isAnswer(op, state)))
       .map(({ state, done }) => ({ state, done: done.filter((one) => one !== op) }))
     open.delete(op)
     if (configs.length === 0) return { states: [], contradiction: op }
   }
   return { states: expand(configs, open, numbers, options.handMaxMs, options).map(({ state }) => state) }
+}
+
+/** Whether a dispatch ended as it was answered; of one that compaction took at once nobody knows. */
+function isAnswer({ answer }: RegisterOp, { state }: RegisterState): boolean {
+  return answer?.state === 'unknown' || answer?.state === state
 }
 
 /** Everything that can have become of `configs` without another answer. */
@@ -115,6 +120,8 @@ function apply(
 ): RegisterState[] {
   const is = state.state
   if (call === 'publish') return [is === 'absent' ? { state: 'pending', dueMs: toMs, exact } : state]
+  if (answer?.state === 'unknown' && call === 'dispatch' && is === 'pending')
+    return forgettable ? [{ ...state, state: 'dispatched' }] : []
   if (answer?.state === 'unknown') return is === 'absent' || (is === 'dispatched' && forgettable) ? [state] : []
   if (call === 'dispatch') {
     // What is due by then need not be moved.
