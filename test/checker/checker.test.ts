@@ -87,7 +87,7 @@ const BAD: [anomaly: string, what: string, story: Story][] = [
     'delivered before its due',
     new Story().publish({ n: 1 }, { dueAtMs: DUE }).stands('alpha', 1).at(1_500).acquire(1, 1),
   ],
-  ['early', 'promised before what was asked', new Story().publish({ n: 1 }, { dueAtMs: DUE - 1 }).stands('alpha', 1)],
+  ['early', 'promised before what was asked', new Story().publish({ n: 1 }, { dueAtMs: DUE - 10 }).stands('alpha', 1)],
   ['late', '', new Story().publish({ n: 1 }, { dueAtMs: DUE }).stands('alpha', 1, 1, 60_000).down(2_500, 20_000)],
   ['dishonest metrics', '', good().end().metrics({ pending: 1 })],
   [

@@ -44,7 +44,7 @@ export function published(
     if (duplicate) count(known, 'duplicate answers')
     if (dueAtMs !== undefined) {
       // The server adds a delay to its own time.
-      const behindMs = byTime || hand.behindMaxMs === 0 ? 0 : hand.behindMaxMs + ROUNDING_MS
+      const behindMs = byTime ? 0 : hand.behindMaxMs + ROUNDING_MS
       const leastMs = notBeforeMs - behindMs
       if (dueAtMs < leastMs && !messages.is(n, CHANGED))
         findings.add('early', `message ${n} asked for ${notBeforeMs}, was promised ${dueAtMs}`)
