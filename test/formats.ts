@@ -103,9 +103,17 @@ const OWN_HEADER = { sequence: 7, salt: 0x0102_0304, fileBytes: 16_384 }
 
 const GROUP: GroupState = {
   topicId: 17,
-  settings: { retry: [5_000, 10_000], lockMs: 30_000, maxInFlight: 500, start: 'earliest' },
+  settings: { retry: [5_000, 10_000], lockMs: 30_000, maxInFlight: 500, order: 'none', start: 'earliest' },
   nextSourceIndex: 3,
-  sources: [{ place: { index: 1, kind: 'topic', tierMs: 0, topicId: 17, partition: 3 }, next: 70, runs: [] }],
+  sources: [
+    {
+      place: { index: 1, kind: 'topic', tierMs: 0, topicId: 17, partition: 3 },
+      next: 70,
+      runs: [],
+      parked: { places: [], count: 0 },
+      holds: { list: [], count: 0 },
+    },
+  ],
 }
 const PUSHED_GROUP: GroupState = {
   ...GROUP,
@@ -123,6 +131,28 @@ const PUSHED_GROUP: GroupState = {
       paused: { sinceMs: DUE_MS + 1, reason: 'gone' },
     },
   },
+}
+
+const ORDERED_GROUP: GroupState = {
+  ...PUSHED_GROUP,
+  settings: { ...PUSHED_GROUP.settings, order: 'key' },
+  sources: [
+    {
+      ...GROUP.sources[0],
+      parked: {
+        places: [
+          { offset: 64, hash: 0xfedc_ba98 },
+          { offset: 69, hash: 7 },
+        ],
+        count: 2,
+      },
+    },
+    {
+      ...GROUP.sources[0],
+      place: { index: 2, kind: 'delayed', tierMs: 0, topicId: 18, partition: 3 },
+      holds: { list: [{ offset: 61, hash: 0xfedc_ba98, dueAtMs: DUE_MS }], count: 1 },
+    },
+  ],
 }
 
 const asStored = (body: Buffer) => ({ offset: 5, timestampMs: DUE_MS, body })
@@ -361,8 +391,12 @@ export const FORMATS: Record<string, Format> = {
     holds: { target: PLACE, ...MESSAGE, dueAtMs: LATER_MS, topicId: 17 },
   },
   'record-delay-cancel': { read: (bytes) => targetOf(envelopeOf(bytes)), holds: PLACE },
+  'record-groups-snapshot.v3': {
+    make: async () => encodeSnapshot(ORDERED_GROUP),
+    read: (bytes) => decodeSnapshot(bytes, (lockMs) => lockMs),
+    holds: ORDERED_GROUP,
+  },
   'record-groups-snapshot.v2': {
-    make: async () => encodeSnapshot(PUSHED_GROUP),
     read: (bytes) => decodeSnapshot(bytes, (lockMs) => lockMs),
     holds: PUSHED_GROUP,
   },

@@ -17,7 +17,11 @@ import { historyOf } from './deliver.ts'
 import type { Failure } from './departure.ts'
 import { type DeathCause, deadBody, type RecordHistory, retriedBody } from './failed-record.ts'
 import type { Group } from './group.ts'
+import type { DeltaWriter } from './group-log.ts'
+import type { Hold } from './holds.ts'
+import { hashOfKey } from './key-turns.ts'
 import { deadLetterTopic, type LaneKind, laneTier } from './lane.ts'
+import type { Source } from './source.ts'
 
 /** What copies need of the wheel: records with a due time become an append to its topic. */
 export interface DelayedAppends {
@@ -111,8 +115,8 @@ export class Copies {
     }
   }
 
-  /** Adds the copy of a planned record. */
-  add(failure: Failure): CopyResult | undefined {
+  /** Adds the copy of a planned record. `delta` is told what is held: with its own delay it still has its key's turn. */
+  add(failure: Failure, delta: DeltaWriter): CopyResult | undefined {
     const next = this.#next.get(failure)
     if (next === undefined) return undefined
     const { place, body, history } = next
@@ -124,10 +128,21 @@ export class Copies {
       return { state: 'dead', cause: place.cause }
     }
     const dueAtMs = this.#stampMs + place.delayMs
+    this.#goOn(place, failure.source, { offset: history.offset, hash: hashOfKey(body.key), dueAtMs }, delta)
     const copy = retriedBody(body, grown)
     if (place.kind === 'tier') this.#append(place.topic, partition, copy)
     else this.#delayed.push({ topic: place.topic, partition, dueAtMs, body: copy, fillId: false })
     return { state: 'retrying', dueAtMs, tier: laneTier(place.kind, place.tierMs) }
+  }
+
+  /** Its key stays busy. */
+  #goOn({ kind, topic }: NextPlace, { turns, place }: Source, hold: Hold, delta: DeltaWriter): void {
+    if (turns === undefined || hold.hash === 0) return
+    turns.goOn(hold.hash)
+    const lane = kind === 'delayed' ? this.#group.sourceAt(topic, place.partition) : undefined
+    if (lane === undefined) return
+    lane.holds.add(hold)
+    delta.held(lane.place.index, hold)
   }
 
   #append(topic: string, partition: number, body: Buffer): void {

@@ -144,7 +144,7 @@ export class Departures {
         continue
       }
       finished.add(source, offset)
-      const result = record && copies?.add(failure)
+      const result = record && copies?.add(failure, delta)
       if (result === undefined) lost++
       if (result?.state === 'dead') counters.deadLettered[result.cause]++
       tell(index, result === undefined ? DELETED : result.state === 'dead' ? DEAD : result)

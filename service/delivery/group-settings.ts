@@ -10,6 +10,8 @@ export interface GroupSettings {
   lockMs: number
   /** At most so many records of one source partition are acquired and unfinished at a time. */
   maxInFlight: number
+  /** `key`: a record waits while an earlier one of its key, of the same partition, is in flight or waits for its retry. */
+  order: 'none' | 'key'
   /** Where a new group begins. Later changes have no effect. */
   start: 'earliest' | 'latest'
   /** Set while nothing is handed out. What was handed out before goes on: locks, acknowledgements, retries. */
@@ -46,6 +48,7 @@ export const DEFAULT_GROUP_SETTINGS: GroupSettings = {
   retry: [5_000, 10_000, 15_000],
   lockMs: 30_000,
   maxInFlight: 2_000,
+  order: 'none',
   start: 'earliest',
 }
 

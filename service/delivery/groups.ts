@@ -181,8 +181,7 @@ export class Groups {
   /** Changes settings in the turn of the call; durable when answered. */
   async #change(live: LiveGroup, change: Partial<GroupSettings>): Promise<void> {
     const { group, acquirer } = live
-    group.settings = { ...group.settings, ...change }
-    group.snapshotDue = true
+    group.change({ ...group.settings, ...change })
     const durable = group.append(undefined)
     acquirer.wake()
     this.#tell(group.topic, group.name)
@@ -235,6 +234,8 @@ export class Groups {
       }),
     )
     if (state.end) throw state.end
+    // Of what the wheel brought, nothing is waited for any more.
+    if (to === 'latest') for (const { holds } of state.sources) holds.removeBefore(this.#options.hand.nowMs())
     for (const { source, next } of moved) {
       const { kind, partition } = source.place
       if (next !== undefined) source.reset(next)
@@ -270,7 +271,10 @@ export class Groups {
   async checkpoint(): Promise<void> {
     await this.#registry.checkpoint()
     const keepFromMs = this.#options.hand.nowMs()
-    for (const { group } of this.#registry.all()) await trimLanes(group, this.#options.engine, keepFromMs)
+    for (const { group, acquirer } of this.#registry.all()) {
+      if (group.giveUpHolds(keepFromMs)) acquirer.wake()
+      await trimLanes(group, this.#options.engine, keepFromMs)
+    }
   }
 
   /** Answers waiting acquires with [] and later ones too; resolves when all appends under way are done. */

@@ -1,15 +1,22 @@
 // One partition of a topic or of a lane, as a group sees it.
 //
 // Always true:
-//   1. Every record below `next` was acquired once: it is in a run, or finished. No record at or above `next` was.
+//   1. Every record below `next` was acquired once, or passed over: it is in a run, parked, or finished. No record at or
+//      above `next` was.
 //   2. Runs lie in order of offset, do not overlap, and each has an open record.
 //   3. The start offset is the first record that is not finished: it moves over finished ones by itself.
 //   4. What was read ahead begins at `next`.
+//   5. Where keys take turns, records are passed over (parked) only while their key is busy, or others of it are parked.
+//      The lane of a tier passes over none: what waits there has its key's turn.
 //
 // After a crash: rebuilt by the same calls from `__groups` (group-log.ts).
 
 import { assert, DwellError, type LogEngine, readPage, type StoredRecord } from '../../storage/index.ts'
+import type { DeltaWriter } from './group-log.ts'
+import { Holds } from './holds.ts'
+import { hashOfRecord, type KeyTurns } from './key-turns.ts'
 import { type LaneKind, laneTier } from './lane.ts'
+import { PARKED_MAX, Parked } from './parked.ts'
 import { ReadAhead, type ReadAheadBudget } from './read-ahead.ts'
 import { MOVES, Run, Status } from './run.ts'
 
@@ -28,6 +35,8 @@ export interface SourcePlace {
 }
 
 const READ_SIZE = 1024 * 1024
+/** While something is there, no more than this is read: one call gets no more. */
+const AHEAD_BYTES_MAX = 16 * 1024 * 1024
 
 export class Source {
   readonly place: SourcePlace
@@ -35,6 +44,10 @@ export class Source {
   next: number
   highWatermark: number
   runs: Run[] = []
+  /** Passed over because their key was busy. */
+  readonly parked: Parked
+  /** What is on its way into this lane through the wheel, where keys take turns. */
+  readonly holds = new Holds()
   /** Acquired and not finished. */
   inFlight = 0
   /** Grows when the position is set by hand: what began before must not be finished after. */
@@ -43,6 +56,7 @@ export class Source {
   #readEnd: number
   /** When the record at `next` is due; undefined while nobody looked. */
   #headDueMs: number | undefined
+  #turns: KeyTurns | undefined
 
   constructor(place: SourcePlace, next: number, highWatermark: number, budget: ReadAheadBudget) {
     this.place = place
@@ -50,15 +64,40 @@ export class Source {
     this.#readEnd = next
     this.highWatermark = highWatermark
     this.#ahead = new ReadAhead(budget)
+    this.parked = new Parked(budget)
+  }
+
+  /** Those that the keys of its partition take; undefined when there is no order. */
+  get turns(): KeyTurns | undefined {
+    return this.#turns
+  }
+
+  set turns(turns: KeyTurns | undefined) {
+    this.#turns?.leave(this.parked)
+    this.#turns = turns
+    turns?.join(this.parked)
+    this.sortParked()
+  }
+
+  /** To be called when all turns are known. */
+  sortParked(): void {
+    const turns = this.#turns
+    this.parked.sort((hash) => turns?.isBusy(hash) ?? false)
+  }
+
+  /** Whether a record may have to wait for its key. */
+  get #takesTurns(): boolean {
+    return this.#turns !== undefined && this.place.kind !== 'tier'
   }
 
   get startOffset(): number {
-    return this.runs.length > 0 ? this.runs[0].firstOpen : this.next
+    const first = this.runs.length > 0 ? this.runs[0].firstOpen : this.next
+    return Math.min(first, this.parked.firstOffset ?? first)
   }
 
   /** Records that nobody acquired yet, due or not. */
   get available(): number {
-    return Math.max(0, this.highWatermark - this.next)
+    return Math.max(0, this.highWatermark - this.next) + this.parked.count
   }
 
   /** Records read ahead. */
@@ -70,8 +109,20 @@ export class Source {
     return this.place.kind === 'topic' ? undefined : laneTier(this.place.kind, this.place.tierMs)
   }
 
-  /** How many records read ahead are due, at most `max`. A lane is in due order: the first that is not ends the count. */
+  /** How many records that were read may be acquired, at most `max`. */
   ready(nowMs: number, max: number): number {
+    const parked = this.#unparked(max).length
+    const fresh = max - parked
+    return parked + (this.#takesTurns ? this.#choose(fresh).length : this.#due(nowMs, fresh))
+  }
+
+  /** Parked records whose key is free by now. */
+  #unparked(max: number): StoredRecord[] {
+    return this.#turns?.isLoaded === false ? [] : this.parked.ready(max)
+  }
+
+  /** How many records read ahead are due, at most `max`. A lane is in due order: the first that is not ends the count. */
+  #due(nowMs: number, max: number): number {
     const count = Math.max(0, Math.min(this.#ahead.count, max))
     if (this.place.tierMs === 0) return count
     let due = 0
@@ -79,12 +130,39 @@ export class Source {
     return due
   }
 
+  /** Of those read ahead the first, at most `max`, whose key is free. The first that can neither begin nor be parked ends them. */
+  #choose(max: number): StoredRecord[] {
+    const turns = this.#turns
+    const chosen: StoredRecord[] = []
+    if (turns === undefined || !turns.isLoaded) return chosen
+    const seen = new Set<number>()
+    let room = PARKED_MAX - this.parked.count
+    for (let i = 0; i < this.#ahead.count && chosen.length < max; i++) {
+      const record = this.#ahead.peek(i)
+      const hash = hashOfRecord(record.body)
+      if (hash === 0 || this.holds.has(record)) {
+        chosen.push(record)
+      } else if (seen.has(hash) || turns.isBusy(hash) || this.parked.hasKey(hash)) {
+        if (room-- <= 0) break
+        seen.add(hash)
+      } else {
+        if (turns.isFull) break
+        seen.add(hash)
+        chosen.push(record)
+      }
+    }
+    return chosen
+  }
+
   /** Whether reading could make more than the ready records available. */
   hungry(nowMs: number, max: number): boolean {
     const { count } = this.#ahead
+    if (count > 0 && this.#ahead.bytes >= AHEAD_BYTES_MAX) return false
+    if (count > 0 && this.#takesTurns && this.parked.isFull) return false
     if (count === 0) return this.next < this.highWatermark && (this.#headDueMs ?? nowMs) <= nowMs
-    if (count >= max || this.#readEnd >= this.highWatermark) return false
-    return this.ready(nowMs, count) === count
+    if (this.#readEnd >= this.highWatermark) return false
+    if (this.#takesTurns) return this.#turns?.isFull === false && this.#choose(max).length < max
+    return count < max && this.#due(nowMs, count) === count
   }
 
   /** When its first record is due; undefined when there is none, or nobody looked yet. */
@@ -127,38 +205,115 @@ export class Source {
 
   /** Gives up the records from `next` to before `offset`: deleted by retention, or damaged. */
   skipTo(offset: number): void {
+    // Keys may have waited for what is given up.
+    if (this.place.kind === 'tier') this.#turns?.forget()
     this.#moveTo(Math.min(Math.max(this.next, offset), this.highWatermark))
   }
 
-  /** The record at `index` of those read ahead. */
-  peek(index: number): StoredRecord {
-    return this.#ahead.peek(index)
+  /** The next `count` records, of those that are ready; parked ones are the first. */
+  peek(count: number): StoredRecord[] {
+    const records = this.#unparked(count)
+    const fresh = count - records.length
+    if (this.#takesTurns) return records.concat(this.#choose(fresh))
+    for (let i = 0; i < fresh; i++) records.push(this.#ahead.peek(i))
+    return records
   }
 
-  /** Acquires the next `count` records read ahead, a run for each stretch without gaps; answers the new runs. */
-  acquire(count: number, token: Buffer, lock: { lockMs: number; deadlineMs: number }): Run[] {
-    assert(count <= this.#ahead.count, 'only what was read is acquired')
+  /** Parks what lies before the first record that may begin; whether there was anything. */
+  parkBlocked(delta: DeltaWriter): boolean {
+    if (!this.#takesTurns || !this.#turns?.isLoaded) return false
+    const { next } = this
+    const [first] = this.#choose(1)
+    this.#parkBefore(first?.offset ?? Number.POSITIVE_INFINITY, delta)
+    return this.next > next
+  }
+
+  #parkBefore(offset: number, delta: DeltaWriter): void {
+    while (this.#ahead.count > 0 && !this.parked.isFull) {
+      const record = this.#ahead.peek(0)
+      const hash = hashOfRecord(record.body)
+      if (record.offset >= offset || !(this.#turns?.isBusy(hash) || this.parked.hasKey(hash))) return
+      this.#ahead.skip(1)
+      this.park(record.offset, hash)
+      delta.parked(this.place.index, record.offset, hash)
+    }
+  }
+
+  /** Passes a record over, and all gaps before it. */
+  park(offset: number, hash: number): void {
+    assert(offset >= this.next, 'a record is passed over once')
+    this.parked.add({ offset, hash })
+    this.#goOn(offset + 1)
+    if (this.#turns === undefined) this.parked.keyFreed(hash)
+  }
+
+  #goOn(next: number): void {
+    this.next = next
+    this.#headDueMs = undefined
+    if (this.#ahead.count === 0) this.#readEnd = next
+  }
+
+  /**
+   * Acquires records that peek() answered in this turn, a run for each stretch without gaps, and parks what lies between
+   * them; answers the new runs. `delta` is told in order.
+   */
+  acquire(
+    records: readonly StoredRecord[],
+    token: Buffer,
+    lock: { lockMs: number; deadlineMs: number },
+    delta: DeltaWriter,
+  ): Run[] {
     const runs: Run[] = []
-    for (let from = 0; from < count; ) {
-      const first = this.#ahead.peek(from).offset
+    for (let from = 0; from < records.length; ) {
+      const first = records[from].offset
+      const isParked = first < this.next
+      if (!isParked && this.#takesTurns) this.#parkBefore(first, delta)
       let to = from + 1
-      while (to < count && this.#ahead.peek(to).offset === first + to - from) to++
-      runs.push(Run.acquired(first, to - from, token, lock))
+      while (to < records.length && records[to].offset === first + to - from) {
+        if (records[to].offset < this.next !== isParked) break
+        to++
+      }
+      if (!isParked) this.#ahead.skip(to - from)
+      const run = Run.acquired(first, to - from, token, lock)
+      if (this.#turns !== undefined) this.#takeTurns(run, records.slice(from, to), delta)
+      this.addRun(run)
+      delta.acquired(this.place.index, run)
+      runs.push(run)
       from = to
     }
-    this.#ahead.skip(count)
-    for (const run of runs) this.addRun(run)
     this.#headDueMs = undefined
     return runs
   }
 
-  /** Appends a run behind all others. */
+  #takeTurns(run: Run, records: readonly StoredRecord[], delta: DeltaWriter): void {
+    run.hashes = new Uint32Array(records.length)
+    for (const [i, record] of records.entries()) {
+      const hash = hashOfRecord(record.body)
+      run.hashes[i] = hash
+      const held = this.holds.take(record)
+      if (held !== undefined) delta.freed(this.place.index, held)
+      else if (this.#takesTurns) this.#turns?.begin(hash)
+    }
+  }
+
+  /** Adds a run: behind all others, or of what was parked between them. */
   addRun(run: Run): void {
-    assert(run.first >= this.next, 'a record is acquired once')
-    this.runs.push(run)
+    for (let offset = run.first; offset < Math.min(run.end, this.next); offset++) {
+      assert(this.parked.has(offset), 'a record is acquired once')
+      this.parked.remove(offset)
+    }
+    if (run.first >= this.next) {
+      this.runs.push(run)
+      this.#goOn(run.end)
+    } else this.runs.splice(this.#indexOf(run.first), 0, run)
     this.inFlight += run.open
-    this.next = run.end
-    if (this.#ahead.count === 0) this.#readEnd = this.next
+  }
+
+  /** Gives up a parked record that is no longer there; false when it is not parked. */
+  giveUp(offset: number): boolean {
+    const isParked = this.parked.has(offset)
+    this.parked.remove(offset)
+    return isParked
   }
 
   /** The run that holds `offset`. */
@@ -188,6 +343,7 @@ export class Source {
       while (offset >= this.runs[to].end) to++
       const run = this.runs[to]
       assert(run.move(offset, MOVES.finish), 'what is finished was leaving')
+      this.#turns?.end(run.hashOf(offset))
       if (run.open === 0) gone++
     }
     this.inFlight -= count
@@ -222,6 +378,8 @@ export class Source {
     this.epoch++
     this.runs = []
     this.inFlight = 0
+    this.parked.clear()
+    this.#turns?.forget()
     this.#moveTo(next)
   }
 

@@ -16,11 +16,15 @@ import { answers, CLOSED, Duration, GroupPath, NoQuery, Pause, pauseJson, TopicP
 const LOCK_MS_MAX = 24 * 3_600_000
 
 const Start = Type.Union([Type.Literal('earliest'), Type.Literal('latest')])
+const Order = Type.Union([Type.Literal('none'), Type.Literal('key')], {
+  description: 'key: a record waits while an earlier one of its key is in flight or waits for its retry.',
+})
 const Change = Type.Object(
   {
     retry: Type.Optional(Retry),
     lock: Type.Optional(Duration),
     maxInFlight: Type.Optional(Type.Integer({ minimum: 1, maximum: IN_FLIGHT_MAX })),
+    order: Type.Optional(Order),
     start: Type.Optional(Start),
     push: Type.Optional(PushChange),
   },
@@ -32,6 +36,7 @@ const SettingsOut = {
   retry: Type.Array(Type.String()),
   lock: Type.String(),
   maxInFlight: Type.Integer(),
+  order: Order,
   start: Start,
   paused: Type.Optional(Pause),
   push: Type.Optional(PushShown),
@@ -81,6 +86,7 @@ export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts 
       if (body.retry !== undefined) change.retry = tiersOf(body.retry, settings.DELAY_MAX)
       if (body.lock !== undefined) change.lockMs = lockOf(body.lock)
       if (body.maxInFlight !== undefined) change.maxInFlight = body.maxInFlight
+      if (body.order !== undefined) change.order = body.order
       if (body.start !== undefined) change.start = body.start
       if (body.push !== undefined) {
         change.push = pushAfter(body.push, groups.settingsOf(topic, group)?.push, pushHosts)
@@ -182,11 +188,12 @@ function lockOf(given: number | string): number {
   return lockMs
 }
 
-function settingsJson({ retry, lockMs, maxInFlight, start, paused, push }: GroupSettings) {
+function settingsJson({ retry, lockMs, maxInFlight, order, start, paused, push }: GroupSettings) {
   return {
     retry: retry.map(formatDuration),
     lock: formatDuration(lockMs),
     maxInFlight,
+    order,
     start,
     paused: paused && pauseJson(paused),
     push: push && pushJson(push),
