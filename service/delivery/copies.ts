@@ -138,8 +138,8 @@ export class Copies {
   /** Its key stays busy. */
   #goOn({ kind, topic }: NextPlace, { turns, place }: Source, hold: Hold, delta: DeltaWriter): void {
     if (turns === undefined || hold.hash === 0) return
-    turns.goOn(hold.hash)
     const lane = kind === 'delayed' ? this.#group.sourceAt(topic, place.partition) : undefined
+    turns.goOn(hold.hash, lane === undefined ? 'tier' : 'held')
     if (lane === undefined) return
     lane.holds.add(hold)
     delta.held(lane.place.index, hold)

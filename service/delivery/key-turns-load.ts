@@ -15,7 +15,7 @@ const READ_SIZE = 1024 * 1024
 
 /** False while so much waits in lanes that no further key may begin: they flow on without it. */
 export async function loadTurns(group: Group, partition: number, turns: KeyTurns, engine: LogEngine): Promise<boolean> {
-  const sources = group.sources.filter(({ place }) => place.partition === partition)
+  const sources = sourcesOf(group, partition)
   const tiers = sources.filter(({ place }) => place.kind === 'tier')
   if (countUnderWay(sources) > TURNS_MAX) return false
   turns.beginLoading()
@@ -30,9 +30,9 @@ export async function loadTurns(group: Group, partition: number, turns: KeyTurns
   const inFlight = new Map<Source, Map<number, number>>()
   for (const source of sources) inFlight.set(source, await hashesInFlight(engine, source))
 
-  // From here on it is one turn.
+  // From here on it is one turn. Lanes may have come meanwhile.
   const hashes: number[] = []
-  for (const source of sources) {
+  for (const source of sourcesOf(group, partition)) {
     const { next, runs, holds } = source
     for (const { offset, hash } of inLanes.get(source) ?? []) if (offset >= next) hashes.push(hash)
     for (const { hash } of holds.list) hashes.push(hash)
@@ -42,8 +42,12 @@ export async function loadTurns(group: Group, partition: number, turns: KeyTurns
     }
   }
   if (!turns.loaded(hashes)) return false
-  for (const source of sources) source.sortParked()
+  for (const source of sourcesOf(group, partition)) source.sortParked()
   return true
+}
+
+function sourcesOf(group: Group, partition: number): Source[] {
+  return group.sources.filter(({ place }) => place.partition === partition)
 }
 
 function countUnderWay(sources: readonly Source[]): number {

@@ -39,7 +39,7 @@ export class KeyTurns {
   readonly #waiting = new Set<Waiting>()
   /** By hash, how many records are under way; undefined while that is not known. */
   #counts: Map<number, number> | undefined
-  /** Of copies that went to a lane while it was looked up what is under way. */
+  /** Of copies that went to the lanes of tiers while it was looked up what is under way. */
   #sinceLoading: number[] | undefined
 
   get isLoaded(): boolean {
@@ -72,9 +72,9 @@ export class KeyTurns {
     for (const waiting of this.#waiting) waiting.keyTaken(hash)
   }
 
-  /** A copy of a record went to a lane, or is held. */
-  goOn(hash: number): void {
-    this.#sinceLoading?.push(hash)
+  /** A copy of a record went to the lane of a tier, or is held: what is held is counted when loading ends. */
+  goOn(hash: number, to: 'tier' | 'held'): void {
+    if (to === 'tier') this.#sinceLoading?.push(hash)
     if (hash !== 0 && this.#counts !== undefined) this.#add(hash)
   }
 
@@ -99,7 +99,7 @@ export class KeyTurns {
     this.#sinceLoading = undefined
   }
 
-  /** From now on copies that go to lanes are remembered until loaded(). */
+  /** From now on copies that go to the lanes of tiers are remembered until loaded(). */
   beginLoading(): void {
     this.#counts = undefined
     this.#sinceLoading = []
