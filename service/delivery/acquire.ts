@@ -191,22 +191,38 @@ export class Acquirer {
     return [...this.#group.turns.values()].filter(({ isLoaded }) => isLoaded)
   }
 
-  /** Reads parked records whose key is free. Those that are no longer there are given up. */
+  /** Reads parked records whose key is free. Those that are no longer there are given up, and the next of their keys read. */
   async #unpark(source: Source, max: number): Promise<void> {
     const { engine, counters, log } = this.#parts
     const { topic, partition, index } = source.place
     const { epoch } = source
-    if (source.parked.count === 0) return
-    const lost = await source.parked.read(engine, topic, partition, max)
-    if (lost.length === 0 || source.epoch !== epoch || this.#group.end) return
-    const delta = new DeltaWriter()
-    for (const offset of lost) {
-      source.giveUp(offset)
-      delta.finished(index, offset, 1)
+    while (source.parked.count > 0) {
+      let lost: number[]
+      try {
+        lost = await source.parked.read(engine, topic, partition, max)
+      } catch (error) {
+        if (this.#removeLane(source, error)) return
+        throw error
+      }
+      if (lost.length === 0 || source.epoch !== epoch || this.#group.end) return
+      const delta = new DeltaWriter()
+      for (const offset of lost) if (source.giveUp(offset)) delta.finished(index, offset, 1)
+      counters.skipped += lost.length
+      const from = lost[0]
+      const count = lost.length
+      log.error({ topic, partition, from, count }, 'Records that waited for their key are no longer readable.')
+      this.#append(delta)
     }
-    counters.skipped += lost.length
-    log.error({ topic, partition, offsets: lost }, 'Records that waited for their key are no longer readable.')
-    this.#append(delta)
+  }
+
+  /** Whether the error says that a lane was deleted; then it is no source any more. */
+  #removeLane(source: Source, error: unknown): boolean {
+    const { kind, topic, partition } = source.place
+    if (!isGone(error) || kind === 'topic') return false
+    const { log } = this.#parts
+    log.warn({ topic, partition, group: this.#group.name }, 'A retry topic was deleted with what waited in it.')
+    this.#group.remove(source)
+    return true
   }
 
   /** Passes over records whose key is busy. */
@@ -232,12 +248,8 @@ export class Acquirer {
       await source.fill(engine)
       return true
     } catch (error) {
-      if (isGone(error)) {
-        if (source.place.kind === 'topic') throw error
-        log.warn({ topic, partition, group: this.#group.name }, 'A retry topic was deleted with what waited in it.')
-        this.#group.remove(source)
-        return false
-      }
+      if (this.#removeLane(source, error)) return false
+      if (isGone(error)) throw error
       // What was read before is good: serve it first, the error comes again.
       if (source.readCount > 0) return false
       if (!(error instanceof DwellError) || typeof error.fields.lastOffset !== 'number') throw error

@@ -126,6 +126,8 @@ export class Parked {
 
   /** Reads what may begin, at most `max`; answers the offsets of what is no longer there or not readable. */
   async read(engine: LogEngine, topic: string, partition: number, max: number): Promise<number[]> {
+    const gone = this.#before(engine.offsets(topic, partition).logStartOffset)
+    if (gone.length > 0) return gone
     const wanted: Entry[] = []
     let known = 0
     for (const entry of this.#nexts()) {
@@ -153,6 +155,15 @@ export class Parked {
     }
     if (bytes > 0) this.#hold()
     return lost.filter((offset) => this.#byOffset.has(offset))
+  }
+
+  #before(offset: number): number[] {
+    const before: number[] = []
+    for (const place of this.places) {
+      if (place.offset >= offset) break
+      before.push(place.offset)
+    }
+    return before
   }
 
   #hold(): void {

@@ -3,7 +3,7 @@
 // Always true:
 //   1. Every record below `next` was acquired once, or passed over: it is in a run, parked, or finished. No record at or
 //      above `next` was.
-//   2. Runs lie in order of offset, do not overlap, and each has an open record.
+//   2. What is in flight is in runs (runs.ts).
 //   3. The start offset is the first record that is not finished: it moves over finished ones by itself.
 //   4. What was read ahead begins at `next`.
 //   5. Where keys take turns, records are passed over (parked) only while their key is busy, or others of it are parked.
@@ -18,7 +18,8 @@ import { hashOfRecord, type KeyTurns } from './key-turns.ts'
 import { type LaneKind, laneTier } from './lane.ts'
 import { PARKED_MAX, Parked } from './parked.ts'
 import { ReadAhead, type ReadAheadBudget } from './read-ahead.ts'
-import { MOVES, Run, Status } from './run.ts'
+import { Run } from './run.ts'
+import { Runs } from './runs.ts'
 
 /** What a source is part of: the group's topic, the lane of a tier, or the lane that the wheel fills. */
 export type SourceKind = 'topic' | LaneKind
@@ -43,13 +44,11 @@ export class Source {
   readonly #ahead: ReadAhead
   next: number
   highWatermark: number
-  runs: Run[] = []
+  readonly #runs = new Runs()
   /** Passed over because their key was busy. */
   readonly parked: Parked
   /** What is on its way into this lane through the wheel, where keys take turns. */
   readonly holds = new Holds()
-  /** Acquired and not finished. */
-  inFlight = 0
   /** Grows when the position is set by hand: what began before must not be finished after. */
   epoch = 0
   /** The offset behind what was read ahead. */
@@ -90,8 +89,17 @@ export class Source {
     return this.#turns !== undefined && this.place.kind !== 'tier'
   }
 
+  get runs(): readonly Run[] {
+    return this.#runs.list
+  }
+
+  /** Acquired and not finished. */
+  get inFlight(): number {
+    return this.#runs.open
+  }
+
   get startOffset(): number {
-    const first = this.runs.length > 0 ? this.runs[0].firstOpen : this.next
+    const first = this.#runs.firstOpen ?? this.next
     return Math.min(first, this.parked.firstOffset ?? first)
   }
 
@@ -302,11 +310,8 @@ export class Source {
       assert(this.parked.has(offset), 'a record is acquired once')
       this.parked.remove(offset)
     }
-    if (run.first >= this.next) {
-      this.runs.push(run)
-      this.#goOn(run.end)
-    } else this.runs.splice(this.#indexOf(run.first), 0, run)
-    this.inFlight += run.open
+    this.#runs.add(run)
+    if (run.end > this.next) this.#goOn(run.end)
   }
 
   /** Gives up a parked record that is no longer there; false when it is not parked. */
@@ -318,66 +323,23 @@ export class Source {
 
   /** The run that holds `offset`. */
   find(offset: number): Run | undefined {
-    const run = this.runs[this.#indexOf(offset)]
-    return run !== undefined && offset >= run.first ? run : undefined
-  }
-
-  /** The place of the first run that ends behind `offset`. */
-  #indexOf(offset: number): number {
-    let low = 0
-    let high = this.runs.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (this.runs[middle].end <= offset) low = middle + 1
-      else high = middle
-    }
-    return low
+    return this.#runs.find(offset)
   }
 
   /** Finishes `count` records from `first` on; all of them are leaving. */
   finish(first: number, count: number): void {
-    const from = this.#indexOf(first)
-    let to = from
-    let gone = 0
-    for (let offset = first; offset < first + count; offset++) {
-      while (offset >= this.runs[to].end) to++
-      const run = this.runs[to]
-      assert(run.move(offset, MOVES.finish), 'what is finished was leaving')
-      this.#turns?.end(run.hashOf(offset))
-      if (run.open === 0) gone++
-    }
-    this.inFlight -= count
-    if (gone === 0) return
-    if (gone === to - from + 1) this.runs.splice(from, gone)
-    else this.runs = this.runs.filter((run) => run.open > 0)
+    this.#runs.finish(first, count, (hash) => this.#turns?.end(hash))
   }
 
-  /** Gives `count` records from `first` on a lock of their own; where only part of a run changes, it is parted. */
+  /** Gives `count` records from `first` on a lock of their own. */
   renew(first: number, count: number, lock: { lockMs: number; deadlineMs: number }): void {
-    const end = first + count
-    const parted: Run[] = []
-    for (const run of this.runs) {
-      const from = Math.max(first, run.first)
-      const to = Math.min(end, run.end)
-      if (from >= to) {
-        parted.push(run)
-        continue
-      }
-      const renewed = from === run.first && to === run.end ? run : run.part(from, to)
-      renewed.lockMs = lock.lockMs
-      renewed.deadlineMs = lock.deadlineMs
-      if (from > run.first) parted.push(run.part(run.first, from))
-      parted.push(renewed)
-      if (to < run.end) parted.push(run.part(to, run.end))
-    }
-    this.runs = parted.filter((run) => run.open > 0)
+    this.#runs.renew(first, count, lock)
   }
 
   /** Sets the position by hand; what is in flight is let go, its receipts match nothing any more. */
   reset(next: number): void {
     this.epoch++
-    this.runs = []
-    this.inFlight = 0
+    this.#runs.clear()
     this.parked.clear()
     this.#turns?.forget()
     this.#moveTo(next)
@@ -392,19 +354,12 @@ export class Source {
 
   /** Calls `visit` for every acquired record of a run whose lock is over at `nowMs`. */
   expired(nowMs: number, visit: (run: Run, offset: number) => void): void {
-    for (const run of this.runs) {
-      if (run.deadlineMs > nowMs) continue
-      for (let i = 0; i < run.statuses.length; i++) {
-        if (run.statuses[i] === Status.acquired) visit(run, run.first + i)
-      }
-    }
+    this.#runs.expired(nowMs, visit)
   }
 
   /** The first deadline behind `nowMs`; infinity when there is none. */
   nextDeadlineMs(nowMs: number): number {
-    let nextMs = Number.POSITIVE_INFINITY
-    for (const { deadlineMs } of this.runs) if (deadlineMs > nowMs && deadlineMs < nextMs) nextMs = deadlineMs
-    return nextMs
+    return this.#runs.nextDeadlineMs(nowMs)
   }
 }
 
