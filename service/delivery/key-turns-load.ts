@@ -24,7 +24,9 @@ export async function loadTurns(group: Group, partition: number, turns: KeyTurns
   const inLanes = new Map<Source, { offset: number; hash: number }[]>()
   for (const [lane, end] of ends) {
     const found: { offset: number; hash: number }[] = []
-    await visit(engine, lane, lane.next, end, (offset, hash) => found.push({ offset, hash }))
+    await visit(engine, lane, lane.next, end, (offset, hash) => {
+      if (offset < end) found.push({ offset, hash })
+    })
     inLanes.set(lane, found)
   }
   const inFlight = new Map<Source, Map<number, number>>()

@@ -186,3 +186,47 @@ t.test('a release while keys are counted counts once (a key stayed busy, or was 
     t.equal(await names(), 'a2', 'it is free')
   }
 })
+
+t.test('what is held stands in a delta too, not only in the snapshot of a new lane', async (t) => {
+  const { rig, publish, acquire, names, acknowledge } = await start()
+  await publish('a1', 'b1', 'a2', 'b2')
+  const { a1, b1 } = await acquire()
+  await acknowledge({ receipt: b1, type: 'release', delayMs: 60_000 })
+  await acknowledge({ receipt: a1, type: 'release', delayMs: 60_000 })
+  await rig.crash()
+  t.equal(await names(), '')
+})
+
+t.test('keys are counted only when what goes to a tier is durable, with what goes there meanwhile', async (t) => {
+  const { rig, publish, acquire, names, acknowledge } = await start({ order: 'none' })
+  await publish('a1', 'b1', 'c1', 'a2', 'b2', 'c2')
+  const { a1, b1, c1 } = await acquire(3)
+  await acknowledge({ receipt: c1, type: 'release' })
+  rig.engine.held = true
+  const first = acknowledge({ receipt: b1, type: 'release' })
+  await settle()
+  const ordered = rig.groups.configure('orders', 'billing', { order: 'key' })
+  const counted = rig.acquire(10)
+  await settle()
+  const second = acknowledge({ receipt: a1, type: 'release' })
+  await settle()
+  rig.engine.held = false
+  rig.engine.release()
+  await Promise.all([first, second, ordered])
+  t.same(await counted, [])
+  t.equal(await names(), '')
+  await rig.clock.advance(5_000)
+  const retried = await acquire()
+  t.same(Object.keys(retried), ['c1', 'b1', 'a1'])
+  await acknowledge(...Object.values(retried).map((receipt) => ({ receipt, type: 'accept' }) as const))
+  t.equal(await names(), 'a2 b2 c2', 'none of them was counted twice')
+})
+
+t.test('a key whose record was lost in its lane is freed in the call that finds out', async (t) => {
+  const { rig, publish, acquire, names, acknowledge } = await start()
+  await publish('a1', 'a2')
+  const { a1 } = await acquire()
+  await acknowledge({ receipt: a1, type: 'release' })
+  await rig.engine.deleteRecords('orders.billing.retry.5s', 0, 1)
+  t.equal(await names(), 'a2')
+})
