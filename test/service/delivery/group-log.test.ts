@@ -105,6 +105,26 @@ t.test('one is not taken for the other, nor are unknown versions', async (t) => 
   }
 })
 
+t.test('what is passed over, held and freed comes back', async (t) => {
+  const delta = new DeltaWriter()
+  delta.parked(3, 100, 0xffff_ffff)
+  delta.held(4, { offset: 101, hash: 9, dueAtMs: 2 ** 41 })
+  delta.freed(4, 101)
+  const read: unknown[] = []
+  const visitor = {
+    ...unread,
+    parked: (...given: unknown[]) => read.push(given),
+    held: (...given: unknown[]) => read.push(given),
+    freed: (...given: unknown[]) => read.push(given),
+  }
+  t.ok(playDelta(delta.done(), visitor))
+  t.same(read, [
+    [3, 100, 0xffff_ffff],
+    [4, { offset: 101, hash: 9, dueAtMs: 2 ** 41 }],
+    [4, 101],
+  ])
+})
+
 t.test('a key', async (t) => {
   t.same(decodeKey(encodeKey('orders', 'billing')), ['orders', 'billing'])
 })
