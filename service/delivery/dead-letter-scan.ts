@@ -1,4 +1,4 @@
-// Reads a dead-letter topic in order of (partition, offset).
+// Reads a partition of a dead-letter topic in order.
 //
 // A dead letter says how it died. What says nothing was published into the topic while there was no group, and is none.
 // What is damaged is passed over: one bad batch must not hide all the others.
@@ -55,17 +55,7 @@ export class DeadLetterScan {
     this.#parts = parts
   }
 
-  /** The records of all partitions from a place on. */
-  async *all(name: string, fromPartition: number, fromOffset: number): AsyncGenerator<Found> {
-    const { engine } = this.#parts
-    for (let partition = fromPartition; partition < (engine.topic(name)?.partitions ?? 0); partition++) {
-      const { logStartOffset, highWatermark } = engine.offsets(name, partition)
-      const first = Math.max(logStartOffset, partition === fromPartition ? fromOffset : 0)
-      yield* this.partition(name, partition, first, highWatermark)
-    }
-  }
-
-  /** Those from `first` to before `end`. */
+  /** The records of a partition from `first` to before `end`. */
   async *partition(name: string, partition: number, first: number, end: number): AsyncGenerator<Found> {
     for (let offset = first; offset < end; ) {
       const page = await this.#read(name, partition, offset)
@@ -110,7 +100,8 @@ export class DeadLetterScan {
   }
 }
 
-function deadLetter(place: DeadLetter['place'], record: StoredRecord): DeadLetter | undefined {
+/** undefined when the record is none. @throws RECORD_DAMAGED */
+export function deadLetter(place: DeadLetter['place'], record: StoredRecord): DeadLetter | undefined {
   const body = decodeRecordBody(record.body)
   const cause = readDeathCause(body)
   const history = readHistory(body)

@@ -8,7 +8,7 @@
 // text, with whatever fields they have (group-settings.ts).
 //
 //   topicId v · settingsSize v · settings <settingsSize b> · nextSourceIndex v · sourceCount v, each:
-//   index v · kind <1b> · tierMs v · topicId v · partition v · next v · runCount v, each:
+//   index v · kind <1b>, topic 0, tier 1, delayed 2, redrive 3 · tierMs v · topicId v · partition v · next v · runCount v, each:
 //   first v · count v · lockMs v · token <16b> · open <⌈count/8⌉b>, a bit a record, lowest first, set while not finished
 //
 // Version 1 of it is still read. In place of settingsSize and settings it has:
@@ -36,7 +36,7 @@ const DELTA_VERSION = 1
 const ACQUIRED = 1
 const FINISHED = 2
 const RENEWED = 3
-const KINDS: readonly SourceKind[] = ['topic', 'tier', 'delayed']
+const KINDS: readonly SourceKind[] = ['topic', 'tier', 'delayed', 'redrive']
 const STARTS = ['earliest', 'latest'] as const
 
 /** A group as it stands in a snapshot; `topic` of a place is left to the reader, who knows the group's name. */

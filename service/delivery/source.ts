@@ -13,7 +13,7 @@ import { type LaneKind, laneTier } from './lane.ts'
 import { ReadAhead, type ReadAheadBudget } from './read-ahead.ts'
 import { MOVES, Run, Status } from './run.ts'
 
-/** What a source is part of: the group's topic, the lane of a tier, or the lane that the wheel fills. */
+/** What a source is part of: the group's topic, the lane of a tier, or one that the wheel or a redrive fills. */
 export type SourceKind = 'topic' | LaneKind
 
 export interface SourcePlace {

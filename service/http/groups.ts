@@ -8,6 +8,7 @@ import { formatDuration, parseDuration } from '../duration.ts'
 import { checkName } from '../names.ts'
 import { parseTime } from '../time.ts'
 import { namesOf } from './consume.ts'
+import { DeadLettersChange, DeadLettersShown, deadLettersAfter, deadLettersJson } from './dead-letter-settings.ts'
 import type { HttpParts } from './parts.ts'
 import { PushChange, PushShown, pushAfter, pushJson } from './push-forms.ts'
 import { Retry, tiersOf } from './retry-forms.ts'
@@ -22,6 +23,7 @@ const Change = Type.Object(
     lock: Type.Optional(Duration),
     maxInFlight: Type.Optional(Type.Integer({ minimum: 1, maximum: IN_FLIGHT_MAX })),
     start: Type.Optional(Start),
+    deadLetters: Type.Optional(DeadLettersChange),
     push: Type.Optional(PushChange),
   },
   CLOSED,
@@ -34,6 +36,7 @@ const SettingsOut = {
   maxInFlight: Type.Integer(),
   start: Start,
   paused: Type.Optional(Pause),
+  deadLetters: DeadLettersShown,
   push: Type.Optional(PushShown),
 }
 const Settings = Type.Object(SettingsOut)
@@ -82,6 +85,10 @@ export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts 
       if (body.lock !== undefined) change.lockMs = lockOf(body.lock)
       if (body.maxInFlight !== undefined) change.maxInFlight = body.maxInFlight
       if (body.start !== undefined) change.start = body.start
+      if (body.deadLetters !== undefined) {
+        const before = groups.settingsOf(topic, group)?.deadLetters ?? groups.defaults.deadLetters
+        change.deadLetters = deadLettersAfter(body.deadLetters, before)
+      }
       if (body.push !== undefined) {
         change.push = pushAfter(body.push, groups.settingsOf(topic, group)?.push, pushHosts)
       }
@@ -182,13 +189,14 @@ function lockOf(given: number | string): number {
   return lockMs
 }
 
-function settingsJson({ retry, lockMs, maxInFlight, start, paused, push }: GroupSettings) {
+function settingsJson({ retry, lockMs, maxInFlight, start, paused, deadLetters, push }: GroupSettings) {
   return {
     retry: retry.map(formatDuration),
     lock: formatDuration(lockMs),
     maxInFlight,
     start,
     paused: paused && pauseJson(paused),
+    deadLetters: deadLettersJson(deadLetters),
     push: push && pushJson(push),
   }
 }

@@ -129,7 +129,7 @@ t.test('what was published into the dead-letter topic before there was a group n
   t.equal(after, null)
 })
 
-t.test('counting again reads only what came since, and counts anew after a trim or a new topic', async (t) => {
+t.test('counting again reads only what came since, also after a trim, and anew a new topic', async (t) => {
   const { rig } = await startWithDead()
   const { deadLetters } = rig.groups
   const name = 'orders.billing.dlq'
@@ -144,7 +144,7 @@ t.test('counting again reads only what came since, and counts anew after a trim 
   t.same(reads, [])
   await rig.engine.deleteRecords(name, 0, 2)
   t.equal(await deadLetters.count('orders', 'billing'), 4)
-  t.same(reads, [2])
+  t.same(reads, [], 'what was trimmed needs no look')
   await rig.engine.deleteTopic(name)
   await rig.publish('orders', ['again'], 0)
   const { receipt } = await rig.one()
