@@ -126,6 +126,22 @@ t.test('several tasks and a purge at once take each record once', async (t) => {
   t.equal(lane.length, moved)
 })
 
+t.test('also when all of them are as fast as they can be', async (t) => {
+  const { rig } = await startWithDead(700, 2)
+  const [purged, ...tasks] = await Promise.all([
+    rig.groups.deadLetters.purge('orders', 'billing', { key: 'key-0' }),
+    begin(rig),
+    begin(rig),
+    begin(rig, undefined, { key: 'key-1' }),
+  ])
+  await rig.clock.advance(1)
+  const lane = [...(await rig.log(LANE, 0)), ...(await rig.log(LANE, 1))].map(({ value }) => String(value))
+  t.equal(new Set(lane).size, lane.length, 'nothing lies there twice')
+  const moved = tasks.reduce((sum, { task }) => sum + stateOf(rig, task).moved, 0)
+  t.equal(moved, lane.length)
+  t.equal(moved + purged, 1_400)
+})
+
 t.test('a purged record is never seen again: not listed, not counted, not redriven, not after a crash', async (t) => {
   const { rig } = await startWithDead(10)
   t.equal(await rig.groups.deadLetters.purge('orders', 'billing', { key: 'key-1' }), 5)
