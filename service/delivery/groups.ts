@@ -95,6 +95,7 @@ export class Groups {
     floods: 0,
   }
   #stopped = false
+  #warming = false
 
   private constructor(options: GroupsOptions, store: DeadStore) {
     this.#options = options
@@ -115,7 +116,7 @@ export class Groups {
     const groups = new Groups(options, await DeadStore.open(options.engine, options.clock))
     await groups.#registry.load()
     groups.deadLetters.redrives.resume()
-    groups.#warm()
+    void groups.#warm()
     return groups
   }
 
@@ -298,10 +299,13 @@ export class Groups {
       await keepDeadLetters(group, this.#options.engine)
     }
     await this.#dead.checkpoint()
+    void this.#warm()
   }
 
   /** Looks at all dead letters, so that who asks first need not wait for it. */
   async #warm(): Promise<void> {
+    if (this.#warming) return
+    this.#warming = true
     try {
       for (const { group } of this.#registry.all()) {
         if (this.#stopped) return
@@ -309,6 +313,8 @@ export class Groups {
       }
     } catch (error) {
       this.#options.log.warn({ err: error }, 'Dead letters could not be looked at ahead.')
+    } finally {
+      this.#warming = false
     }
   }
 

@@ -8,8 +8,8 @@
 //
 // Derived, built from the log.
 
-import { crc32c, decodeRecordBody } from '../../../storage/index.ts'
-import type { DeadLetter } from '../dead-letter-scan.ts'
+import { crc32c, type RecordBody } from '../../../storage/index.ts'
+import type { DeathRow } from '../dead-letter-scan.ts'
 import { type DeadLetterFilter, isWithin, matchesDeath } from './dead-letter-filter.ts'
 import type { Removed } from './removed.ts'
 
@@ -48,13 +48,13 @@ export class DeadIndex {
     return this.#offsets.length * ROW_SIZE + this.#reasonSize
   }
 
-  add(letter: DeadLetter): void {
+  add(letter: DeathRow): void {
     if (this.#count === this.#offsets.length) this.#grow()
     const row = this.#count++
-    this.#offsets[row] = letter.place.offset
+    this.#offsets[row] = letter.offset
     this.#diedAtMs[row] = letter.diedAtMs
     this.#death[row] = this.#deathOf(letter)
-    this.#marks[row] = marksOf(letter)
+    this.#marks[row] = marksOf(letter.body)
   }
 
   #grow(): void {
@@ -69,7 +69,7 @@ export class DeadIndex {
     this.#marks = larger(this.#marks, new Uint32Array(size))
   }
 
-  #deathOf({ cause, reason }: DeadLetter): number {
+  #deathOf({ cause, reason }: DeathRow): number {
     const key = `${cause}\0${reason}`
     const known = this.#deathIds.get(key)
     if (known !== undefined) return known
@@ -119,8 +119,7 @@ export interface Row {
 }
 
 /** Two bits of 32 for the key and for each header: what carries a key or a header has its bits. */
-function marksOf({ body }: DeadLetter): number {
-  const { key, headers } = decodeRecordBody(body)
+function marksOf({ key, headers }: RecordBody): number {
   let marks = key === null ? 0 : markOf(`k${key.toString()}`)
   for (const [name, value] of headers) {
     if (value !== null && !isOwn(name)) marks |= markOf(`h${name}\0${value.toString()}`)

@@ -221,9 +221,10 @@ export class DeadLetterSearch {
   async #fill(index: DeadIndex, name: string, partition: number, to: number): Promise<void> {
     if (index.end >= to) return
     const { logStartOffset } = this.#parts.engine.offsets(name, partition)
-    for await (const found of this.#scan.partition(name, partition, Math.max(index.end, logStartOffset), to)) {
-      if (found.letter !== undefined) index.add(found.letter)
-      index.end = found.place.offset + 1
+    const first = Math.max(index.end, logStartOffset)
+    for await (const { rows, nextOffset } of this.#scan.partition(name, partition, { first, end: to })) {
+      for (const row of rows) index.add(row)
+      index.end = nextOffset
     }
     index.end = Math.max(index.end, to)
   }
