@@ -26,6 +26,8 @@ export interface DeadLetterPage {
 const READS_MAX = 20_000
 const PAGE_BYTES_MAX = 16 * 1024 * 1024
 const PURGE_RECORDS = 5_000
+/** Nobody who looks must wait until more than so many are indexed. */
+const BEHIND_MAX = 4_096
 
 export interface DeadLettersOptions extends DeadLetterScanParts {
   clock: Clock
@@ -42,6 +44,7 @@ export class DeadLetters {
   readonly redrives: Redrives
   readonly #options: DeadLettersOptions
   readonly #search: DeadLetterSearch
+  readonly #keepingUp = new Set<string>()
 
   constructor(options: DeadLettersOptions) {
     this.#options = options
@@ -112,6 +115,15 @@ export class DeadLetters {
       })
     }
     return count
+  }
+
+  /** Records are dying: what to look at later is looked at now, when it has become much. */
+  keepUp(topic: string, group: string): void {
+    const name = deadLetterTopic(topic, group)
+    if (this.#search.behind(name) < BEHIND_MAX || this.#keepingUp.has(name)) return
+    this.#keepingUp.add(name)
+    const done = () => void this.#keepingUp.delete(name)
+    this.#search.warm(name).then(done, done)
   }
 
   /** Looks at the dead letters of a group once, so that the first who asks need not wait for it. */

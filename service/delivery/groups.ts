@@ -9,6 +9,7 @@ import type { DelayedAppends } from './copies.ts'
 import { DeadStore } from './dead/dead-store.ts'
 import { DeadLetters, deadInPartition } from './dead-letters.ts'
 import type { Delivery } from './delivery.ts'
+import type { Group } from './group.ts'
 import { describeGroup, type GroupDescription } from './group-description.ts'
 import { GroupRegistry } from './group-registry.ts'
 import { DEFAULT_GROUP_SETTINGS, type GroupSettings, type Pause } from './group-settings.ts'
@@ -100,7 +101,8 @@ export class Groups {
   private constructor(options: GroupsOptions, store: DeadStore) {
     this.#options = options
     this.defaults = { ...DEFAULT_GROUP_SETTINGS, ...options.defaults }
-    const parts = { ...options, counters: this.#counters }
+    const died = ({ topic, name }: Group) => this.deadLetters.keepUp(topic, name)
+    const parts = { ...options, counters: this.#counters, died }
     this.#registry = new GroupRegistry(this.defaults, parts, (topic, group) => this.#tell(topic, group))
     this.#dead = store
     this.deadLetters = new DeadLetters({

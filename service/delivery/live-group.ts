@@ -23,6 +23,8 @@ export interface LiveParts {
   counters: AcquireParts['counters'] &
     AcknowledgeParts['counters'] &
     DepartureParts['counters'] & { lockExpiries: number; floods: number }
+  /** Told of a group of which records are about to die. */
+  died(group: Group): void
   /** Told of a group whose settings changed by themselves. */
   changed(group: Group): void
 }
@@ -62,6 +64,7 @@ export class LiveGroup {
   #dying(count: number): void {
     const { group } = this
     const { topic, name, settings } = group
+    this.#parts.died(group)
     const max = settings.deadLetters?.perMinuteMax
     if (max === undefined || settings.paused !== undefined || this.flood.add(count) <= max) return
     const { clock, counters, log, changed } = this.#parts

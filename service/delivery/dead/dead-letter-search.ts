@@ -63,6 +63,7 @@ export class DeadLetterSearch {
   readonly #scan: DeadLetterScan
   /** By topic and partition, the one used last at the end. */
   readonly #kept = new Map<string, { index: DeadIndex; turns: Turns }>()
+  #evicted = false
 
   constructor(parts: DeadLetterSearchParts) {
     this.#parts = parts
@@ -123,6 +124,22 @@ export class DeadLetterSearch {
     const all = [...byDeath.values()].sort((a, b) => b.count - a.count || (a.reason < b.reason ? -1 : 1))
     for (const { count } of all.slice(REASONS_MAX)) others += count
     return { reasons: all.slice(0, REASONS_MAX), others }
+  }
+
+  /** How many records an index that is kept has yet to take in. */
+  behind(name: string): number {
+    const { engine } = this.#parts
+    const { id, partitions } = engine.topic(name) ?? { id: 0, partitions: 0 }
+    let behind = 0
+    for (let partition = 0; partition < partitions; partition++) {
+      const { logStartOffset, highWatermark } = engine.offsets(name, partition)
+      if (highWatermark - logStartOffset > KEPT_RECORDS_MAX) continue
+      const index = this.#kept.get(`${name}/${partition}`)?.index
+      // What had to make room is built again when somebody looks, not with every record that dies.
+      if (index === undefined && this.#evicted) continue
+      behind += highWatermark - Math.max(logStartOffset, index?.topicId === id ? index.end : 0)
+    }
+    return behind
   }
 
   /** Builds the index, so that the next look need not. */
@@ -235,6 +252,7 @@ export class DeadLetterSearch {
     for (const [key, { index }] of this.#kept) {
       if (size <= INDEX_BYTES_MAX) return
       this.#kept.delete(key)
+      this.#evicted = true
       size -= index.size
     }
   }
