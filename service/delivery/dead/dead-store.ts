@@ -23,11 +23,10 @@ import {
   Turns,
 } from '../../../storage/index.ts'
 import { decodeTask, encodeTask, type RedriveTask } from './redrive-task.ts'
-import { PAGE_SIZE, Removed } from './removed.ts'
+import { decodePage, encodePage, Removed } from './removed.ts'
 
 export const DEAD_TOPIC = '__dead'
 const READ_SIZE = 1024 * 1024
-const VERSION = 1
 const NOTHING = new Removed()
 
 /** What leaves the dead letters: offsets by partition. */
@@ -85,8 +84,9 @@ export class DeadStore {
     if (kind !== 'removed') return
     const [topicId, partition, page] = rest.map(Number)
     if (value === null) this.#byTopicId.get(topicId)?.removed.get(partition)?.forget(page)
-    else if (value[0] === VERSION && value.length === 1 + PAGE_SIZE) {
-      this.#of(topicId, partition).set(page, Uint8Array.from(value.subarray(1)))
+    else {
+      const bits = decodePage(value)
+      if (bits !== undefined) this.#of(topicId, partition).set(page, bits)
     }
   }
 
@@ -121,7 +121,7 @@ export class DeadStore {
       const removed = this.#of(topicId, partition)
       for (const [page, bits] of removed.with(offsets)) {
         pages.push({ removed, page, bits })
-        records.push(this.#record(pageKey(topicId, partition, page), Buffer.concat([Buffer.of(VERSION), bits])))
+        records.push(this.#record(pageKey(topicId, partition, page), encodePage(bits)))
       }
     }
     if (task !== undefined) records.push(this.#record(`redrive/${task.task}`, encodeTask(task)))

@@ -9,6 +9,18 @@
 export const PAGE_RECORDS = 8_192
 export const PAGE_SIZE = PAGE_RECORDS / 8
 
+const VERSION = 1
+
+/** A page as it stands in `__dead`. */
+export function encodePage(bits: Uint8Array): Buffer {
+  return Buffer.concat([Buffer.of(VERSION), bits])
+}
+
+/** undefined when it is of a version that this code does not know. */
+export function decodePage(value: Buffer): Uint8Array | undefined {
+  return value[0] === VERSION && value.length === 1 + PAGE_SIZE ? Uint8Array.from(value.subarray(1)) : undefined
+}
+
 export class Removed {
   readonly #pages = new Map<number, { bits: Uint8Array; count: number }>()
 
