@@ -4,6 +4,8 @@
 // A format whose bytes change gets a new version and with it a new file; its old file stays here without `make`, and must
 // still be read.
 
+import { decodeTask, encodeTask, type RedriveTask } from '../service/delivery/dead/redrive-task.ts'
+import { decodePage, encodePage, Removed } from '../service/delivery/dead/removed.ts'
 import { decodeSnapshot, encodeSnapshot, type GroupState } from '../service/delivery/group-log.ts'
 import { decodeIdEntry, encodeIdEntry } from '../service/delivery/id-entry.ts'
 import { writeBatch } from '../storage/batch/record-batch.ts'
@@ -76,6 +78,22 @@ const MARK = {
   consumed: 9,
   hand: { dueAtMs: DUE_MS, offset: 8 },
   targets: [{ topic: 'orders', partition: 3, baseOffset: 70, count: 2 }],
+}
+const PAGE = new Removed().with([0, 1, 9, 8_191]).get(0) as Uint8Array
+const TASK: RedriveTask = {
+  task: '00112233445566ff',
+  topic: 'orders',
+  group: 'billing',
+  topicId: 7,
+  filter: { reason: 'bank', headers: { trace: 't' }, fromMs: 1_000 },
+  ratePerSecond: 100,
+  state: 'running',
+  matched: 12,
+  moved: 3,
+  failed: 1,
+  startedMs: 2_000,
+  ends: [8, 4],
+  next: { partition: 0, offset: 5 },
 }
 const ENTRY = {
   state: 'dispatched' as const,
@@ -151,6 +169,11 @@ const ORDERED_GROUP: GroupState = {
       ...GROUP.sources[0],
       place: { index: 2, kind: 'delayed', tierMs: 0, topicId: 18, partition: 3 },
       holds: { list: [{ offset: 61, hash: 0xfedc_ba98, dueAtMs: DUE_MS }], count: 1 },
+    },
+    {
+      ...GROUP.sources[0],
+      place: { index: 0, kind: 'redrive', tierMs: 0, topicId: 19, partition: 3 },
+      parked: { places: [{ offset: 8, hash: 7 }], count: 1 },
     },
   ],
 }
@@ -404,5 +427,7 @@ export const FORMATS: Record<string, Format> = {
     read: (bytes) => decodeSnapshot(bytes, (lockMs) => lockMs),
     holds: GROUP,
   },
+  'record-dead-page.v1': { make: async () => encodePage(PAGE), read: (bytes) => decodePage(bytes), holds: PAGE },
+  'record-dead-redrive.v1': { make: async () => encodeTask(TASK), read: (bytes) => decodeTask(bytes), holds: TASK },
   'row-ids.v1': { make: async () => encodeIdEntry(ENTRY), read: (bytes) => decodeIdEntry(bytes), holds: ENTRY },
 }

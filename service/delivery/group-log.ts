@@ -14,7 +14,9 @@
 // and behind the runs of a source: parkedCount v, each (in order): offset v · hash v
 //                                  holdCount v, each: offset v · hash v · dueAtMs v
 //
-// Versions 1 and 2 are still read. They end with the runs; in place of settingsSize and settings version 1 has:
+// A source's kind is 0 topic, 1 tier, 2 delayed, 3 redrive.
+//
+// Versions 1 and 2 are still read. They end with the runs and have no kind 3; in place of settingsSize and settings version 1 has:
 //
 //   lockMs v · maxInFlight v · start <1b> · tierCount v · tierMs v …
 //
@@ -50,7 +52,7 @@ const RENEWED = 3
 const PARKED = 4
 const HELD = 5
 const FREED = 6
-const KINDS: readonly SourceKind[] = ['topic', 'tier', 'delayed']
+const KINDS: readonly SourceKind[] = ['topic', 'tier', 'delayed', 'redrive']
 const STARTS = ['earliest', 'latest'] as const
 
 /** A group as it stands in a snapshot; `topic` of a place is left to the reader, who knows the group's name. */

@@ -16,6 +16,8 @@ export interface GroupSettings {
   start: 'earliest' | 'latest'
   /** Set while nothing is handed out. What was handed out before goes on: locks, acknowledgements, retries. */
   paused?: Pause
+  /** What is to become of its dead letters. */
+  deadLetters?: DeadLetterSettings
   /** Where records are sent to, instead of being acquired over HTTP. */
   push?: PushSettings
 }
@@ -24,6 +26,13 @@ export interface Pause {
   sinceMs: number
   /** Why; empty when nobody said. */
   reason: string
+}
+
+export interface DeadLetterSettings {
+  /** When more die within a minute, the group is paused: it looks as if all of them would. Without bound when absent. */
+  perMinuteMax?: number
+  /** How long they are kept; for ever when absent. */
+  retentionMs?: number
 }
 
 export interface PushSettings {
@@ -55,4 +64,5 @@ export const DEFAULT_GROUP_SETTINGS: GroupSettings = {
 /** The bounds that the HTTP layer checks before it calls; that of tiers also holds for the setting GROUP_RETRY. */
 export const RETRY_TIERS_MAX = 20
 export const IN_FLIGHT_MAX = 10_000
+export const DEAD_PER_MINUTE_MAX = 1_000_000
 export const REASON_LENGTH_MAX = 1_000

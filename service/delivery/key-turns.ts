@@ -4,7 +4,8 @@
 //   1. A key is busy while a record of it is in flight (from the topic or from a lane), waits in the lane of a tier, or is
 //      held: released with its own delay, in the wheel or in the lane that the wheel fills, not delivered from there yet.
 //   2. A record of the topic begins only when its key is not busy, so a key has one record under way. What comes out of a
-//      tier, or was held, goes on with the turn that it has. All else in the wheel's lane waits for a turn as a new record.
+//      tier, or was held, goes on with the turn that it has. All else in the wheel's lane, and all that was redriven, waits
+//      for a turn as a new record.
 //   3. Records without a key need no turn. Keys are known by a hash of 32 bits: two that share it take turns too.
 //   4. A key that is not busy any more is told to the sources, so that what was parked for it is found without a search.
 //   5. While TURNS_MAX keys are busy no further key begins; lanes flow on, and bring keys back.

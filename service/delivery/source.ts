@@ -21,7 +21,7 @@ import { ReadAhead, type ReadAheadBudget } from './read-ahead.ts'
 import { Run } from './run.ts'
 import { Runs } from './runs.ts'
 
-/** What a source is part of: the group's topic, the lane of a tier, or the lane that the wheel fills. */
+/** What a source is part of: the group's topic, the lane of a tier, or one that the wheel or a redrive fills. */
 export type SourceKind = 'topic' | LaneKind
 
 export interface SourcePlace {

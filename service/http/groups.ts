@@ -8,6 +8,7 @@ import { formatDuration, parseDuration } from '../duration.ts'
 import { checkName } from '../names.ts'
 import { parseTime } from '../time.ts'
 import { namesOf } from './consume.ts'
+import { DeadLettersChange, DeadLettersShown, deadLettersAfter, deadLettersJson } from './dead-letter-settings.ts'
 import type { HttpParts } from './parts.ts'
 import { PushChange, PushShown, pushAfter, pushJson } from './push-forms.ts'
 import { Retry, tiersOf } from './retry-forms.ts'
@@ -26,6 +27,7 @@ const Change = Type.Object(
     maxInFlight: Type.Optional(Type.Integer({ minimum: 1, maximum: IN_FLIGHT_MAX })),
     order: Type.Optional(Order),
     start: Type.Optional(Start),
+    deadLetters: Type.Optional(DeadLettersChange),
     push: Type.Optional(PushChange),
   },
   CLOSED,
@@ -39,6 +41,7 @@ const SettingsOut = {
   order: Order,
   start: Start,
   paused: Type.Optional(Pause),
+  deadLetters: DeadLettersShown,
   push: Type.Optional(PushShown),
 }
 const Settings = Type.Object(SettingsOut)
@@ -88,6 +91,10 @@ export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts 
       if (body.maxInFlight !== undefined) change.maxInFlight = body.maxInFlight
       if (body.order !== undefined) change.order = body.order
       if (body.start !== undefined) change.start = body.start
+      if (body.deadLetters !== undefined) {
+        const before = groups.settingsOf(topic, group)?.deadLetters ?? groups.defaults.deadLetters
+        change.deadLetters = deadLettersAfter(body.deadLetters, before)
+      }
       if (body.push !== undefined) {
         change.push = pushAfter(body.push, groups.settingsOf(topic, group)?.push, pushHosts)
       }
@@ -188,7 +195,7 @@ function lockOf(given: number | string): number {
   return lockMs
 }
 
-function settingsJson({ retry, lockMs, maxInFlight, order, start, paused, push }: GroupSettings) {
+function settingsJson({ retry, lockMs, maxInFlight, order, start, paused, deadLetters, push }: GroupSettings) {
   return {
     retry: retry.map(formatDuration),
     lock: formatDuration(lockMs),
@@ -196,6 +203,7 @@ function settingsJson({ retry, lockMs, maxInFlight, order, start, paused, push }
     order,
     start,
     paused: paused && pauseJson(paused),
+    deadLetters: deadLettersJson(deadLetters),
     push: push && pushJson(push),
   }
 }
