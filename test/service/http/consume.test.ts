@@ -169,6 +169,7 @@ t.test('settings of a group in all their forms', async (t) => {
         maxInFlight: 7,
         order: 'none',
         start: 'earliest',
+        deadLetters: { perMinuteMax: null, retention: null },
       },
     ],
   })
