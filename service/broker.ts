@@ -174,7 +174,12 @@ export class Broker {
       hand,
       wheel,
       log,
-      defaults: { retry: settings.GROUP_RETRY, lockMs: settings.GROUP_LOCK, maxInFlight: settings.GROUP_IN_FLIGHT_MAX },
+      defaults: {
+        retry: settings.GROUP_RETRY,
+        lockMs: settings.GROUP_LOCK,
+        maxInFlight: settings.GROUP_IN_FLIGHT_MAX,
+        deadLetters: { perMinuteMax: settings.GROUP_DEAD_PER_MINUTE_MAX || undefined },
+      },
     })
     this.#opened('groups', () => groups.stop())
     await wheel.start()

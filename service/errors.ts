@@ -44,6 +44,7 @@ export const ERRORS = {
   PARTITION_NOT_FOUND: { status: 404, title: 'There is no such partition', retryable: false },
   GROUP_NOT_FOUND: { status: 404, title: 'There is no such group', retryable: false },
   MESSAGE_NOT_FOUND: { status: 404, title: 'There is no such delayed message', retryable: false },
+  REDRIVE_NOT_FOUND: { status: 404, title: 'There is no such redrive', retryable: false },
   OFFSET_OUT_OF_RANGE: { status: 416, title: 'The offset is outside of the log', retryable: false },
 
   CURSOR_INVALID: { status: 400, title: 'The cursor is not one of ours', retryable: false },
@@ -59,6 +60,7 @@ export const ERRORS = {
   // These two stand in the results of an acknowledge call, which is itself answered with 200.
   INVALID_RECORD_STATE: { status: 409, title: 'The receipt is not valid any more', retryable: false },
   RECORD_DELETED: { status: 409, title: 'Retention has deleted the record', retryable: false },
+  TOO_MANY_REDRIVES: { status: 429, title: 'Too many redrives are running', retryable: true },
   OVERLOADED: { status: 503, title: 'Too much is waiting', retryable: true },
   CLOCK_WRONG: { status: 503, title: 'The clock of the machine is wrong', retryable: true },
   ENGINE_CLOSED: { status: 503, title: 'The service is stopping', retryable: true },

@@ -36,6 +36,10 @@ export interface MetricSources {
     lockExpiries: number
     deadLettered: Readonly<Record<string, number>>
     skipped: number
+    redriven: number
+    purged: number
+    redrivesRunning: number
+    floods: number
   }
   push(): {
     endpoints: number
@@ -206,6 +210,10 @@ export class Metrics {
       'cause',
       () => sources.groups().deadLettered,
     )
+    total('dwell_dead_letters_redriven_total', 'Dead letters given back.', () => sources.groups().redriven)
+    total('dwell_dead_letters_purged_total', 'Dead letters removed for ever.', () => sources.groups().purged)
+    number('dwell_redrives_running', 'Redrives that run.', () => sources.groups().redrivesRunning)
+    total('dwell_dead_letter_floods_total', 'Pauses because too many died.', () => sources.groups().floods)
     total('dwell_records_skipped_total', 'Records that could not be delivered.', () => sources.groups().skipped)
     number('dwell_topics', 'Topics, without the internal ones.', () => sources.topics())
     total('dwell_checkpoints_total', 'Checkpoints since the start.', () => sources.checkpoints().count)

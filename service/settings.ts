@@ -1,7 +1,7 @@
 // Every setting is a row: from the rows come the parsing of the environment and of the flags, the range checks, --help,
 // the table in the README and the chart's schema. See config.ts.
 
-import { RETRY_TIERS_MAX } from './delivery/group-settings.ts'
+import { DEAD_PER_MINUTE_MAX, RETRY_TIERS_MAX } from './delivery/group-settings.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB
@@ -248,6 +248,14 @@ export const SETTINGS = {
     min: 1,
     max: 10_000,
     sentence: 'Acquired records a partition of a group when its settings do not say.',
+  },
+  GROUP_DEAD_PER_MINUTE_MAX: {
+    kind: 'count',
+    default: 0,
+    min: 0,
+    max: DEAD_PER_MINUTE_MAX,
+    sentence:
+      'Dead letters within a minute that a group may have before it is paused, when its settings do not say; 0 any.',
   },
   PUSH_ALLOWED_HOSTS: {
     kind: 'text',

@@ -23,6 +23,7 @@ export {
   EncodedHeaders,
   encodeRecordBody,
   type Header,
+  keyOfRecordBody,
   type RecordBody,
   RecordBodySource,
   RecordValueSource,
@@ -62,7 +63,7 @@ export { watched } from './keyed/watched-store.ts'
 export { CHECKPOINT_FORMAT, decodeCheckpoint } from './log/checkpoint.ts'
 export { EmbeddedEngine } from './log/embedded-engine.ts'
 export type { EmbeddedEngineOptions } from './log/engine-options.ts'
-export { partitionOfKey, RoundRobin } from './log/partitioner.ts'
+export { murmur2, partitionOfKey, RoundRobin } from './log/partitioner.ts'
 export { decodeTopic } from './log/topic-record.ts'
 export type { Action } from './repair/action.ts'
 export { Aside } from './repair/aside.ts'

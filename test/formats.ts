@@ -4,6 +4,8 @@
 // A format whose bytes change gets a new version and with it a new file; its old file stays here without `make`, and must
 // still be read.
 
+import { decodeTask, encodeTask, type RedriveTask } from '../service/delivery/dead/redrive-task.ts'
+import { decodePage, encodePage, Removed } from '../service/delivery/dead/removed.ts'
 import { decodeSnapshot, encodeSnapshot, type GroupState } from '../service/delivery/group-log.ts'
 import { decodeIdEntry, encodeIdEntry } from '../service/delivery/id-entry.ts'
 import { writeBatch } from '../storage/batch/record-batch.ts'
@@ -77,6 +79,22 @@ const MARK = {
   hand: { dueAtMs: DUE_MS, offset: 8 },
   targets: [{ topic: 'orders', partition: 3, baseOffset: 70, count: 2 }],
 }
+const PAGE = new Removed().with([0, 1, 9, 8_191]).get(0) as Uint8Array
+const TASK: RedriveTask = {
+  task: '00112233445566ff',
+  topic: 'orders',
+  group: 'billing',
+  topicId: 7,
+  filter: { reason: 'bank', headers: { trace: 't' }, fromMs: 1_000 },
+  ratePerSecond: 100,
+  state: 'running',
+  matched: 12,
+  moved: 3,
+  failed: 1,
+  startedMs: 2_000,
+  ends: [8, 4],
+  next: { partition: 0, offset: 5 },
+}
 const ENTRY = {
   state: 'dispatched' as const,
   atMs: DUE_MS,
@@ -103,9 +121,17 @@ const OWN_HEADER = { sequence: 7, salt: 0x0102_0304, fileBytes: 16_384 }
 
 const GROUP: GroupState = {
   topicId: 17,
-  settings: { retry: [5_000, 10_000], lockMs: 30_000, maxInFlight: 500, start: 'earliest' },
+  settings: { retry: [5_000, 10_000], lockMs: 30_000, maxInFlight: 500, order: 'none', start: 'earliest' },
   nextSourceIndex: 3,
-  sources: [{ place: { index: 1, kind: 'topic', tierMs: 0, topicId: 17, partition: 3 }, next: 70, runs: [] }],
+  sources: [
+    {
+      place: { index: 1, kind: 'topic', tierMs: 0, topicId: 17, partition: 3 },
+      next: 70,
+      runs: [],
+      parked: { places: [], count: 0 },
+      holds: { list: [], count: 0 },
+    },
+  ],
 }
 const PUSHED_GROUP: GroupState = {
   ...GROUP,
@@ -123,6 +149,33 @@ const PUSHED_GROUP: GroupState = {
       paused: { sinceMs: DUE_MS + 1, reason: 'gone' },
     },
   },
+}
+
+const ORDERED_GROUP: GroupState = {
+  ...PUSHED_GROUP,
+  settings: { ...PUSHED_GROUP.settings, order: 'key' },
+  sources: [
+    {
+      ...GROUP.sources[0],
+      parked: {
+        places: [
+          { offset: 64, hash: 0xfedc_ba98 },
+          { offset: 69, hash: 7 },
+        ],
+        count: 2,
+      },
+    },
+    {
+      ...GROUP.sources[0],
+      place: { index: 2, kind: 'delayed', tierMs: 0, topicId: 18, partition: 3 },
+      holds: { list: [{ offset: 61, hash: 0xfedc_ba98, dueAtMs: DUE_MS }], count: 1 },
+    },
+    {
+      ...GROUP.sources[0],
+      place: { index: 0, kind: 'redrive', tierMs: 0, topicId: 19, partition: 3 },
+      parked: { places: [{ offset: 8, hash: 7 }], count: 1 },
+    },
+  ],
 }
 
 const asStored = (body: Buffer) => ({ offset: 5, timestampMs: DUE_MS, body })
@@ -361,8 +414,12 @@ export const FORMATS: Record<string, Format> = {
     holds: { target: PLACE, ...MESSAGE, dueAtMs: LATER_MS, topicId: 17 },
   },
   'record-delay-cancel': { read: (bytes) => targetOf(envelopeOf(bytes)), holds: PLACE },
+  'record-groups-snapshot.v3': {
+    make: async () => encodeSnapshot(ORDERED_GROUP),
+    read: (bytes) => decodeSnapshot(bytes, (lockMs) => lockMs),
+    holds: ORDERED_GROUP,
+  },
   'record-groups-snapshot.v2': {
-    make: async () => encodeSnapshot(PUSHED_GROUP),
     read: (bytes) => decodeSnapshot(bytes, (lockMs) => lockMs),
     holds: PUSHED_GROUP,
   },
@@ -370,5 +427,7 @@ export const FORMATS: Record<string, Format> = {
     read: (bytes) => decodeSnapshot(bytes, (lockMs) => lockMs),
     holds: GROUP,
   },
+  'record-dead-page.v1': { make: async () => encodePage(PAGE), read: (bytes) => decodePage(bytes), holds: PAGE },
+  'record-dead-redrive.v1': { make: async () => encodeTask(TASK), read: (bytes) => decodeTask(bytes), holds: TASK },
   'row-ids.v1': { make: async () => encodeIdEntry(ENTRY), read: (bytes) => decodeIdEntry(bytes), holds: ENTRY },
 }

@@ -14,6 +14,9 @@ import { type Clock, DwellError, type Log, type LogEngine, type Random, type Tim
 import { Acquisition } from './acquisition.ts'
 import type { Delivery } from './delivery.ts'
 import type { Group } from './group.ts'
+import { DeltaWriter } from './group-log.ts'
+import type { KeyTurns } from './key-turns.ts'
+import { loadTurns } from './key-turns-load.ts'
 import { TOKEN_SIZE } from './run.ts'
 import { isGone, type Source } from './source.ts'
 
@@ -155,21 +158,82 @@ export class Acquirer {
   async #serve(waiter: Waiter): Promise<boolean> {
     const { hand } = this.#parts
     this.#group.takeTopicIn()
+    const known = await this.#loadTurns()
     const sources = [...this.#group.sources]
     let ready = 0
     for (let i = 0; i < sources.length && ready < waiter.max; i++) {
       const source = sources[(this.#turn + i) % sources.length]
       const room = this.#room(source)
+      if (room > 0) await this.#unpark(source, Math.min(room, waiter.max))
+      this.#park(source)
       while (room > 0 && source.hungry(hand.nowMs(), Math.min(room, waiter.max))) {
         if (!(await this.#fill(source))) break
+        this.#park(source)
       }
       ready += source.ready(hand.nowMs(), Math.min(room, waiter.max))
     }
     if (waiter.answered || this.#group.end) return true
     const deliveries = this.#take(waiter)
-    if (deliveries === undefined) return false
+    if (deliveries === undefined) {
+      // Somebody lost count of them meanwhile.
+      if (known.some(({ isLoaded }) => !isLoaded)) this.#again = true
+      return false
+    }
     waiter.answer(deliveries)
     return true
+  }
+
+  /** Where the group keeps the order of keys: finds out whose turn it is; answers where that is known. */
+  async #loadTurns(): Promise<KeyTurns[]> {
+    for (const [partition, turns] of this.#group.turns) {
+      if (!turns.isLoaded) await loadTurns(this.#group, partition, turns, this.#parts.engine)
+    }
+    return [...this.#group.turns.values()].filter(({ isLoaded }) => isLoaded)
+  }
+
+  /** Reads parked records whose key is free. Those that are no longer there are given up, and the next of their keys read. */
+  async #unpark(source: Source, max: number): Promise<void> {
+    const { engine, counters, log } = this.#parts
+    const { topic, partition, index } = source.place
+    const { epoch } = source
+    while (source.parked.count > 0) {
+      let lost: number[]
+      try {
+        lost = await source.parked.read(engine, topic, partition, max)
+      } catch (error) {
+        if (this.#removeLane(source, error)) return
+        throw error
+      }
+      if (lost.length === 0 || source.epoch !== epoch || this.#group.end) return
+      const delta = new DeltaWriter()
+      for (const offset of lost) if (source.giveUp(offset)) delta.finished(index, offset, 1)
+      counters.skipped += lost.length
+      const from = lost[0]
+      const count = lost.length
+      log.error({ topic, partition, from, count }, 'Records that waited for their key are no longer readable.')
+      this.#append(delta)
+    }
+  }
+
+  /** Whether the error says that a lane was deleted; then it is no source any more. */
+  #removeLane(source: Source, error: unknown): boolean {
+    const { kind, topic, partition } = source.place
+    if (!isGone(error) || kind === 'topic') return false
+    const { log } = this.#parts
+    log.warn({ topic, partition, group: this.#group.name }, 'A retry topic was deleted with what waited in it.')
+    this.#group.remove(source)
+    return true
+  }
+
+  /** Passes over records whose key is busy. */
+  #park(source: Source): void {
+    const delta = new DeltaWriter()
+    if (source.parkBlocked(delta)) this.#append(delta)
+  }
+
+  /** Nobody waits for it; when it is refused the group is read again. */
+  #append(delta: DeltaWriter): void {
+    this.#group.append(delta).catch(() => {})
   }
 
   #room(source: Source): number {
@@ -184,12 +248,8 @@ export class Acquirer {
       await source.fill(engine)
       return true
     } catch (error) {
-      if (isGone(error)) {
-        if (source.place.kind === 'topic') throw error
-        log.warn({ topic, partition, group: this.#group.name }, 'A retry topic was deleted with what waited in it.')
-        this.#group.remove(source)
-        return false
-      }
+      if (this.#removeLane(source, error)) return false
+      if (isGone(error)) throw error
       // What was read before is good: serve it first, the error comes again.
       if (source.readCount > 0) return false
       if (!(error instanceof DwellError) || typeof error.fields.lastOffset !== 'number') throw error

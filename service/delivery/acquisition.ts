@@ -35,13 +35,15 @@ export class Acquisition {
 
   /** Takes up to `countMax` records of those that the source has ready. */
   take(source: Source, countMax: number): void {
+    const records = source.peek(countMax)
     let count = 0
-    while (count < countMax && !this.isFull) {
-      const record = source.peek(count++)
+    while (count < records.length && !this.isFull) {
+      const record = records[count++]
       this.#bytes += record.body.length
       const receipt = this.#receipts.write(source.place.index, record.offset)
       this.deliveries.push(deliver(source, record, receipt, this.#lockedUntilMs))
     }
-    for (const run of source.acquire(count, this.#token, this.lock)) this.delta.acquired(source.place.index, run)
+    if (count < records.length) records.length = count
+    source.acquire(records, this.#token, this.lock, this.delta)
   }
 }

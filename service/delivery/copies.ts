@@ -17,7 +17,12 @@ import { historyOf } from './deliver.ts'
 import type { Failure } from './departure.ts'
 import { type DeathCause, deadBody, type RecordHistory, retriedBody } from './failed-record.ts'
 import type { Group } from './group.ts'
+import type { DeltaWriter } from './group-log.ts'
+import type { Hold } from './holds.ts'
+import { hashOfKey } from './key-turns.ts'
 import { deadLetterTopic, type LaneKind, laneTier } from './lane.ts'
+import { prepareTopics } from './prepare-topics.ts'
+import type { Source } from './source.ts'
 
 /** What copies need of the wheel: records with a due time become an append to its topic. */
 export interface DelayedAppends {
@@ -31,8 +36,6 @@ type NextPlace =
   | { kind: 'dead'; cause: DeathCause; topic: string }
 
 export type CopyResult = Extract<AcknowledgeResult, { state: 'retrying' }> | { state: 'dead'; cause: DeathCause }
-
-const PREPARE_ATTEMPTS_MAX = 3
 
 export class Copies {
   readonly #group: Group
@@ -81,26 +84,13 @@ export class Copies {
 
   /** Makes sure that the topics are there, with the partitions of the source. */
   async prepareTopics(): Promise<void> {
-    const topics = new Set([...this.#next.values()].map(({ place }) => place.topic))
     const partitions = this.#engine.topic(this.#group.topic)?.partitions ?? 0
-    const missing = () => [...topics].filter((topic) => (this.#engine.topic(topic)?.partitions ?? 0) < partitions)
-    for (let attempt = 0; missing().length > 0; attempt++) {
-      if (attempt === PREPARE_ATTEMPTS_MAX)
-        throw new DwellError('TOPIC_NOT_FOUND', `There is no topic ${missing()[0]}.`)
-      for (const topic of missing()) await this.#makeTopic(topic, partitions)
-    }
-  }
-
-  async #makeTopic(topic: string, partitions: number): Promise<void> {
-    const description = this.#engine.topic(topic)
-    try {
-      if (description === undefined) await this.#engine.createTopic(topic, { partitions, cleanup: 'delete' })
-      else await this.#engine.alterTopic(topic, { ...description, partitions })
-    } catch (error) {
-      // Another call was faster, or somebody deleted it: prepareTopics looks again.
-      const codes = ['TOPIC_EXISTS', 'TOPIC_NOT_FOUND', 'PARTITIONS_CANNOT_SHRINK']
-      if (!(error instanceof DwellError) || !codes.includes(error.code)) throw error
-    }
+    const lanes = new Set<string>()
+    const dead = new Set<string>()
+    for (const { place } of this.#next.values()) (place.kind === 'dead' ? dead : lanes).add(place.topic)
+    await prepareTopics(this.#engine, lanes, { partitions })
+    const retentionMs = this.#group.settings.deadLetters?.retentionMs
+    await prepareTopics(this.#engine, dead, { partitions, retentionMs })
   }
 
   /** The turn of the append has begun: lanes become sources, and this is the time of all copies. */
@@ -111,8 +101,8 @@ export class Copies {
     }
   }
 
-  /** Adds the copy of a planned record. */
-  add(failure: Failure): CopyResult | undefined {
+  /** Adds the copy of a planned record. `delta` is told what is held: with its own delay it still has its key's turn. */
+  add(failure: Failure, delta: DeltaWriter): CopyResult | undefined {
     const next = this.#next.get(failure)
     if (next === undefined) return undefined
     const { place, body, history } = next
@@ -124,10 +114,21 @@ export class Copies {
       return { state: 'dead', cause: place.cause }
     }
     const dueAtMs = this.#stampMs + place.delayMs
+    this.#goOn(place, failure.source, { offset: history.offset, hash: hashOfKey(body.key), dueAtMs }, delta)
     const copy = retriedBody(body, grown)
     if (place.kind === 'tier') this.#append(place.topic, partition, copy)
     else this.#delayed.push({ topic: place.topic, partition, dueAtMs, body: copy, fillId: false })
     return { state: 'retrying', dueAtMs, tier: laneTier(place.kind, place.tierMs) }
+  }
+
+  /** Its key stays busy. */
+  #goOn({ kind, topic }: NextPlace, { turns, place }: Source, hold: Hold, delta: DeltaWriter): void {
+    if (turns === undefined || hold.hash === 0) return
+    const lane = kind === 'delayed' ? this.#group.sourceAt(topic, place.partition) : undefined
+    turns.goOn(hold.hash, lane === undefined ? 'tier' : 'held')
+    if (lane === undefined) return
+    lane.holds.add(hold)
+    delta.held(lane.place.index, hold)
   }
 
   #append(topic: string, partition: number, body: Buffer): void {

@@ -1,4 +1,4 @@
-// Reads a dead-letter topic in order of (partition, offset).
+// Reads a partition of a dead-letter topic in order.
 //
 // A dead letter says how it died. What says nothing was published into the topic while there was no group, and is none.
 // What is damaged is passed over: one bad batch must not hide all the others.
@@ -9,11 +9,12 @@ import {
   type Log,
   type LogEngine,
   type Page,
+  type RecordBody,
   readPage,
   type StoredRecord,
 } from '../../storage/index.ts'
 import type { Attempt } from './delivery.ts'
-import { type DeathCause, readDeathCause, readHistory } from './failed-record.ts'
+import { type DeathCause, readDeath, readDeathCause, readHistory } from './failed-record.ts'
 
 export interface DeadLetter {
   /** Its place in the dead-letter topic. */
@@ -34,10 +35,13 @@ export interface DeadLetter {
   reason: string
 }
 
-/** A record of a dead-letter topic; without a letter when it is none, or damaged. */
-export interface Found {
-  place: DeadLetter['place']
-  letter: DeadLetter | undefined
+/** What an index needs of a dead letter. */
+export interface DeathRow {
+  offset: number
+  diedAtMs: number
+  cause: DeathCause
+  reason: string
+  body: RecordBody
 }
 
 export interface DeadLetterScanParts {
@@ -55,26 +59,22 @@ export class DeadLetterScan {
     this.#parts = parts
   }
 
-  /** The records of all partitions from a place on. */
-  async *all(name: string, fromPartition: number, fromOffset: number): AsyncGenerator<Found> {
-    const { engine } = this.#parts
-    for (let partition = fromPartition; partition < (engine.topic(name)?.partitions ?? 0); partition++) {
-      const { logStartOffset, highWatermark } = engine.offsets(name, partition)
-      const first = Math.max(logStartOffset, partition === fromPartition ? fromOffset : 0)
-      yield* this.partition(name, partition, first, highWatermark)
-    }
-  }
-
-  /** Those from `first` to before `end`. */
-  async *partition(name: string, partition: number, first: number, end: number): AsyncGenerator<Found> {
+  /** The dead letters of a partition from `first` to before `end`, and how far each piece goes. */
+  async *partition(
+    name: string,
+    partition: number,
+    { first, end }: { first: number; end: number },
+  ): AsyncGenerator<{ rows: DeathRow[]; nextOffset: number }> {
     for (let offset = first; offset < end; ) {
       const page = await this.#read(name, partition, offset)
+      const nextOffset = Math.min(end, Math.max(page.nextOffset, offset + 1))
+      const rows: DeathRow[] = []
       for (const record of page.records) {
-        if (record.offset >= end) return
-        const place = { topic: name, partition, offset: record.offset }
-        yield { place, letter: this.#letterOf(place, record) }
+        const row = record.offset < end ? this.#rowOf(name, partition, record) : undefined
+        if (row !== undefined) rows.push(row)
       }
-      offset = Math.max(page.nextOffset, offset + 1)
+      yield { rows, nextOffset }
+      offset = nextOffset
     }
   }
 
@@ -98,19 +98,22 @@ export class DeadLetterScan {
     }
   }
 
-  #letterOf(place: DeadLetter['place'], record: StoredRecord): DeadLetter | undefined {
+  #rowOf(topic: string, partition: number, { offset, timestampMs, body: bytes }: StoredRecord): DeathRow | undefined {
     try {
-      return deadLetter(place, record)
+      const body = decodeRecordBody(bytes)
+      const death = readDeath(body)
+      return death && { offset, diedAtMs: timestampMs, ...death, body }
     } catch (error) {
       if (!(error instanceof DwellError) || error.code !== 'RECORD_DAMAGED') throw error
       this.#parts.counters.skipped++
-      this.#parts.log.error({ ...place, code: error.code }, 'A damaged dead letter is passed over.')
+      this.#parts.log.error({ topic, partition, offset, code: error.code }, 'A damaged dead letter is passed over.')
       return undefined
     }
   }
 }
 
-function deadLetter(place: DeadLetter['place'], record: StoredRecord): DeadLetter | undefined {
+/** undefined when the record is none. @throws RECORD_DAMAGED */
+export function deadLetter(place: DeadLetter['place'], record: StoredRecord): DeadLetter | undefined {
   const body = decodeRecordBody(record.body)
   const cause = readDeathCause(body)
   const history = readHistory(body)

@@ -1,23 +1,20 @@
-// The dead letters of a group: its dead-letter topic, read as records that tell what happened to them. Looking changes
-// nothing. Order and cursor are (partition, offset): records that die meanwhile come behind those of their partition.
+// The dead letters of a group: its dead-letter topic, read as records that tell what happened to them, without those that
+// were redriven or purged. Looking changes nothing. Order and cursor are (partition, offset): records that die meanwhile come
+// behind those of their partition.
 
-import { DwellError, decodeRecordBody, type LogEngine, type RecordBody } from '../../storage/index.ts'
-import { type DeadLetter, DeadLetterScan, type DeadLetterScanParts } from './dead-letter-scan.ts'
+import { type Clock, DwellError, type LogEngine, type Random } from '../../storage/index.ts'
+import type { DeadLetterFilter } from './dead/dead-letter-filter.ts'
+import { DeadLetterSearch, type DeadPlace, type DeadReason } from './dead/dead-letter-search.ts'
+import type { DeadStore } from './dead/dead-store.ts'
+import { Redrives } from './dead/redrives.ts'
+import type { DeadLetter, DeadLetterScanParts } from './dead-letter-scan.ts'
+import type { Group } from './group.ts'
 import { deadLetterTopic } from './lane.ts'
 
+export type { DeadLetterFilter } from './dead/dead-letter-filter.ts'
+export type { DeadReason } from './dead/dead-letter-search.ts'
+export type { RedriveTask } from './dead/redrive-task.ts'
 export type { DeadLetter } from './dead-letter-scan.ts'
-
-export interface DeadLetterFilter {
-  /** Is part of the last reason. */
-  reason?: string
-  cause?: string
-  key?: string
-  /** Header name → value; all of them are equal. */
-  headers?: Readonly<Record<string, string>>
-  /** Died at or after this, and before that; epoch milliseconds. */
-  fromMs?: number
-  toMs?: number
-}
 
 export interface DeadLetterPage {
   records: DeadLetter[]
@@ -25,125 +22,138 @@ export interface DeadLetterPage {
   after: string | null
 }
 
-/** A filter that nothing matches must not read the whole topic in one call, nor a page fill memory. */
-const SCAN_RECORDS_MAX = 20_000
+/** A filter that hardly anything matches must not read the whole topic in one call, nor a page fill memory. */
+const READS_MAX = 20_000
 const PAGE_BYTES_MAX = 16 * 1024 * 1024
+const PURGE_RECORDS = 5_000
+/** Nobody who looks must wait until more than so many are indexed. */
+const BEHIND_MAX = 4_096
 
 export interface DeadLettersOptions extends DeadLetterScanParts {
-  /** Throws when there is no such group. */
-  check(topic: string, group: string): Promise<void>
+  clock: Clock
+  hand: { nowMs(): number }
+  random: Random
+  store: DeadStore
+  counters: DeadLetterScanParts['counters'] & { redriven: number; purged: number }
+  /** @throws TOPIC_NOT_FOUND, GROUP_NOT_FOUND */
+  groupOf(topic: string, group: string): Promise<Group>
 }
-
-/** What a partition was found to hold from `logStartOffset` to `end`. */
-interface Tally {
-  topicId: number
-  logStartOffset: number
-  end: number
-  count: number
-}
-
-const TALLIES_MAX = 10_000
 
 /** Dead letters of a group that is no more are shown as long as their topic is there. */
 export class DeadLetters {
+  readonly redrives: Redrives
   readonly #options: DeadLettersOptions
-  readonly #scan: DeadLetterScan
-  /** By name and partition: counting again looks only at what came since. Derived. */
-  readonly #tallies = new Map<string, Tally>()
+  readonly #search: DeadLetterSearch
+  readonly #keepingUp = new Set<string>()
 
   constructor(options: DeadLettersOptions) {
     this.#options = options
-    this.#scan = new DeadLetterScan(options)
+    this.#search = new DeadLetterSearch(options)
+    this.redrives = new Redrives({ ...options, search: this.#search })
   }
 
   /** @throws CURSOR_INVALID, TOPIC_NOT_FOUND, GROUP_NOT_FOUND */
   async list(
     topic: string,
     group: string,
-    { limit, after, filter }: { limit: number; after?: string; filter?: DeadLetterFilter },
+    { limit, after, filter = {} }: { limit: number; after?: string; filter?: DeadLetterFilter },
   ): Promise<DeadLetterPage> {
-    const records: DeadLetter[] = []
-    const [partition, offset] = after === undefined ? [0, 0] : parseCursor(after)
-    let scanned = 0
-    let bytes = 0
-    const name = await this.#topicOf(topic, group)
-    for await (const { place, letter } of this.#scan.all(name, partition, offset)) {
-      if (records.length >= limit || scanned >= SCAN_RECORDS_MAX || bytes >= PAGE_BYTES_MAX) {
-        return { records, after: `${place.partition}.${place.offset}` }
-      }
-      scanned++
-      if (letter === undefined || !matches(letter, filter)) continue
-      records.push(letter)
-      bytes += letter.body.length
-    }
-    return { records, after: null }
+    const from = after === undefined ? { partition: 0, offset: 0 } : parseCursor(after)
+    const limits = { from, lettersMax: limit, bytesMax: PAGE_BYTES_MAX, readsMax: READS_MAX }
+    const { letters, next } = await this.#search.find(await this.#topicOf(topic, group), filter, limits)
+    return { records: letters, after: next === undefined ? null : `${next.partition}.${next.offset}` }
   }
 
   /** @throws TOPIC_NOT_FOUND, GROUP_NOT_FOUND */
-  async count(topic: string, group: string, filter?: DeadLetterFilter): Promise<number> {
+  async count(topic: string, group: string, filter: DeadLetterFilter = {}): Promise<number> {
+    return this.#search.count(await this.#topicOf(topic, group), filter)
+  }
+
+  /**
+   * What they died of, the most frequent first; `others` died of what is not listed.
+   * @throws TOPIC_NOT_FOUND, GROUP_NOT_FOUND
+   */
+  async reasons(
+    topic: string,
+    group: string,
+    filter: DeadLetterFilter = {},
+  ): Promise<{ reasons: DeadReason[]; others: number }> {
+    return this.#search.reasons(await this.#topicOf(topic, group), filter)
+  }
+
+  /**
+   * Removes what is dead now and matches; answers how many. In pieces, each durable when the next begins.
+   * @throws TOPIC_NOT_FOUND, GROUP_NOT_FOUND
+   */
+  async purge(topic: string, group: string, filter: DeadLetterFilter = {}): Promise<number> {
+    const { engine, store, counters } = this.#options
     const name = await this.#topicOf(topic, group)
-    if (filter === undefined || Object.values(filter).every((value) => value === undefined)) return this.#total(name)
+    const { id, partitions = 0 } = engine.topic(name) ?? {}
+    if (id === undefined) return 0
+    const ends = Array.from({ length: partitions }, (_, partition) => engine.offsets(name, partition).highWatermark)
+    let next: DeadPlace | undefined = { partition: 0, offset: 0 }
     let count = 0
-    for await (const { letter } of this.#scan.all(name, 0, 0))
-      if (letter !== undefined && matches(letter, filter)) count++
+    while (next !== undefined && engine.topic(name)?.id === id) {
+      const from: DeadPlace = next
+      next = await store.inTurn(id, async () => {
+        const limits = { from, ends, lettersMax: PURGE_RECORDS, bytesMax: PAGE_BYTES_MAX, readsMax: READS_MAX }
+        const found = await this.#search.find(name, filter, limits)
+        const removal = new Map<number, number[]>()
+        for (const { place } of found.letters) {
+          const offsets = removal.get(place.partition) ?? []
+          offsets.push(place.offset)
+          removal.set(place.partition, offsets)
+        }
+        if (removal.size > 0) {
+          const { append, done } = store.change(id, removal)
+          await engine.append([append])
+          done()
+        }
+        count += found.letters.length
+        counters.purged += found.letters.length
+        return found.next
+      })
+    }
     return count
+  }
+
+  /** Records are dying: what to look at later is looked at now, when it has become much. */
+  keepUp(topic: string, group: string): void {
+    const name = deadLetterTopic(topic, group)
+    if (this.#search.behind(name) < BEHIND_MAX || this.#keepingUp.has(name)) return
+    this.#keepingUp.add(name)
+    const done = () => void this.#keepingUp.delete(name)
+    this.#search.warm(name).then(done, done)
+  }
+
+  /** Looks at the dead letters of a group once, so that the first who asks need not wait for it. */
+  async warm(topic: string, group: string): Promise<void> {
+    await this.#search.warm(deadLetterTopic(topic, group))
   }
 
   /** The dead-letter topic; when it is not there, at least the group is. */
   async #topicOf(topic: string, group: string): Promise<string> {
     const name = deadLetterTopic(topic, group)
-    if (this.#options.engine.topic(name) === undefined) await this.#options.check(topic, group)
+    if (this.#options.engine.topic(name) === undefined) await this.#options.groupOf(topic, group)
     return name
   }
-
-  async #total(name: string): Promise<number> {
-    const { engine } = this.#options
-    const { id: topicId, partitions } = engine.topic(name) ?? { id: 0, partitions: 0 }
-    let count = 0
-    for (let partition = 0; partition < partitions; partition++) {
-      const key = `${name}/${partition}`
-      const { logStartOffset, highWatermark: end } = engine.offsets(name, partition)
-      const known = this.#tallies.get(key)
-      const goesOn = known?.topicId === topicId && known.logStartOffset === logStartOffset
-      const tally = { topicId, logStartOffset, end, count: goesOn ? known.count : 0 }
-      for await (const { letter } of this.#scan.partition(name, partition, goesOn ? known.end : logStartOffset, end)) {
-        if (letter !== undefined) tally.count++
-      }
-      if (this.#tallies.size >= TALLIES_MAX) this.#tallies.clear()
-      this.#tallies.set(key, tally)
-      count += tally.count
-    }
-    return count
-  }
 }
 
-/** How many records a partition of a dead-letter topic holds, whatever they are; 0 when there is none. */
-export function deadInPartition(engine: LogEngine, name: string, partition: number): number {
-  if (partition >= (engine.topic(name)?.partitions ?? 0)) return 0
+/** How many records a partition of a dead-letter topic holds, whatever they are, without removed ones. */
+export function deadInPartition(
+  { engine, store }: { engine: LogEngine; store: DeadStore },
+  name: string,
+  partition: number,
+): number {
+  const { id = 0, partitions = 0 } = engine.topic(name) ?? {}
+  if (partition >= partitions) return 0
   const { logStartOffset, highWatermark } = engine.offsets(name, partition)
-  return highWatermark - logStartOffset
+  return highWatermark - logStartOffset - store.removed(id, partition).countFrom(logStartOffset)
 }
 
-function matches(letter: DeadLetter, filter: DeadLetterFilter | undefined): boolean {
-  if (filter === undefined) return true
-  const { reason, cause, key, headers, fromMs, toMs } = filter
-  if (reason !== undefined && !letter.reason.includes(reason)) return false
-  if (cause !== undefined && letter.cause !== cause) return false
-  if (fromMs !== undefined && letter.diedAtMs < fromMs) return false
-  if (toMs !== undefined && letter.diedAtMs >= toMs) return false
-  if (key === undefined && headers === undefined) return true
-  const body = decodeRecordBody(letter.body)
-  if (key !== undefined && body.key?.toString() !== key) return false
-  return headers === undefined || Object.entries(headers).every(([name, value]) => hasHeader(body, name, value))
-}
-
-function hasHeader(body: RecordBody, name: string, value: string): boolean {
-  return body.headers.some(([other, content]) => other === name && content?.toString() === value)
-}
-
-function parseCursor(text: string): [partition: number, offset: number] {
+function parseCursor(text: string): DeadPlace {
   const match = /^(\d{1,9})\.(\d{1,15})$/.exec(text)
   if (match === null)
     throw new DwellError('CURSOR_INVALID', 'The cursor is not one that a page answered.', { field: 'after' })
-  return [Number(match[1]), Number(match[2])]
+  return { partition: Number(match[1]), offset: Number(match[2]) }
 }

@@ -53,6 +53,8 @@ export interface DepartureParts {
   counters: { deadLettered: Record<DeathCause, number>; skipped: number }
   /** Room came back below maxInFlight. */
   roomMade(): void
+  /** So many records are about to die: in the turn of the append, before it. */
+  dying(count: number): void
   /** Records could not leave and are acquired as before. */
   stayed(): void
 }
@@ -137,6 +139,7 @@ export class Departures {
     const finished = new SourceRanges()
     copies?.takeLanesIn()
     let lost = 0
+    let dead = 0
     for (const { failure, record } of pieces) {
       const { source, epoch, offset, index } = failure
       if (source.epoch !== epoch) {
@@ -144,9 +147,12 @@ export class Departures {
         continue
       }
       finished.add(source, offset)
-      const result = record && copies?.add(failure)
+      const result = record && copies?.add(failure, delta)
       if (result === undefined) lost++
-      if (result?.state === 'dead') counters.deadLettered[result.cause]++
+      if (result?.state === 'dead') {
+        counters.deadLettered[result.cause]++
+        dead++
+      }
       tell(index, result === undefined ? DELETED : result.state === 'dead' ? DEAD : result)
     }
     if (lost > 0) this.#tellLost(lost)
@@ -160,6 +166,7 @@ export class Departures {
       delta.finished(source.place.index, first, count)
       isEmpty = false
     }
+    if (dead > 0) this.#parts.dying(dead)
     if (isEmpty) return { promise: Promise.resolve() }
     const promise = this.#group.append(delta, copies?.appends())
     this.#parts.roomMade()

@@ -26,6 +26,7 @@ const ORIGIN = '__dwell.origin.'
 const COUNT = '__dwell.delivery.count'
 const ATTEMPTS = '__dwell.attempts'
 const DEATH = '__dlq.errors.'
+const NUMBERS = new Set([`${ORIGIN}partition`, `${ORIGIN}offset`, `${ORIGIN}timestamp`, COUNT])
 
 /** The history that a record in a lane or among the dead letters carries; undefined when somebody else put it there. */
 export function readHistory(body: RecordBody): RecordHistory | undefined {
@@ -58,6 +59,20 @@ function readAttempts(text: string | undefined): Attempt[] {
 export function readDeathCause(body: RecordBody): DeathCause | undefined {
   const header = body.headers.find(([name]) => name === `${DEATH}cause`)
   return header?.[1]?.toString() as DeathCause | undefined
+}
+
+/** What a dead letter died of, without the rest of its life; undefined when it is none. */
+export function readDeath({ headers }: RecordBody): { cause: DeathCause; reason: string } | undefined {
+  let cause: DeathCause | undefined
+  let reason = ''
+  let numbers = 0
+  for (const [name, value] of headers) {
+    if (!name.startsWith('__d') || value === null) continue
+    if (name === `${DEATH}cause`) cause ??= value.toString() as DeathCause
+    else if (name === `${DEATH}message`) reason = value.toString()
+    else if (NUMBERS.has(name) && Number.isSafeInteger(Number(value.toString()))) numbers++
+  }
+  return cause === undefined || numbers < NUMBERS.size ? undefined : { cause, reason }
 }
 
 /** The body for a lane: `history` already holds the try that failed. */

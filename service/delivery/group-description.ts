@@ -1,10 +1,8 @@
 // What a group looks like from outside.
 
-import type { LogEngine } from '../../storage/index.ts'
-import { deadInPartition } from './dead-letters.ts'
 import type { Group } from './group.ts'
 import type { GroupSettings } from './group-settings.ts'
-import { deadLetterTopic, laneTier } from './lane.ts'
+import { laneTier } from './lane.ts'
 
 export interface GroupDescription {
   topic: string
@@ -26,14 +24,14 @@ export interface GroupPartition {
   inFlight: number
   /** Waiting in lanes, per tier that the group has or had. What waits in the wheel for its own delay is not counted. */
   waiting: { tier: string; count: number }[]
-  /** Records in the dead-letter topic, those too that were published there while there was no group. */
+  /** Records in the dead-letter topic that were not removed, those too that were published there while there was no group. */
   dead: number
 }
 
-export function describeGroup(group: Group, engine: LogEngine): GroupDescription {
+/** `deadIn` counts the dead letters of a partition. */
+export function describeGroup(group: Group, deadIn: (partition: number) => number): GroupDescription {
   group.takeTopicIn()
   const { topic, name, settings, sources } = group
-  const dead = deadLetterTopic(topic, name)
   const tiers = new Set(settings.retry.map((tierMs) => laneTier('tier', tierMs)))
   for (const { tier } of sources) if (tier !== undefined) tiers.add(tier)
   const partitions: GroupPartition[] = []
@@ -48,7 +46,7 @@ export function describeGroup(group: Group, engine: LogEngine): GroupDescription
       lag: source.available + source.inFlight,
       inFlight: lanes.reduce((sum, lane) => sum + lane.inFlight, source.inFlight),
       waiting: [...tiers].map((tier) => ({ tier, count: waitingIn(lanes, tier) })),
-      dead: deadInPartition(engine, dead, partition),
+      dead: deadIn(partition),
     })
   }
   return { topic, group: name, settings, partitions: partitions.sort((a, b) => a.partition - b.partition) }

@@ -4,14 +4,19 @@
 //   │ version <1b> │ kind <1b> │ contents │            numbers below are Kafka's varints (v)
 //   └──────────────┴───────────┴──────────┘
 //
-// kind 1, snapshot, version 2: all that is known of a group; what came before it is not needed any more. Settings are JSON
+// kind 1, snapshot, version 3: all that is known of a group; what came before it is not needed any more. Settings are JSON
 // text, with whatever fields they have (group-settings.ts).
 //
 //   topicId v · settingsSize v · settings <settingsSize b> · nextSourceIndex v · sourceCount v, each:
 //   index v · kind <1b> · tierMs v · topicId v · partition v · next v · runCount v, each:
 //   first v · count v · lockMs v · token <16b> · open <⌈count/8⌉b>, a bit a record, lowest first, set while not finished
 //
-// Version 1 of it is still read. In place of settingsSize and settings it has:
+// and behind the runs of a source: parkedCount v, each (in order): offset v · hash v
+//                                  holdCount v, each: offset v · hash v · dueAtMs v
+//
+// A source's kind is 0 topic, 1 tier, 2 delayed, 3 redrive.
+//
+// Versions 1 and 2 are still read. They end with the runs and have no kind 3; in place of settingsSize and settings version 1 has:
 //
 //   lockMs v · maxInFlight v · start <1b> · tierCount v · tierMs v …
 //
@@ -20,23 +25,34 @@
 //   ACQUIRED <1> · source v · first v · count v · lockMs v · token <16b>
 //   FINISHED <2> · source v · first v · count v
 //   RENEWED  <3> · source v · first v · count v · lockMs v
+//   PARKED   <4> · source v · offset v · hash v               passed over: its key is busy
+//   HELD     <5> · source v · offset v · hash v · dueAtMs v    the original at `offset` comes through the wheel
+//   FREED    <6> · source v · offset v                        and has come
+//
+// A finished record may also be a parked one that was no longer readable. A version of this code that does not know an
+// operation refuses the delta, so new ones need no new version.
 //
 // Not a compacted topic: compaction keeps the last record of a key, and here a key's deltas stand on its snapshot. Groups
 // trims the topic itself (group-store.ts).
 
 import { VarintReader, varintSize, writeVarint } from '../../storage/index.ts'
 import { DEFAULT_GROUP_SETTINGS, type GroupSettings } from './group-settings.ts'
+import type { Hold } from './holds.ts'
+import type { ParkedPlace } from './parked.ts'
 import { Run, Status, TOKEN_SIZE } from './run.ts'
 import type { SourceKind, SourcePlace } from './source.ts'
 
 const SNAPSHOT = 1
 const DELTA = 2
-const SNAPSHOT_VERSION = 2
+const SNAPSHOT_VERSION = 3
 const DELTA_VERSION = 1
 const ACQUIRED = 1
 const FINISHED = 2
 const RENEWED = 3
-const KINDS: readonly SourceKind[] = ['topic', 'tier', 'delayed']
+const PARKED = 4
+const HELD = 5
+const FREED = 6
+const KINDS: readonly SourceKind[] = ['topic', 'tier', 'delayed', 'redrive']
 const STARTS = ['earliest', 'latest'] as const
 
 /** A group as it stands in a snapshot; `topic` of a place is left to the reader, who knows the group's name. */
@@ -44,7 +60,15 @@ export interface GroupState {
   topicId: number
   settings: GroupSettings
   nextSourceIndex: number
-  sources: { place: Omit<SourcePlace, 'topic'>; next: number; runs: readonly Run[] }[]
+  sources: SourceState[]
+}
+
+export interface SourceState {
+  place: Omit<SourcePlace, 'topic'>
+  next: number
+  runs: readonly Run[]
+  parked: { places: Iterable<ParkedPlace>; count: number }
+  holds: { list: Iterable<Hold>; count: number }
 }
 
 /** What a delta does, in order; numbers are source, first offset, count, lock in milliseconds. */
@@ -52,6 +76,9 @@ export interface DeltaVisitor {
   acquired(source: number, first: number, count: number, lockMs: number, token: Buffer): void
   finished(source: number, first: number, count: number): void
   renewed(source: number, first: number, count: number, lockMs: number): void
+  parked(source: number, offset: number, hash: number): void
+  held(source: number, hold: Hold): void
+  freed(source: number, offset: number): void
 }
 
 export function encodeKey(topic: string, group: string): Buffer {
@@ -68,12 +95,16 @@ export function encodeSnapshot(state: GroupState): Buffer {
   const bytes = new Bytes().byte(SNAPSHOT_VERSION).byte(SNAPSHOT)
   bytes.varint(state.topicId).varint(settings.length).raw(settings)
   bytes.varint(state.nextSourceIndex).varint(state.sources.length)
-  for (const { place, next, runs } of state.sources) {
+  for (const { place, next, runs, parked, holds } of state.sources) {
     bytes.varint(place.index).byte(KINDS.indexOf(place.kind)).varint(place.tierMs).varint(place.topicId)
     bytes.varint(place.partition).varint(next).varint(runs.length)
     for (const run of runs) {
       bytes.varint(run.first).varint(run.statuses.length).varint(run.lockMs).raw(run.token).raw(openBits(run.statuses))
     }
+    bytes.varint(parked.count)
+    for (const { offset, hash } of parked.places) bytes.varint(offset).varint(hash)
+    bytes.varint(holds.count)
+    for (const { offset, hash, dueAtMs } of holds.list) bytes.varint(offset).varint(hash).varint(dueAtMs)
   }
   return bytes.done()
 }
@@ -101,6 +132,18 @@ export class DeltaWriter {
     this.#bytes.byte(RENEWED).varint(source).varint(first).varint(count).varint(lockMs)
   }
 
+  parked(source: number, offset: number, hash: number): void {
+    this.#bytes.byte(PARKED).varint(source).varint(offset).varint(hash)
+  }
+
+  held(source: number, { offset, hash, dueAtMs }: Hold): void {
+    this.#bytes.byte(HELD).varint(source).varint(offset).varint(hash).varint(dueAtMs)
+  }
+
+  freed(source: number, offset: number): void {
+    this.#bytes.byte(FREED).varint(source).varint(offset)
+  }
+
   done(): Buffer {
     return this.#bytes.done()
   }
@@ -115,7 +158,7 @@ export function decodeSnapshot(value: Buffer, deadlineMs: (lockMs: number) => nu
   const settings = version === 1 ? readOldSettings(reader) : readSettings(value, reader)
   if (settings === undefined) return undefined
   const nextSourceIndex = reader.next()
-  const sources = Array.from({ length: reader.next() }, () => readSource(reader, deadlineMs))
+  const sources = Array.from({ length: reader.next() }, () => readSource(reader, version, deadlineMs))
   return { topicId, settings, nextSourceIndex, sources }
 }
 
@@ -135,16 +178,26 @@ function readOldSettings(reader: VarintReader): GroupSettings {
   const maxInFlight = reader.next()
   const start = STARTS[reader.bytes[reader.position++]]
   const retry = Array.from({ length: reader.next() }, () => reader.next())
-  return { retry, lockMs, maxInFlight, start }
+  return { ...DEFAULT_GROUP_SETTINGS, retry, lockMs, maxInFlight, start }
 }
 
-function readSource(reader: VarintReader, deadlineMs: (lockMs: number) => number) {
+function readSource(reader: VarintReader, version: number, deadlineMs: (lockMs: number) => number): SourceState {
   const index = reader.next()
   const kind = KINDS[reader.bytes[reader.position++]]
   const place = { index, kind, tierMs: reader.next(), topicId: reader.next(), partition: reader.next() }
   const next = reader.next()
   const runs = Array.from({ length: reader.next() }, () => readRun(reader, deadlineMs))
-  return { place, next, runs }
+  const places = version < 3 ? [] : Array.from({ length: reader.next() }, () => readParked(reader))
+  const list = version < 3 ? [] : Array.from({ length: reader.next() }, () => readHold(reader))
+  return { place, next, runs, parked: { places, count: places.length }, holds: { list, count: list.length } }
+}
+
+function readParked(reader: VarintReader): ParkedPlace {
+  return { offset: reader.next(), hash: reader.next() }
+}
+
+function readHold(reader: VarintReader): Hold {
+  return { offset: reader.next(), hash: reader.next(), dueAtMs: reader.next() }
 }
 
 function readRun(reader: VarintReader, deadlineMs: (lockMs: number) => number): Run {
@@ -170,10 +223,12 @@ export function playDelta(value: Buffer, visitor: DeltaVisitor): boolean {
     const operation = value[reader.position++]
     const source = reader.next()
     const first = reader.next()
-    const count = reader.next()
-    if (operation === ACQUIRED) visitor.acquired(source, first, count, reader.next(), readToken(reader))
-    else if (operation === FINISHED) visitor.finished(source, first, count)
-    else if (operation === RENEWED) visitor.renewed(source, first, count, reader.next())
+    if (operation === ACQUIRED) visitor.acquired(source, first, reader.next(), reader.next(), readToken(reader))
+    else if (operation === FINISHED) visitor.finished(source, first, reader.next())
+    else if (operation === RENEWED) visitor.renewed(source, first, reader.next(), reader.next())
+    else if (operation === PARKED) visitor.parked(source, first, reader.next())
+    else if (operation === HELD) visitor.held(source, { offset: first, hash: reader.next(), dueAtMs: reader.next() })
+    else if (operation === FREED) visitor.freed(source, first)
     else return false
   }
   return !reader.failed

@@ -34,11 +34,15 @@ export class GroupRegistry {
   #unwatch = () => {}
 
   /** `onChange` is told of each group that came or went. */
-  constructor(defaults: GroupSettings, parts: LiveParts, onChange: (topic: string, name: string) => void) {
+  constructor(
+    defaults: GroupSettings,
+    parts: Omit<LiveParts, 'changed'>,
+    onChange: (topic: string, name: string) => void,
+  ) {
     const store = new GroupStore(parts.engine, parts.clock, (group, error) => this.#reload(group, error))
     this.#store = store
     this.#defaults = defaults
-    this.#parts = parts
+    this.#parts = { ...parts, changed: ({ topic, name }) => onChange(topic, name) }
     this.#onChange = onChange
     this.#groupParts = {
       engine: parts.engine,

@@ -10,10 +10,14 @@ export interface GroupSettings {
   lockMs: number
   /** At most so many records of one source partition are acquired and unfinished at a time. */
   maxInFlight: number
+  /** `key`: a record waits while an earlier one of its key, of the same partition, is in flight or waits for its retry. */
+  order: 'none' | 'key'
   /** Where a new group begins. Later changes have no effect. */
   start: 'earliest' | 'latest'
   /** Set while nothing is handed out. What was handed out before goes on: locks, acknowledgements, retries. */
   paused?: Pause
+  /** What is to become of its dead letters. */
+  deadLetters?: DeadLetterSettings
   /** Where records are sent to, instead of being acquired over HTTP. */
   push?: PushSettings
 }
@@ -22,6 +26,13 @@ export interface Pause {
   sinceMs: number
   /** Why; empty when nobody said. */
   reason: string
+}
+
+export interface DeadLetterSettings {
+  /** When more die within a minute, the group is paused: it looks as if all of them would. Without bound when absent. */
+  perMinuteMax?: number
+  /** How long they are kept; for ever when absent. */
+  retentionMs?: number
 }
 
 export interface PushSettings {
@@ -46,10 +57,12 @@ export const DEFAULT_GROUP_SETTINGS: GroupSettings = {
   retry: [5_000, 10_000, 15_000],
   lockMs: 30_000,
   maxInFlight: 2_000,
+  order: 'none',
   start: 'earliest',
 }
 
 /** The bounds that the HTTP layer checks before it calls; that of tiers also holds for the setting GROUP_RETRY. */
 export const RETRY_TIERS_MAX = 20
 export const IN_FLIGHT_MAX = 10_000
+export const DEAD_PER_MINUTE_MAX = 1_000_000
 export const REASON_LENGTH_MAX = 1_000

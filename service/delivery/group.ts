@@ -13,6 +13,7 @@ import type { Append, DwellError, LogEngine } from '../../storage/index.ts'
 import { type DeltaWriter, type GroupState, playDelta } from './group-log.ts'
 import type { GroupSettings } from './group-settings.ts'
 import type { GroupStore } from './group-store.ts'
+import { KeyTurns } from './key-turns.ts'
 import { laneTopic } from './lane.ts'
 import type { ReadAheadBudget } from './read-ahead.ts'
 import { MOVES, Run } from './run.ts'
@@ -38,6 +39,8 @@ export class Group {
   readonly sources: Source[] = []
   readonly #byIndex = new Map<number, Source>()
   readonly #byTopic = new Map<string, Source[]>()
+  /** By partition, where the group keeps the order of keys. */
+  readonly #turns = new Map<number, KeyTurns>()
   readonly #parts: GroupParts
   #nextSourceIndex = 0
 
@@ -53,10 +56,12 @@ export class Group {
   static restore(topic: string, name: string, state: GroupState, parts: GroupParts): Group {
     const group = new Group({ topic, name, topicId: state.topicId }, state.settings, parts)
     group.#nextSourceIndex = state.nextSourceIndex
-    for (const { place, next, runs } of state.sources) {
+    for (const { place, next, runs, parked, holds } of state.sources) {
       const source = new Source({ ...place, topic: group.topicOf(place.kind, place.tierMs) }, 0, 0, parts.budget)
       for (const run of runs) source.addRun(run)
       source.next = next
+      for (const place of parked.places) source.parked.add(place)
+      for (const hold of holds.list) source.holds.add(hold)
       group.#add(source)
     }
     group.snapshotDue = false
@@ -93,9 +98,13 @@ export class Group {
       },
       finished: (index, first, count) => {
         const source = this.#byIndex.get(index)
+        if (source?.giveUp(first)) return
         for (let offset = first; offset < first + count; offset++) source?.find(offset)?.move(offset, MOVES.leave)
         source?.finish(first, count)
       },
+      parked: (index, offset, hash) => this.#byIndex.get(index)?.park(offset, hash),
+      held: (index, hold) => this.#byIndex.get(index)?.holds.add(hold),
+      freed: (index, offset) => this.#byIndex.get(index)?.holds.remove(offset),
       renewed: (index, first, count, lockMs) => {
         this.#byIndex.get(index)?.renew(first, count, { lockMs, deadlineMs: deadlineMs(lockMs) })
       },
@@ -148,6 +157,44 @@ export class Group {
     const ofTopic = this.#byTopic.get(topic) ?? []
     ofTopic[partition] = source
     this.#byTopic.set(topic, ofTopic)
+    source.turns = this.#turnsOf(partition)
+  }
+
+  #turnsOf(partition: number): KeyTurns | undefined {
+    if (this.settings.order !== 'key') return undefined
+    const turns = this.#turns.get(partition) ?? new KeyTurns()
+    this.#turns.set(partition, turns)
+    return turns
+  }
+
+  /** By partition, whose turn it is; empty where no order is kept. */
+  get turns(): ReadonlyMap<number, KeyTurns> {
+    return this.#turns
+  }
+
+  /** Changes settings; the next append is a snapshot. */
+  change(settings: GroupSettings): void {
+    const { order } = this.settings
+    this.settings = settings
+    this.snapshotDue = true
+    if (settings.order === order) return
+    this.#turns.clear()
+    for (const source of this.sources) {
+      source.turns = this.#turnsOf(source.place.partition)
+      if (settings.order === 'none') source.holds.clear()
+    }
+  }
+
+  /** Frees keys of records that did not come out of the wheel long after they were due: their bytes are lost. */
+  giveUpHolds(nowMs: number): boolean {
+    let isAny = false
+    for (const source of this.sources) {
+      if (source.holds.count === 0 || source.available > 0 || !source.holds.removeOverdue(nowMs)) continue
+      source.turns?.forget()
+      this.snapshotDue = true
+      isAny = true
+    }
+    return isAny
   }
 
   /** From now on the source hears of its high watermark. */
@@ -168,6 +215,7 @@ export class Group {
   remove(source: Source): void {
     const { topic, partition, index } = source.place
     source.reset(source.next)
+    source.turns = undefined
     this.sources.splice(this.sources.indexOf(source), 1)
     this.#byIndex.delete(index)
     const ofTopic = this.#byTopic.get(topic)

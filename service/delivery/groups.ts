@@ -6,23 +6,29 @@ import type { Clock, Log, LogEngine, Random } from '../../storage/index.ts'
 import type { Acknowledgement, AcknowledgeResult } from './acknowledgement.ts'
 import type { AcquireOptions } from './acquire.ts'
 import type { DelayedAppends } from './copies.ts'
-import { DeadLetters } from './dead-letters.ts'
+import { DeadStore } from './dead/dead-store.ts'
+import { DeadLetters, deadInPartition } from './dead-letters.ts'
 import type { Delivery } from './delivery.ts'
+import type { Group } from './group.ts'
 import { describeGroup, type GroupDescription } from './group-description.ts'
 import { GroupRegistry } from './group-registry.ts'
 import { DEFAULT_GROUP_SETTINGS, type GroupSettings, type Pause } from './group-settings.ts'
-import { trimLanes } from './lane-retention.ts'
+import { deadLetterTopic } from './lane.ts'
+import { keepDeadLetters, trimLanes } from './lane-retention.ts'
 import type { LiveGroup } from './live-group.ts'
 
 export type { Acknowledgement, AcknowledgeResult, AcknowledgeType } from './acknowledgement.ts'
 export type { AcquireOptions } from './acquire.ts'
 export type { DelayedAppends } from './copies.ts'
-export type { DeadLetter, DeadLetterFilter, DeadLetterPage } from './dead-letters.ts'
+export { DEAD_TOPIC } from './dead/dead-store.ts'
+export type { DeadLetter, DeadLetterFilter, DeadLetterPage, DeadReason, RedriveTask } from './dead-letters.ts'
 export type { Attempt, AttemptCause, Delivery } from './delivery.ts'
 export type { DeathCause } from './failed-record.ts'
 export type { GroupDescription, GroupPartition } from './group-description.ts'
 export {
+  DEAD_PER_MINUTE_MAX,
   DEFAULT_GROUP_SETTINGS,
+  type DeadLetterSettings,
   type GroupSettings,
   IN_FLIGHT_MAX,
   type Pause,
@@ -49,7 +55,7 @@ export interface GroupsOptions {
 /** Told of a group that came, went, or whose settings changed. */
 export type GroupListener = (topic: string, group: string) => void
 
-/** Since this process began, but for `groups`, `paused` and `waitingAcquires`. */
+/** Since this process began, but for `groups`, `paused`, `waitingAcquires` and `redrivesRunning`. */
 export interface GroupsStats {
   groups: number
   paused: number
@@ -61,13 +67,22 @@ export interface GroupsStats {
   deadLettered: { CLIENT_REJECT: number; DELIVERY_COUNT_EXCEEDED: number }
   /** Records that could not be delivered, retried or, each time somebody looks, shown: their bytes are damaged or deleted. */
   skipped: number
+  /** Dead letters that went back to their group, and that were removed. */
+  redriven: number
+  purged: number
+  redrivesRunning: number
+  /** How often groups were paused because too many of their records died. */
+  floods: number
 }
 
 /** Errors of all calls: TOPIC_NOT_FOUND, GROUP_NOT_FOUND, and those of the engine. */
 export class Groups {
   readonly deadLetters: DeadLetters
+  /** Settings of a group that nobody configured. */
+  readonly defaults: GroupSettings
   readonly #options: GroupsOptions
   readonly #registry: GroupRegistry
+  readonly #dead: DeadStore
   readonly #listeners = new Set<GroupListener>()
   readonly #counters = {
     acquired: 0,
@@ -76,28 +91,34 @@ export class Groups {
     lockExpiries: 0,
     deadLettered: { CLIENT_REJECT: 0, DELIVERY_COUNT_EXCEEDED: 0 },
     skipped: 0,
+    redriven: 0,
+    purged: 0,
+    floods: 0,
   }
   #stopped = false
+  #warming = false
 
-  private constructor(options: GroupsOptions) {
+  private constructor(options: GroupsOptions, store: DeadStore) {
     this.#options = options
-    const defaults = { ...DEFAULT_GROUP_SETTINGS, ...options.defaults }
-    const parts = { ...options, counters: this.#counters }
-    this.#registry = new GroupRegistry(defaults, parts, (topic, group) => this.#tell(topic, group))
+    this.defaults = { ...DEFAULT_GROUP_SETTINGS, ...options.defaults }
+    const died = ({ topic, name }: Group) => this.deadLetters.keepUp(topic, name)
+    const parts = { ...options, counters: this.#counters, died }
+    this.#registry = new GroupRegistry(this.defaults, parts, (topic, group) => this.#tell(topic, group))
+    this.#dead = store
     this.deadLetters = new DeadLetters({
       ...options,
+      store,
       counters: this.#counters,
-      check: async (topic, group) => {
-        await this.#registry.whenSettled(topic, group)
-        this.#registry.get(topic, group)
-      },
+      groupOf: async (topic, group) => (await this.#live(topic, group)).group,
     })
   }
 
-  /** Reads `__groups`, or creates it. Locks that were held hold anew for their full time. */
+  /** Reads `__groups` and `__dead`, or creates them; redrives go on. Locks that were held hold anew for their full time. */
   static async open(options: GroupsOptions): Promise<Groups> {
-    const groups = new Groups(options)
+    const groups = new Groups(options, await DeadStore.open(options.engine, options.clock))
     await groups.#registry.load()
+    groups.deadLetters.redrives.resume()
+    void groups.#warm()
     return groups
   }
 
@@ -143,6 +164,7 @@ export class Groups {
       return { created: true, settings: live.group.settings }
     }
     await this.#change(known, settings)
+    await keepDeadLetters(known.group, this.#options.engine)
     return { created: false, settings: known.group.settings }
   }
 
@@ -162,6 +184,7 @@ export class Groups {
   async resume(topic: string, group: string): Promise<void> {
     const live = await this.#live(topic, group)
     const { push } = live.group.settings
+    live.flood.clear()
     await this.#change(live, { paused: undefined, push: push && { ...push, paused: undefined } })
   }
 
@@ -181,8 +204,7 @@ export class Groups {
   /** Changes settings in the turn of the call; durable when answered. */
   async #change(live: LiveGroup, change: Partial<GroupSettings>): Promise<void> {
     const { group, acquirer } = live
-    group.settings = { ...group.settings, ...change }
-    group.snapshotDue = true
+    group.change({ ...group.settings, ...change })
     const durable = group.append(undefined)
     acquirer.wake()
     this.#tell(group.topic, group.name)
@@ -210,7 +232,10 @@ export class Groups {
   }
 
   describe(topic: string, group: string): GroupDescription {
-    return describeGroup(this.#registry.get(topic, group).group, this.#options.engine)
+    const { engine } = this.#options
+    const name = deadLetterTopic(topic, group)
+    const deadIn = (partition: number) => deadInPartition({ engine, store: this.#dead }, name, partition)
+    return describeGroup(this.#registry.get(topic, group).group, deadIn)
   }
 
   /** The groups of a topic, by name. */
@@ -235,6 +260,8 @@ export class Groups {
       }),
     )
     if (state.end) throw state.end
+    // Of what the wheel brought, nothing is waited for any more.
+    if (to === 'latest') for (const { holds } of state.sources) holds.removeBefore(this.#options.hand.nowMs())
     for (const { source, next } of moved) {
       const { kind, partition } = source.place
       if (next !== undefined) source.reset(next)
@@ -270,12 +297,35 @@ export class Groups {
   async checkpoint(): Promise<void> {
     await this.#registry.checkpoint()
     const keepFromMs = this.#options.hand.nowMs()
-    for (const { group } of this.#registry.all()) await trimLanes(group, this.#options.engine, keepFromMs)
+    for (const { group, acquirer } of this.#registry.all()) {
+      if (group.giveUpHolds(keepFromMs)) acquirer.wake()
+      await trimLanes(group, this.#options.engine, keepFromMs)
+      await keepDeadLetters(group, this.#options.engine)
+    }
+    await this.#dead.checkpoint()
+    void this.#warm()
+  }
+
+  /** Looks at all dead letters, so that who asks first need not wait for it. */
+  async #warm(): Promise<void> {
+    if (this.#warming) return
+    this.#warming = true
+    try {
+      for (const { group } of this.#registry.all()) {
+        if (this.#stopped) return
+        await this.deadLetters.warm(group.topic, group.name)
+      }
+    } catch (error) {
+      this.#options.log.warn({ err: error }, 'Dead letters could not be looked at ahead.')
+    } finally {
+      this.#warming = false
+    }
   }
 
   /** Answers waiting acquires with [] and later ones too; resolves when all appends under way are done. */
   async stop(): Promise<void> {
     this.#stopped = true
+    await this.deadLetters.redrives.rest()
     await this.#registry.close()
   }
 
@@ -294,6 +344,7 @@ export class Groups {
       groups,
       paused,
       waitingAcquires,
+      redrivesRunning: this.deadLetters.redrives.running,
       acknowledged: { ...acknowledged },
       deadLettered: { ...deadLettered },
     }

@@ -3,6 +3,7 @@
 
 import type { LogEngine } from '../../storage/index.ts'
 import type { Group } from './group.ts'
+import { deadLetterTopic } from './lane.ts'
 import { isGone, type Source } from './source.ts'
 
 const KEEP_MS = 3_600_000
@@ -27,4 +28,14 @@ async function trimLane({ place, startOffset }: Source, engine: LogEngine, nowMs
   // A snapshot that is older than this start offset only means that the next start passes over what is gone.
   const before = Math.min(startOffset, recentOffset)
   if (before > logStartOffset) await engine.deleteRecords(topic, partition, before)
+}
+
+/** Keeps the dead letters of a group as long as it says. */
+export async function keepDeadLetters({ topic, name, settings }: Group, engine: LogEngine): Promise<void> {
+  const { retentionMs } = settings.deadLetters ?? {}
+  const dead = engine.topic(deadLetterTopic(topic, name))
+  if (dead === undefined || dead.retentionMs === retentionMs) return
+  await engine.alterTopic(dead.name, { ...dead, retentionMs }).catch((error) => {
+    if (!isGone(error)) throw error
+  })
 }

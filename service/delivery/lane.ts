@@ -3,10 +3,11 @@
 //
 //   <topic>.<group>.retry.5s        one a tier, named by its duration: all of its records wait equally long
 //   <topic>.<group>.retry.delayed   records released with a delay of their own; the wheel brings them when they are due
+//   <topic>.<group>.retry.redrive   dead letters that begin anew
 //   <topic>.<group>.dlq             the dead letters
 
-/** What a lane is for: one tier, or records that the wheel brings. */
-export type LaneKind = 'tier' | 'delayed'
+/** What a lane is for: one tier, records that the wheel brings, or dead letters that begin anew. */
+export type LaneKind = 'tier' | 'delayed' | 'redrive'
 
 const UNITS: readonly (readonly [sizeMs: number, name: string])[] = [
   [86_400_000, 'd'],
@@ -29,9 +30,9 @@ export function laneBase(topic: string, group: string): string {
   return `${topic}.${group}`
 }
 
-/** `5s`, `delayed`: how a lane is called in its name and in answers. */
+/** `5s`, `delayed`, `redrive`: how a lane is called in its name and in answers. */
 export function laneTier(kind: LaneKind, tierMs: number): string {
-  return kind === 'delayed' ? 'delayed' : tierName(tierMs)
+  return kind === 'tier' ? tierName(tierMs) : kind
 }
 
 export function laneTopic(topic: string, group: string, kind: LaneKind, tierMs: number): string {
@@ -42,7 +43,7 @@ export function deadLetterTopic(topic: string, group: string): string {
   return `${laneBase(topic, group)}.dlq`
 }
 
-const TIER = /^(?:delayed|[1-9]\d*(?:ms|s|m|h|d))$/
+const TIER = /^(?:delayed|redrive|[1-9]\d*(?:ms|s|m|h|d))$/
 const RETRY = '.retry'
 
 /**

@@ -4,6 +4,7 @@ import type { Clock, DwellError, HighWatermarkListener, Log, LogEngine, Random }
 import { type AcknowledgeParts, Acknowledger } from './acknowledge.ts'
 import { type AcquireParts, Acquirer } from './acquire.ts'
 import type { DelayedAppends } from './copies.ts'
+import { Flood } from './dead/flood.ts'
 import { type DepartureParts, Departures, decideNothing } from './departure.ts'
 import type { Group } from './group.ts'
 import { LockTimer } from './lock-timer.ts'
@@ -21,13 +22,19 @@ export interface LiveParts {
   log: Log
   counters: AcquireParts['counters'] &
     AcknowledgeParts['counters'] &
-    DepartureParts['counters'] & { lockExpiries: number }
+    DepartureParts['counters'] & { lockExpiries: number; floods: number }
+  /** Told of a group of which records are about to die. */
+  died(group: Group): void
+  /** Told of a group whose settings changed by themselves. */
+  changed(group: Group): void
 }
 
 export class LiveGroup {
   readonly group: Group
   readonly acquirer: Acquirer
   readonly acknowledger: Acknowledger
+  /** Breaks when too many records die. */
+  readonly flood: Flood
   readonly #departures: Departures
   readonly #locks: LockTimer
   readonly #parts: LiveParts
@@ -36,10 +43,12 @@ export class LiveGroup {
     const locked = (deadlineMs: number) => this.#locks.arm(deadlineMs)
     const stayed = () => locked(parts.clock.monotonicMs() + RETRY_MS)
     const roomMade = () => this.acquirer.wake()
+    const dying = (count: number) => this.#dying(count)
     this.group = group
+    this.flood = new Flood(parts.clock)
     this.#parts = parts
     this.#locks = new LockTimer(parts.clock, (nowMs) => this.#expire(nowMs))
-    this.#departures = new Departures(group, { ...parts, roomMade, stayed })
+    this.#departures = new Departures(group, { ...parts, roomMade, stayed, dying })
     this.acquirer = new Acquirer(group, { ...parts, locked })
     this.acknowledger = new Acknowledger(group, { ...parts, departures: this.#departures, locked })
     for (const source of group.sources) locked(source.nextDeadlineMs(0))
@@ -49,6 +58,23 @@ export class LiveGroup {
     const source = this.group.sourceAt(topic, partition)
     if (source !== undefined) source.highWatermark = highWatermark
     this.acquirer.wake()
+  }
+
+  /** Pauses the group in the very append that puts one dead letter too many. */
+  #dying(count: number): void {
+    const { group } = this
+    const { topic, name, settings } = group
+    this.#parts.died(group)
+    const max = settings.deadLetters?.perMinuteMax
+    if (max === undefined || settings.paused !== undefined || this.flood.add(count) <= max) return
+    const { clock, counters, log, changed } = this.#parts
+    const reason = `More than ${max} dead letters within a minute.`
+    group.settings = { ...settings, paused: { sinceMs: clock.wallMs(), reason } }
+    group.snapshotDue = true
+    counters.floods++
+    log.warn({ topic, group: name, deadLettersMax: max }, 'A group is paused: too many of its records die.')
+    this.acquirer.dismiss()
+    changed(group)
   }
 
   /** Locks that are over are releases by the service. */

@@ -11,7 +11,7 @@ export class ReadAhead {
   readonly #budget: ReadAheadBudget
   #records: StoredRecord[] = []
   #at = 0
-  #lastSize = 0
+  #bytes = 0
 
   constructor(budget: ReadAheadBudget) {
     this.#budget = budget
@@ -19,6 +19,11 @@ export class ReadAhead {
 
   get count(): number {
     return this.#records.length - this.#at
+  }
+
+  /** What they pin, at most. */
+  get bytes(): number {
+    return this.#bytes
   }
 
   /** The record at `index` of those that are left. */
@@ -31,9 +36,9 @@ export class ReadAhead {
     const kept = this.count
     this.#records = kept === 0 ? records : this.#records.slice(this.#at).concat(records)
     this.#at = 0
-    // What is left of the reading before pins its whole buffer.
-    this.#budget.hold(this, kept === 0 ? size : this.#lastSize + size)
-    this.#lastSize = size
+    // What is left of the readings before pins their whole buffers.
+    this.#bytes = kept === 0 ? size : this.#bytes + size
+    this.#budget.hold(this, this.#bytes)
   }
 
   skip(count: number): void {
@@ -44,12 +49,18 @@ export class ReadAhead {
   drop(): void {
     this.#records = []
     this.#at = 0
+    this.#bytes = 0
     this.#budget.letGo(this)
   }
 }
 
+/** Whoever keeps what was read. */
+export interface Droppable {
+  drop(): void
+}
+
 export class ReadAheadBudget {
-  readonly #sizes = new Map<ReadAhead, number>()
+  readonly #sizes = new Map<Droppable, number>()
   readonly #bytesMax: number
   #bytes = 0
 
@@ -61,7 +72,7 @@ export class ReadAheadBudget {
     return this.#bytes
   }
 
-  hold(buffer: ReadAhead, size: number): void {
+  hold(buffer: Droppable, size: number): void {
     this.letGo(buffer)
     this.#sizes.set(buffer, size)
     this.#bytes += size
@@ -71,7 +82,7 @@ export class ReadAheadBudget {
     }
   }
 
-  letGo(buffer: ReadAhead): void {
+  letGo(buffer: Droppable): void {
     this.#bytes -= this.#sizes.get(buffer) ?? 0
     this.#sizes.delete(buffer)
   }

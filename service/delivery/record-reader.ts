@@ -1,7 +1,12 @@
 // Reads single records by their offsets, in rising order, without reading a batch anew for each.
 
 import { DwellError, type Log, type LogEngine, readRecords, type StoredRecord } from '../../storage/index.ts'
-import type { SourcePlace } from './source.ts'
+
+/** Where records lie; the same object while it is the same place. */
+export interface RecordPlace {
+  topic: string
+  partition: number
+}
 
 const READ_SIZE = 1024 * 1024
 /** Errors that trying again does not mend: the record is not there, or not readable. */
@@ -18,7 +23,7 @@ const LOST = new Set([
 export class RecordReader {
   readonly #engine: LogEngine
   readonly #log: Log
-  #place: SourcePlace | undefined
+  #place: RecordPlace | undefined
   #records: StoredRecord[] = []
   #at = 0
 
@@ -28,7 +33,7 @@ export class RecordReader {
   }
 
   /** The record at `offset`, not below that of the call before in the same place; undefined when it is lost. */
-  async read(place: SourcePlace, offset: number): Promise<StoredRecord | undefined> {
+  async read(place: RecordPlace, offset: number): Promise<StoredRecord | undefined> {
     const last = this.#records[this.#records.length - 1]
     if (place !== this.#place || last === undefined || offset > last.offset) await this.#fill(place, offset)
     while (this.#at < this.#records.length && this.#records[this.#at].offset < offset) this.#at++
@@ -36,7 +41,7 @@ export class RecordReader {
     return record?.offset === offset ? record : undefined
   }
 
-  async #fill(place: SourcePlace, offset: number): Promise<void> {
+  async #fill(place: RecordPlace, offset: number): Promise<void> {
     const { topic, partition } = place
     this.#place = place
     this.#records = []

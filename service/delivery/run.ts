@@ -39,6 +39,8 @@ export class Run {
   /** On the monotonic clock. */
   deadlineMs: number
   open: number
+  /** Of the key of each record (key-turns.ts); only where the group keeps the order of keys, and knows them. */
+  hashes: Uint32Array | undefined
 
   constructor(first: number, token: Buffer, statuses: Uint8Array, lock: { lockMs: number; deadlineMs: number }) {
     this.first = first
@@ -69,6 +71,15 @@ export class Run {
     return true
   }
 
+  isOpen(offset: number): boolean {
+    return this.statuses[offset - this.first] !== Status.finished
+  }
+
+  /** 0 where there is no key, or it is not known. */
+  hashOf(offset: number): number {
+    return this.hashes?.[offset - this.first] ?? 0
+  }
+
   /** The first record that is not finished; `end` when there is none. */
   get firstOpen(): number {
     const index = this.statuses.findIndex((status) => status !== Status.finished)
@@ -77,6 +88,8 @@ export class Run {
 
   /** The part from `from` to before `to` as a run of its own: for a lock that differs from that of its neighbours. */
   part(from: number, to: number): Run {
-    return new Run(from, this.token, this.statuses.slice(from - this.first, to - this.first), this)
+    const part = new Run(from, this.token, this.statuses.slice(from - this.first, to - this.first), this)
+    part.hashes = this.hashes?.slice(from - this.first, to - this.first)
+    return part
   }
 }

@@ -1,19 +1,27 @@
 // One partition of a topic or of a lane, as a group sees it.
 //
 // Always true:
-//   1. Every record below `next` was acquired once: it is in a run, or finished. No record at or above `next` was.
-//   2. Runs lie in order of offset, do not overlap, and each has an open record.
+//   1. Every record below `next` was acquired once, or passed over: it is in a run, parked, or finished. No record at or
+//      above `next` was.
+//   2. What is in flight is in runs (runs.ts).
 //   3. The start offset is the first record that is not finished: it moves over finished ones by itself.
 //   4. What was read ahead begins at `next`.
+//   5. Where keys take turns, records are passed over (parked) only while their key is busy, or others of it are parked.
+//      The lane of a tier passes over none: what waits there has its key's turn.
 //
 // After a crash: rebuilt by the same calls from `__groups` (group-log.ts).
 
 import { assert, DwellError, type LogEngine, readPage, type StoredRecord } from '../../storage/index.ts'
+import type { DeltaWriter } from './group-log.ts'
+import { Holds } from './holds.ts'
+import { hashOfRecord, type KeyTurns } from './key-turns.ts'
 import { type LaneKind, laneTier } from './lane.ts'
+import { PARKED_MAX, Parked } from './parked.ts'
 import { ReadAhead, type ReadAheadBudget } from './read-ahead.ts'
-import { MOVES, Run, Status } from './run.ts'
+import { Run } from './run.ts'
+import { Runs } from './runs.ts'
 
-/** What a source is part of: the group's topic, the lane of a tier, or the lane that the wheel fills. */
+/** What a source is part of: the group's topic, the lane of a tier, or one that the wheel or a redrive fills. */
 export type SourceKind = 'topic' | LaneKind
 
 export interface SourcePlace {
@@ -28,21 +36,26 @@ export interface SourcePlace {
 }
 
 const READ_SIZE = 1024 * 1024
+/** While something is there, no more than this is read: one call gets no more. */
+const AHEAD_BYTES_MAX = 16 * 1024 * 1024
 
 export class Source {
   readonly place: SourcePlace
   readonly #ahead: ReadAhead
   next: number
   highWatermark: number
-  runs: Run[] = []
-  /** Acquired and not finished. */
-  inFlight = 0
+  readonly #runs = new Runs()
+  /** Passed over because their key was busy. */
+  readonly parked: Parked
+  /** What is on its way into this lane through the wheel, where keys take turns. */
+  readonly holds = new Holds()
   /** Grows when the position is set by hand: what began before must not be finished after. */
   epoch = 0
   /** The offset behind what was read ahead. */
   #readEnd: number
   /** When the record at `next` is due; undefined while nobody looked. */
   #headDueMs: number | undefined
+  #turns: KeyTurns | undefined
 
   constructor(place: SourcePlace, next: number, highWatermark: number, budget: ReadAheadBudget) {
     this.place = place
@@ -50,15 +63,49 @@ export class Source {
     this.#readEnd = next
     this.highWatermark = highWatermark
     this.#ahead = new ReadAhead(budget)
+    this.parked = new Parked(budget)
+  }
+
+  /** Those that the keys of its partition take; undefined when there is no order. */
+  get turns(): KeyTurns | undefined {
+    return this.#turns
+  }
+
+  set turns(turns: KeyTurns | undefined) {
+    this.#turns?.leave(this.parked)
+    this.#turns = turns
+    turns?.join(this.parked)
+    this.sortParked()
+  }
+
+  /** To be called when all turns are known. */
+  sortParked(): void {
+    const turns = this.#turns
+    this.parked.sort((hash) => turns?.isBusy(hash) ?? false)
+  }
+
+  /** Whether a record may have to wait for its key. */
+  get #takesTurns(): boolean {
+    return this.#turns !== undefined && this.place.kind !== 'tier'
+  }
+
+  get runs(): readonly Run[] {
+    return this.#runs.list
+  }
+
+  /** Acquired and not finished. */
+  get inFlight(): number {
+    return this.#runs.open
   }
 
   get startOffset(): number {
-    return this.runs.length > 0 ? this.runs[0].firstOpen : this.next
+    const first = this.#runs.firstOpen ?? this.next
+    return Math.min(first, this.parked.firstOffset ?? first)
   }
 
   /** Records that nobody acquired yet, due or not. */
   get available(): number {
-    return Math.max(0, this.highWatermark - this.next)
+    return Math.max(0, this.highWatermark - this.next) + this.parked.count
   }
 
   /** Records read ahead. */
@@ -70,8 +117,20 @@ export class Source {
     return this.place.kind === 'topic' ? undefined : laneTier(this.place.kind, this.place.tierMs)
   }
 
-  /** How many records read ahead are due, at most `max`. A lane is in due order: the first that is not ends the count. */
+  /** How many records that were read may be acquired, at most `max`. */
   ready(nowMs: number, max: number): number {
+    const parked = this.#unparked(max).length
+    const fresh = max - parked
+    return parked + (this.#takesTurns ? this.#choose(fresh).length : this.#due(nowMs, fresh))
+  }
+
+  /** Parked records whose key is free by now. */
+  #unparked(max: number): StoredRecord[] {
+    return this.#turns?.isLoaded === false ? [] : this.parked.ready(max)
+  }
+
+  /** How many records read ahead are due, at most `max`. A lane is in due order: the first that is not ends the count. */
+  #due(nowMs: number, max: number): number {
     const count = Math.max(0, Math.min(this.#ahead.count, max))
     if (this.place.tierMs === 0) return count
     let due = 0
@@ -79,12 +138,39 @@ export class Source {
     return due
   }
 
+  /** Of those read ahead the first, at most `max`, whose key is free. The first that can neither begin nor be parked ends them. */
+  #choose(max: number): StoredRecord[] {
+    const turns = this.#turns
+    const chosen: StoredRecord[] = []
+    if (turns === undefined || !turns.isLoaded) return chosen
+    const seen = new Set<number>()
+    let room = PARKED_MAX - this.parked.count
+    for (let i = 0; i < this.#ahead.count && chosen.length < max; i++) {
+      const record = this.#ahead.peek(i)
+      const hash = hashOfRecord(record.body)
+      if (hash === 0 || this.holds.has(record)) {
+        chosen.push(record)
+      } else if (seen.has(hash) || turns.isBusy(hash) || this.parked.hasKey(hash)) {
+        if (room-- <= 0) break
+        seen.add(hash)
+      } else {
+        if (turns.isFull) break
+        seen.add(hash)
+        chosen.push(record)
+      }
+    }
+    return chosen
+  }
+
   /** Whether reading could make more than the ready records available. */
   hungry(nowMs: number, max: number): boolean {
     const { count } = this.#ahead
+    if (count > 0 && this.#ahead.bytes >= AHEAD_BYTES_MAX) return false
+    if (count > 0 && this.#takesTurns && this.parked.isFull) return false
     if (count === 0) return this.next < this.highWatermark && (this.#headDueMs ?? nowMs) <= nowMs
-    if (count >= max || this.#readEnd >= this.highWatermark) return false
-    return this.ready(nowMs, count) === count
+    if (this.#readEnd >= this.highWatermark) return false
+    if (this.#takesTurns) return this.#turns?.isFull === false && this.#choose(max).length < max
+    return count < max && this.#due(nowMs, count) === count
   }
 
   /** When its first record is due; undefined when there is none, or nobody looked yet. */
@@ -127,101 +213,135 @@ export class Source {
 
   /** Gives up the records from `next` to before `offset`: deleted by retention, or damaged. */
   skipTo(offset: number): void {
+    // Keys may have waited for what is given up.
+    if (this.place.kind === 'tier') this.#turns?.forget()
     this.#moveTo(Math.min(Math.max(this.next, offset), this.highWatermark))
   }
 
-  /** The record at `index` of those read ahead. */
-  peek(index: number): StoredRecord {
-    return this.#ahead.peek(index)
+  /** The next `count` records, of those that are ready; parked ones are the first. */
+  peek(count: number): StoredRecord[] {
+    const records = this.#unparked(count)
+    const fresh = count - records.length
+    if (this.#takesTurns) return records.concat(this.#choose(fresh))
+    for (let i = 0; i < fresh; i++) records.push(this.#ahead.peek(i))
+    return records
   }
 
-  /** Acquires the next `count` records read ahead, a run for each stretch without gaps; answers the new runs. */
-  acquire(count: number, token: Buffer, lock: { lockMs: number; deadlineMs: number }): Run[] {
-    assert(count <= this.#ahead.count, 'only what was read is acquired')
+  /** Parks what lies before the first record that may begin; whether there was anything. */
+  parkBlocked(delta: DeltaWriter): boolean {
+    if (!this.#takesTurns || !this.#turns?.isLoaded) return false
+    const { next } = this
+    const [first] = this.#choose(1)
+    this.#parkBefore(first?.offset ?? Number.POSITIVE_INFINITY, delta)
+    return this.next > next
+  }
+
+  #parkBefore(offset: number, delta: DeltaWriter): void {
+    while (this.#ahead.count > 0 && !this.parked.isFull) {
+      const record = this.#ahead.peek(0)
+      const hash = hashOfRecord(record.body)
+      if (record.offset >= offset || !(this.#turns?.isBusy(hash) || this.parked.hasKey(hash))) return
+      this.#ahead.skip(1)
+      this.park(record.offset, hash)
+      delta.parked(this.place.index, record.offset, hash)
+    }
+  }
+
+  /** Passes a record over, and all gaps before it. */
+  park(offset: number, hash: number): void {
+    assert(offset >= this.next, 'a record is passed over once')
+    this.parked.add({ offset, hash })
+    this.#goOn(offset + 1)
+    if (this.#turns === undefined) this.parked.keyFreed(hash)
+  }
+
+  #goOn(next: number): void {
+    this.next = next
+    this.#headDueMs = undefined
+    if (this.#ahead.count === 0) this.#readEnd = next
+  }
+
+  /**
+   * Acquires records that peek() answered in this turn, a run for each stretch without gaps, and parks what lies between
+   * them; answers the new runs. `delta` is told in order.
+   */
+  acquire(
+    records: readonly StoredRecord[],
+    token: Buffer,
+    lock: { lockMs: number; deadlineMs: number },
+    delta: DeltaWriter,
+  ): Run[] {
     const runs: Run[] = []
-    for (let from = 0; from < count; ) {
-      const first = this.#ahead.peek(from).offset
+    for (let from = 0; from < records.length; ) {
+      const first = records[from].offset
+      const isParked = first < this.next
+      if (!isParked && this.#takesTurns) this.#parkBefore(first, delta)
       let to = from + 1
-      while (to < count && this.#ahead.peek(to).offset === first + to - from) to++
-      runs.push(Run.acquired(first, to - from, token, lock))
+      while (to < records.length && records[to].offset === first + to - from) {
+        if (records[to].offset < this.next !== isParked) break
+        to++
+      }
+      if (!isParked) this.#ahead.skip(to - from)
+      const run = Run.acquired(first, to - from, token, lock)
+      if (this.#turns !== undefined) this.#takeTurns(run, records.slice(from, to), delta)
+      this.addRun(run)
+      delta.acquired(this.place.index, run)
+      runs.push(run)
       from = to
     }
-    this.#ahead.skip(count)
-    for (const run of runs) this.addRun(run)
     this.#headDueMs = undefined
     return runs
   }
 
-  /** Appends a run behind all others. */
+  #takeTurns(run: Run, records: readonly StoredRecord[], delta: DeltaWriter): void {
+    run.hashes = new Uint32Array(records.length)
+    for (const [i, record] of records.entries()) {
+      const hash = hashOfRecord(record.body)
+      run.hashes[i] = hash
+      const held = this.holds.take(record)
+      if (held !== undefined) delta.freed(this.place.index, held)
+      else if (this.#takesTurns) this.#turns?.begin(hash)
+    }
+  }
+
+  /** Adds a run: behind all others, or of what was parked between them. */
   addRun(run: Run): void {
-    assert(run.first >= this.next, 'a record is acquired once')
-    this.runs.push(run)
-    this.inFlight += run.open
-    this.next = run.end
-    if (this.#ahead.count === 0) this.#readEnd = this.next
+    for (let offset = run.first; offset < Math.min(run.end, this.next); offset++) {
+      assert(this.parked.has(offset), 'a record is acquired once')
+      this.parked.remove(offset)
+    }
+    this.#runs.add(run)
+    if (run.end > this.next) this.#goOn(run.end)
+  }
+
+  /** Gives up a parked record that is no longer there; false when it is not parked. */
+  giveUp(offset: number): boolean {
+    const isParked = this.parked.has(offset)
+    this.parked.remove(offset)
+    return isParked
   }
 
   /** The run that holds `offset`. */
   find(offset: number): Run | undefined {
-    const run = this.runs[this.#indexOf(offset)]
-    return run !== undefined && offset >= run.first ? run : undefined
-  }
-
-  /** The place of the first run that ends behind `offset`. */
-  #indexOf(offset: number): number {
-    let low = 0
-    let high = this.runs.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (this.runs[middle].end <= offset) low = middle + 1
-      else high = middle
-    }
-    return low
+    return this.#runs.find(offset)
   }
 
   /** Finishes `count` records from `first` on; all of them are leaving. */
   finish(first: number, count: number): void {
-    const from = this.#indexOf(first)
-    let to = from
-    let gone = 0
-    for (let offset = first; offset < first + count; offset++) {
-      while (offset >= this.runs[to].end) to++
-      const run = this.runs[to]
-      assert(run.move(offset, MOVES.finish), 'what is finished was leaving')
-      if (run.open === 0) gone++
-    }
-    this.inFlight -= count
-    if (gone === 0) return
-    if (gone === to - from + 1) this.runs.splice(from, gone)
-    else this.runs = this.runs.filter((run) => run.open > 0)
+    this.#runs.finish(first, count, (hash) => this.#turns?.end(hash))
   }
 
-  /** Gives `count` records from `first` on a lock of their own; where only part of a run changes, it is parted. */
+  /** Gives `count` records from `first` on a lock of their own. */
   renew(first: number, count: number, lock: { lockMs: number; deadlineMs: number }): void {
-    const end = first + count
-    const parted: Run[] = []
-    for (const run of this.runs) {
-      const from = Math.max(first, run.first)
-      const to = Math.min(end, run.end)
-      if (from >= to) {
-        parted.push(run)
-        continue
-      }
-      const renewed = from === run.first && to === run.end ? run : run.part(from, to)
-      renewed.lockMs = lock.lockMs
-      renewed.deadlineMs = lock.deadlineMs
-      if (from > run.first) parted.push(run.part(run.first, from))
-      parted.push(renewed)
-      if (to < run.end) parted.push(run.part(to, run.end))
-    }
-    this.runs = parted.filter((run) => run.open > 0)
+    this.#runs.renew(first, count, lock)
   }
 
   /** Sets the position by hand; what is in flight is let go, its receipts match nothing any more. */
   reset(next: number): void {
     this.epoch++
-    this.runs = []
-    this.inFlight = 0
+    this.#runs.clear()
+    this.parked.clear()
+    this.#turns?.forget()
     this.#moveTo(next)
   }
 
@@ -234,19 +354,12 @@ export class Source {
 
   /** Calls `visit` for every acquired record of a run whose lock is over at `nowMs`. */
   expired(nowMs: number, visit: (run: Run, offset: number) => void): void {
-    for (const run of this.runs) {
-      if (run.deadlineMs > nowMs) continue
-      for (let i = 0; i < run.statuses.length; i++) {
-        if (run.statuses[i] === Status.acquired) visit(run, run.first + i)
-      }
-    }
+    this.#runs.expired(nowMs, visit)
   }
 
   /** The first deadline behind `nowMs`; infinity when there is none. */
   nextDeadlineMs(nowMs: number): number {
-    let nextMs = Number.POSITIVE_INFINITY
-    for (const { deadlineMs } of this.runs) if (deadlineMs > nowMs && deadlineMs < nextMs) nextMs = deadlineMs
-    return nextMs
+    return this.#runs.nextDeadlineMs(nowMs)
   }
 }
 

@@ -1,32 +1,21 @@
-// /v1/topics/{topic}/groups/{group}/dead-letters: listed and counted.
+// /v1/topics/{topic}/groups/{group}/dead-letters: listed, counted, grouped by reason, redriven, purged.
 
 import type { FastifyInstance } from 'fastify'
-import { Type } from 'typebox'
-import type { DeadLetter, DeadLetterFilter } from '../delivery/groups.ts'
-import { invalidField, unknownField } from '../delivery/message.ts'
-import { formatTime, parseTime } from '../time.ts'
-import { AttemptSchema, attemptsJson, namesOf } from './consume.ts'
+import { type Static, Type } from 'typebox'
+import { invalidField } from '../delivery/message.ts'
+import { formatTime } from '../time.ts'
+import { namesOf } from './consume.ts'
+import { DeadLetterShown, deadLetterJson, FILTER, Filter, filterOf, OPEN, textOf } from './dead-letter-forms.ts'
 import { JSON_TYPE } from './messages.ts'
 import type { HttpParts } from './parts.ts'
-import { bodyMembers } from './record-json.ts'
-import { RecordMembers } from './records.ts'
-import { answers, GroupPath, QueryCount, Time } from './schemas.ts'
+import { answers, CLOSED, GroupPath, NoQuery, QueryCount } from './schemas.ts'
 
 const LIMIT_MAX = 1_000
 const LIMIT = 100
-const CAUSES = ['CLIENT_REJECT', 'DELIVERY_COUNT_EXCEEDED']
-const HEADER = 'header.'
+const RATE_MIN = 0.001
+const RATE_MAX = 1_000_000
 
-const FILTER = {
-  reason: Type.Optional(Type.String({ description: 'Is part of the last reason.' })),
-  cause: Type.Optional(Type.Union([Type.Literal('CLIENT_REJECT'), Type.Literal('DELIVERY_COUNT_EXCEEDED')])),
-  key: Type.Optional(Type.String()),
-  from: Type.Optional(Time),
-  to: Type.Optional(Time),
-}
-// header.<name> cannot be listed; names are checked below.
-const OPEN = { additionalProperties: Type.String({ description: 'header.<name>=<value>' }) }
-const CountQuery = Type.Object(FILTER, OPEN)
+const FilterQuery = Type.Object(FILTER, OPEN)
 const ListQuery = Type.Object(
   {
     ...FILTER,
@@ -36,23 +25,33 @@ const ListQuery = Type.Object(
   OPEN,
 )
 const Page = Type.Object({
-  records: Type.Array(
-    Type.Object({
-      topic: Type.String(),
-      partition: Type.Integer(),
-      offset: Type.Integer(),
-      timestamp: Type.String({ format: 'date-time' }),
-      ...RecordMembers,
-      deliveryCount: Type.Integer(),
-      cause: Type.String(),
-      reason: Type.String(),
-      diedAt: Type.String({ format: 'date-time' }),
-      attempts: Type.Array(AttemptSchema),
-      deadLetter: Type.Object({ topic: Type.String(), partition: Type.Integer(), offset: Type.Integer() }),
-    }),
-  ),
+  records: Type.Array(DeadLetterShown),
   after: Type.Union([Type.String(), Type.Null()]),
 })
+const Count = Type.Object({ count: Type.Integer() })
+const Reasons = Type.Object({
+  reasons: Type.Array(
+    Type.Object({
+      cause: Type.String(),
+      reason: Type.String(),
+      count: Type.Integer(),
+      first: Type.String({ format: 'date-time' }),
+      last: Type.String({ format: 'date-time' }),
+    }),
+  ),
+  others: Type.Integer({ description: 'How many died of something that is not listed.' }),
+})
+const RedriveBody = Type.Object(
+  {
+    filter: Type.Optional(Filter),
+    ratePerSecond: Type.Optional(
+      Type.Number({ minimum: RATE_MIN, maximum: RATE_MAX, description: 'As fast as it goes when absent.' }),
+    ),
+    dryRun: Type.Optional(Type.Boolean({ description: 'Only count.' })),
+  },
+  CLOSED,
+)
+const PurgeBody = Type.Object({ filter: Type.Optional(Filter) }, CLOSED)
 
 interface OfGroup {
   Params: { topic: string; group: string }
@@ -62,8 +61,14 @@ interface OfGroup {
 export function deadLetterRoutes(app: FastifyInstance, { groups }: HttpParts): void {
   const tags = ['Dead letters']
   const path = '/v1/topics/:topic/groups/:group/dead-letters'
-  // The names of the query are open, so the schema describes and the functions below check.
+  // The names of the query are open, so the schema describes and filterOf() checks.
   const unchecked = { validatorCompiler: () => () => true }
+  // A call without a body means all.
+  const bodyMayBeMissing = {
+    preValidation: async (request: { body: unknown }) => {
+      request.body ??= {}
+    },
+  }
 
   app.get<OfGroup>(
     path,
@@ -95,13 +100,77 @@ export function deadLetterRoutes(app: FastifyInstance, { groups }: HttpParts): v
         tags,
         summary: 'Count dead letters',
         params: GroupPath,
-        querystring: CountQuery,
-        ...answers({ 200: Type.Object({ count: Type.Integer() }) }),
+        querystring: FilterQuery,
+        ...answers({ 200: Count }),
       },
     },
     async ({ params, query }) => {
       const { topic, group } = namesOf(params)
       return { count: await groups.deadLetters.count(topic, group, filterOf(query)) }
+    },
+  )
+
+  app.get<OfGroup>(
+    `${path}/reasons`,
+    {
+      ...unchecked,
+      schema: {
+        tags,
+        summary: 'What dead letters died of',
+        params: GroupPath,
+        querystring: FilterQuery,
+        ...answers({ 200: Reasons }),
+      },
+    },
+    async ({ params, query }) => {
+      const { topic, group } = namesOf(params)
+      const { reasons, others } = await groups.deadLetters.reasons(topic, group, filterOf(query))
+      const shown = reasons.map(({ cause, reason, count, firstMs, lastMs }) => {
+        return { cause, reason, count, first: formatTime(firstMs), last: formatTime(lastMs) }
+      })
+      return { reasons: shown, others }
+    },
+  )
+
+  app.post<{ Params: OfGroup['Params']; Body: Static<typeof RedriveBody> }>(
+    `${path}/redrive`,
+    {
+      ...bodyMayBeMissing,
+      schema: {
+        tags,
+        summary: 'Give dead letters back to their group',
+        params: GroupPath,
+        querystring: NoQuery,
+        body: RedriveBody,
+        ...answers({ 200: Count, 202: Type.Object({ task: Type.String() }) }),
+      },
+    },
+    async ({ params, body }, reply) => {
+      const { topic, group } = namesOf(params)
+      const filter = filterOf(body.filter ?? {}, 'filter')
+      if (body.dryRun === true) return { count: await groups.deadLetters.count(topic, group, filter) }
+      const { redrives } = groups.deadLetters
+      const { task } = await redrives.begin(topic, group, { filter, ratePerSecond: body.ratePerSecond })
+      return reply.code(202).send({ task })
+    },
+  )
+
+  app.post<{ Params: OfGroup['Params']; Body: Static<typeof PurgeBody> }>(
+    `${path}/purge`,
+    {
+      ...bodyMayBeMissing,
+      schema: {
+        tags,
+        summary: 'Remove dead letters for ever',
+        params: GroupPath,
+        querystring: NoQuery,
+        body: PurgeBody,
+        ...answers({ 200: Count }),
+      },
+    },
+    async ({ params, body }) => {
+      const { topic, group } = namesOf(params)
+      return { count: await groups.deadLetters.purge(topic, group, filterOf(body.filter ?? {}, 'filter')) }
     },
   )
 }
@@ -113,40 +182,4 @@ function limitOf(given: unknown): number {
   if (limit < 1 || limit > LIMIT_MAX)
     throw invalidField('limit', `a whole number from 1 to ${LIMIT_MAX}`, { limit: LIMIT_MAX })
   return limit
-}
-
-function textOf(field: string, given: unknown): string | undefined {
-  if (given === undefined || typeof given === 'string') return given
-  throw invalidField(field, 'given once')
-}
-
-function filterOf(query: Record<string, unknown>): DeadLetterFilter {
-  const filter: DeadLetterFilter & { headers?: Record<string, string> } = {}
-  for (const name in query) {
-    const text = textOf(name, query[name]) as string
-    if (name === 'reason') filter.reason = text
-    else if (name === 'cause') filter.cause = causeOf(text)
-    else if (name === 'key') filter.key = text
-    else if (name === 'from') filter.fromMs = parseTime(text, 'from')
-    else if (name === 'to') filter.toMs = parseTime(text, 'to')
-    else if (name.startsWith(HEADER))
-      (filter.headers ??= Object.create(null) as Record<string, string>)[name.slice(HEADER.length)] = text
-    else throw unknownField(name, ['reason', 'cause', 'key', 'header.<name>', 'from', 'to', 'limit', 'after'])
-  }
-  return filter
-}
-
-function causeOf(text: string): string {
-  if (!CAUSES.includes(text)) throw invalidField('cause', CAUSES.join(' or '))
-  return text
-}
-
-function deadLetterJson(letter: DeadLetter): string {
-  const { topic, partition, offset, timestampMs, body, deliveryCount, attempts, cause, reason, diedAtMs, place } =
-    letter
-  return (
-    `{"topic":${JSON.stringify(topic)},"partition":${partition},"offset":${offset},"timestamp":"${formatTime(timestampMs)}",` +
-    `${bodyMembers(body)},"deliveryCount":${deliveryCount},"cause":"${cause}","reason":${JSON.stringify(reason)},` +
-    `"diedAt":"${formatTime(diedAtMs)}","attempts":${attemptsJson(attempts)},"deadLetter":${JSON.stringify(place)}}`
-  )
 }

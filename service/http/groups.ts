@@ -8,6 +8,7 @@ import { formatDuration, parseDuration } from '../duration.ts'
 import { checkName } from '../names.ts'
 import { parseTime } from '../time.ts'
 import { namesOf } from './consume.ts'
+import { DeadLettersChange, DeadLettersShown, deadLettersAfter, deadLettersJson } from './dead-letter-settings.ts'
 import type { HttpParts } from './parts.ts'
 import { PushChange, PushShown, pushAfter, pushJson } from './push-forms.ts'
 import { Retry, tiersOf } from './retry-forms.ts'
@@ -16,12 +17,17 @@ import { answers, CLOSED, Duration, GroupPath, NoQuery, Pause, pauseJson, TopicP
 const LOCK_MS_MAX = 24 * 3_600_000
 
 const Start = Type.Union([Type.Literal('earliest'), Type.Literal('latest')])
+const Order = Type.Union([Type.Literal('none'), Type.Literal('key')], {
+  description: 'key: a record waits while an earlier one of its key is in flight or waits for its retry.',
+})
 const Change = Type.Object(
   {
     retry: Type.Optional(Retry),
     lock: Type.Optional(Duration),
     maxInFlight: Type.Optional(Type.Integer({ minimum: 1, maximum: IN_FLIGHT_MAX })),
+    order: Type.Optional(Order),
     start: Type.Optional(Start),
+    deadLetters: Type.Optional(DeadLettersChange),
     push: Type.Optional(PushChange),
   },
   CLOSED,
@@ -32,8 +38,10 @@ const SettingsOut = {
   retry: Type.Array(Type.String()),
   lock: Type.String(),
   maxInFlight: Type.Integer(),
+  order: Order,
   start: Start,
   paused: Type.Optional(Pause),
+  deadLetters: DeadLettersShown,
   push: Type.Optional(PushShown),
 }
 const Settings = Type.Object(SettingsOut)
@@ -81,7 +89,12 @@ export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts 
       if (body.retry !== undefined) change.retry = tiersOf(body.retry, settings.DELAY_MAX)
       if (body.lock !== undefined) change.lockMs = lockOf(body.lock)
       if (body.maxInFlight !== undefined) change.maxInFlight = body.maxInFlight
+      if (body.order !== undefined) change.order = body.order
       if (body.start !== undefined) change.start = body.start
+      if (body.deadLetters !== undefined) {
+        const before = groups.settingsOf(topic, group)?.deadLetters ?? groups.defaults.deadLetters
+        change.deadLetters = deadLettersAfter(body.deadLetters, before)
+      }
       if (body.push !== undefined) {
         change.push = pushAfter(body.push, groups.settingsOf(topic, group)?.push, pushHosts)
       }
@@ -182,13 +195,15 @@ function lockOf(given: number | string): number {
   return lockMs
 }
 
-function settingsJson({ retry, lockMs, maxInFlight, start, paused, push }: GroupSettings) {
+function settingsJson({ retry, lockMs, maxInFlight, order, start, paused, deadLetters, push }: GroupSettings) {
   return {
     retry: retry.map(formatDuration),
     lock: formatDuration(lockMs),
     maxInFlight,
+    order,
     start,
     paused: paused && pauseJson(paused),
+    deadLetters: deadLettersJson(deadLetters),
     push: push && pushJson(push),
   }
 }

@@ -17,6 +17,7 @@ import { operationRoutes } from './operations.ts'
 import type { HttpParts } from './parts.ts'
 import { Problems } from './problems.ts'
 import { recordRoutes } from './records.ts'
+import { redriveRoutes } from './redrives.ts'
 import { testClockRoutes } from './test-clock.ts'
 import { topicRoutes } from './topics.ts'
 
@@ -78,6 +79,7 @@ export async function buildServer(parts: HttpParts): Promise<FastifyInstance> {
     consumeRoutes(scope, parts)
     groupRoutes(scope, parts)
     deadLetterRoutes(scope, parts)
+    redriveRoutes(scope, parts)
     operationRoutes(scope, parts)
     if (parts.testClock !== undefined) testClockRoutes(scope, parts, parts.testClock)
   })

@@ -102,6 +102,13 @@ export function valueOfRecordBody(bytes: Uint8Array): Buffer | null {
   return value
 }
 
+/** The key alone, a view into `bytes`; null when there is none, or no record either. */
+export function keyOfRecordBody(bytes: Uint8Array): Buffer | null {
+  const reader = new VarintReader(bytes)
+  const key = readField(reader)
+  return reader.failed ? null : key
+}
+
 /** A body that has a value, no key and no headers. */
 export class RecordValueSource implements BodySource {
   readonly length: number

@@ -135,6 +135,10 @@ function groupWords({ key, value }: RecordBody): string {
     finished: (source, first, records) => done.push(`finished ${range(first, records)} of source ${source}`),
     renewed: (source, first, records, lockMs) =>
       done.push(`renewed ${range(first, records)} of source ${source} for ${formatDuration(lockMs)}`),
+    parked: (source, offset) => done.push(`passed over ${offset} of source ${source}, whose key is busy`),
+    held: (source, { offset, dueAtMs }) =>
+      done.push(`original ${offset} comes to source ${source}, due ${timeOf(dueAtMs)}`),
+    freed: (source, offset) => done.push(`original ${offset} came to source ${source}`),
   })
   if (!known) throw new Error('it is of no known form')
   return `${name}: ${done.join('; ')}`

@@ -14,24 +14,31 @@ import { Run, Status } from '../../../service/delivery/run.ts'
 
 const token = Buffer.alloc(16, 7)
 const deadlineMs = (lockMs: number) => 1_000 + lockMs
-const unread = { acquired() {}, finished() {}, renewed() {} }
+const unread = { acquired() {}, finished() {}, renewed() {}, parked() {}, held() {}, freed() {} }
+
+/** Parked places, or holds, as a source has them. */
+function listed<T>(list: T[]) {
+  return { list, places: list, count: list.length }
+}
 
 function stateOf(statuses: number[], first: number): GroupState {
   const run = new Run(first, token, Uint8Array.from(statuses), { lockMs: 30_000, deadlineMs: 31_000 })
   const place = { index: 3, kind: 'tier' as const, tierMs: 5_000, topicId: 9, partition: 2 }
   return {
     topicId: 4,
-    settings: { retry: [5_000, 10_000], lockMs: 30_000, maxInFlight: 2_000, start: 'latest' },
+    settings: { retry: [5_000, 10_000], lockMs: 30_000, maxInFlight: 2_000, order: 'none', start: 'latest' },
     nextSourceIndex: 4,
-    sources: [{ place, next: run.end, runs: [run] }],
+    sources: [{ place, next: run.end, runs: [run], parked: listed([]), holds: listed([]) }],
   }
 }
 
 t.test('the bytes of a snapshot and of a delta', async (t) => {
   const snapshot = encodeSnapshot(stateOf([Status.acquired, Status.finished, Status.leaving], 1))
-  const settings = Buffer.from('{"retry":[5000,10000],"lockMs":30000,"maxInFlight":2000,"start":"latest"}')
-  const sources = ['0802', '0601904e12040802', '0206e0d403', '07'.repeat(16), '05']
-  t.equal(snapshot.toString('hex'), ['02010892', '01', settings.toString('hex'), ...sources].join(''))
+  const settings = Buffer.from(
+    '{"retry":[5000,10000],"lockMs":30000,"maxInFlight":2000,"order":"none","start":"latest"}',
+  )
+  const sources = ['0802', '0601904e12040802', '0206e0d403', '07'.repeat(16), '05', '0000']
+  t.equal(snapshot.toString('hex'), ['030108b0', '01', settings.toString('hex'), ...sources].join(''))
   const delta = new DeltaWriter()
   delta.acquired(3, Run.acquired(100, 2, token, { lockMs: 1, deadlineMs: 2 }))
   delta.finished(3, 100, 1)
@@ -87,7 +94,7 @@ t.test('one is not taken for the other, nor are unknown versions', async (t) => 
   for (const value of [
     Buffer.of(),
     Buffer.of(2, 1),
-    Buffer.of(3, 1),
+    Buffer.of(4, 1),
     Buffer.of(0, 1),
     Buffer.of(1, 9),
     Buffer.of(1, 2, 77),
@@ -96,6 +103,26 @@ t.test('one is not taken for the other, nor are unknown versions', async (t) => 
     t.equal(decodeSnapshot(value, deadlineMs), undefined)
     t.notOk(playDelta(value, unread), value.toString('hex'))
   }
+})
+
+t.test('what is passed over, held and freed comes back', async (t) => {
+  const delta = new DeltaWriter()
+  delta.parked(3, 100, 0xffff_ffff)
+  delta.held(4, { offset: 101, hash: 9, dueAtMs: 2 ** 41 })
+  delta.freed(4, 101)
+  const read: unknown[] = []
+  const visitor = {
+    ...unread,
+    parked: (...given: unknown[]) => read.push(given),
+    held: (...given: unknown[]) => read.push(given),
+    freed: (...given: unknown[]) => read.push(given),
+  }
+  t.ok(playDelta(delta.done(), visitor))
+  t.same(read, [
+    [3, 100, 0xffff_ffff],
+    [4, { offset: 101, hash: 9, dueAtMs: 2 ** 41 }],
+    [4, 101],
+  ])
 })
 
 t.test('a key', async (t) => {

@@ -16,7 +16,7 @@ t.test('describe counts per source partition', async (t) => {
   t.same(rig.groups.describe('orders', 'billing'), {
     topic: 'orders',
     group: 'billing',
-    settings: { retry: [5_000, 10_000, 15_000], lockMs: 30_000, maxInFlight: 2_000, start: 'earliest' },
+    settings: { retry: [5_000, 10_000, 15_000], lockMs: 30_000, maxInFlight: 2_000, order: 'none', start: 'earliest' },
     partitions: [
       {
         partition: 0,
@@ -53,7 +53,7 @@ t.test('settings are kept, also across kill -9', async (t) => {
   t.match(await rig.groups.configure('orders', 'billing', { maxInFlight: 5, retry: [1, 2] }), { created: true })
   t.match(await rig.groups.configure('orders', 'billing', { maxInFlight: 7 }), { created: false })
   await rig.crash()
-  const settings = { retry: [1, 2], lockMs: 10_000, maxInFlight: 7, start: 'earliest' }
+  const settings = { retry: [1, 2], lockMs: 10_000, maxInFlight: 7, order: 'none', start: 'earliest' }
   t.same(rig.groups.list('orders'), [{ group: 'billing', settings }])
   await rig.acquire(1, 0, 'orders', 'archive')
   t.same(

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { DeltaWriter } from '../../../service/delivery/group-log.ts'
 import { ReadAheadBudget } from '../../../service/delivery/read-ahead.ts'
 import { MOVES } from '../../../service/delivery/run.ts'
 import { Source } from '../../../service/delivery/source.ts'
@@ -28,7 +29,7 @@ t.test('gaps part runs, and the start offset moves over them', async (t) => {
   const engine = gapped([2, 2], [7, 1], [9, 2])
   while (source.hungry(0, 100)) await source.fill(engine)
   t.equal(source.ready(0, 100), 5)
-  const runs = source.acquire(5, token, lock)
+  const runs = source.acquire(source.peek(5), token, lock, new DeltaWriter())
   t.same(
     runs.map((run) => [run.first, run.end]),
     [
@@ -56,7 +57,7 @@ t.test('gaps part runs, and the start offset moves over them', async (t) => {
 t.test('a finished stretch may span runs', async (t) => {
   const source = new Source(place, 0, 6, new ReadAheadBudget())
   await source.fill(gapped([0, 6]))
-  for (let i = 0; i < 3; i++) source.acquire(2, token, lock)
+  for (let i = 0; i < 3; i++) source.acquire(source.peek(2), token, lock, new DeltaWriter())
   for (let offset = 1; offset < 6; offset++) source.find(offset)?.move(offset, MOVES.leave)
   source.finish(1, 4)
   t.same([source.runs.length, source.startOffset, source.inFlight], [2, 0, 2])
@@ -65,7 +66,7 @@ t.test('a finished stretch may span runs', async (t) => {
 t.test('locks of their own part a run', async (t) => {
   const source = new Source(place, 0, 6, new ReadAheadBudget())
   await source.fill(gapped([0, 6]))
-  source.acquire(6, token, lock)
+  source.acquire(source.peek(6), token, lock, new DeltaWriter())
   source.renew(2, 2, { lockMs: 50, deadlineMs: 70 })
   t.same(
     source.runs.map((run) => [run.first, run.end, run.deadlineMs]),
@@ -89,5 +90,5 @@ t.test('a reset while it reads: what was read is not used', async (t) => {
   await filled
   t.equal(source.ready(0, 100), 0)
   await source.fill(gapped([0, 6]))
-  t.equal(source.peek(0).offset, 4)
+  t.equal(source.peek(1)[0].offset, 4)
 })

@@ -167,10 +167,26 @@ t.test('settings of a group in all their forms', async (t) => {
         retry: ['5s', '5m', '30m', '2h', '5h', '10h', '14h', '20h', '1d'],
         lock: '1m',
         maxInFlight: 7,
+        order: 'none',
         start: 'earliest',
+        deadLetters: { perMinuteMax: null, retention: null },
       },
     ],
   })
+})
+
+t.test('a group that keeps the order of keys', async (t) => {
+  const { call, publish } = await startService(t)
+  const messages = ['a', 'a', 'b'].map((key, value) => ({ key, value, partition: 0 }))
+  await publish('orders', { messages })
+  t.match(await call('PUT', GROUP, { order: 'key' }), { status: 201, json: { order: 'key' } })
+  const acquire = async () => (await call('POST', `${GROUP}/acquire`, {})).json.records
+  const first = await acquire()
+  t.match(first, [{ value: 0 }, { value: 2 }])
+  await call('POST', `${GROUP}/acknowledge`, { acknowledgements: [{ receipt: first[0].receipt, type: 'accept' }] })
+  t.match(await acquire(), [{ value: 1 }])
+  t.match(await call('PUT', GROUP, { order: 'other' }), { status: 400, json: { code: 'INVALID_FIELD' } })
+  t.match((await call('GET', GROUP)).json, { order: 'key' })
 })
 
 t.test('a group is reset, and forgotten', async (t) => {

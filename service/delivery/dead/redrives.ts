@@ -1,0 +1,117 @@
+// All redrives: those that run, and the last FINISHED_MAX that ended. They stand in `__dead` (dead-store.ts) and go on after
+// a restart.
+
+import { DwellError, type Random } from '../../../storage/index.ts'
+import { deadLetterTopic } from '../lane.ts'
+import type { DeadLetterFilter } from './dead-letter-filter.ts'
+import { Redrive, type RedriveParts } from './redrive.ts'
+import type { RedriveTask } from './redrive-task.ts'
+
+const RUNNING_MAX = 100
+const FINISHED_MAX = 1_000
+const TASK_SIZE = 8
+
+export class Redrives {
+  readonly #parts: RedriveParts & { random: Random }
+  readonly #running = new Map<string, { redrive: Redrive; ended: Promise<void> }>()
+
+  constructor(parts: RedriveParts & { random: Random }) {
+    this.#parts = parts
+  }
+
+  get running(): number {
+    return this.#running.size
+  }
+
+  /** Goes on with those that ran when the process ended. */
+  resume(): void {
+    for (const task of this.#parts.store.tasks.values()) if (task.state === 'running') this.#run(task)
+  }
+
+  /**
+   * Begins a redrive of what is dead now; resolves when it is durable that it began.
+   * @throws TOPIC_NOT_FOUND, GROUP_NOT_FOUND, TOO_MANY_REDRIVES
+   */
+  async begin(
+    topic: string,
+    group: string,
+    { filter, ratePerSecond }: { filter: DeadLetterFilter; ratePerSecond?: number },
+  ): Promise<RedriveTask> {
+    const { engine, store, search, clock, random, groupOf } = this.#parts
+    await groupOf(topic, group)
+    if (this.#running.size >= RUNNING_MAX) {
+      throw new DwellError('TOO_MANY_REDRIVES', `${RUNNING_MAX} redrives are running; stop one, or wait.`, {
+        limit: RUNNING_MAX,
+      })
+    }
+    const name = deadLetterTopic(topic, group)
+    const { id: topicId = 0, partitions = 0 } = engine.topic(name) ?? {}
+    const ends = Array.from({ length: partitions }, (_, partition) => engine.offsets(name, partition).highWatermark)
+    const task: RedriveTask = {
+      task: random.bytes(TASK_SIZE).toString('hex'),
+      topic,
+      group,
+      topicId,
+      filter,
+      ratePerSecond,
+      state: 'running',
+      matched: await search.count(name, filter),
+      moved: 0,
+      failed: 0,
+      startedMs: clock.wallMs(),
+      ends,
+      next: { partition: 0, offset: 0 },
+    }
+    // Nothing ever died: there is nothing to run.
+    if (partitions === 0) Object.assign(task, { state: 'done', finishedMs: task.startedMs })
+    const { append, done } = store.change(topicId, new Map(), task)
+    await engine.append([append])
+    done()
+    if (task.state === 'running') this.#run(task)
+    await this.#forgetOld()
+    return task
+  }
+
+  #run(task: RedriveTask): void {
+    const redrive = new Redrive(task, this.#parts)
+    const ended = redrive.run().then(() => void this.#running.delete(task.task))
+    this.#running.set(task.task, { redrive, ended })
+  }
+
+  async #forgetOld(): Promise<void> {
+    const { store } = this.#parts
+    const finished = [...store.tasks.values()].filter(({ state }) => state !== 'running')
+    finished.sort((a, b) => (a.finishedMs ?? 0) - (b.finishedMs ?? 0))
+    for (const { task } of finished.slice(0, Math.max(0, finished.length - FINISHED_MAX))) await store.forgetTask(task)
+  }
+
+  /** The newest first. */
+  list(): RedriveTask[] {
+    const tasks = [...this.#parts.store.tasks.keys()].map((task) => this.get(task))
+    return tasks.sort((a, b) => b.startedMs - a.startedMs || (a.task < b.task ? -1 : 1))
+  }
+
+  /** @throws REDRIVE_NOT_FOUND */
+  get(task: string): RedriveTask {
+    const known = this.#running.get(task)?.redrive.task ?? this.#parts.store.tasks.get(task)
+    if (known === undefined) throw new DwellError('REDRIVE_NOT_FOUND', `There is no redrive ${task}.`, { task })
+    return known
+  }
+
+  /**
+   * Stops it; what was moved stays moved. Nothing happens to one that has ended.
+   * @throws REDRIVE_NOT_FOUND
+   */
+  async stop(task: string): Promise<RedriveTask> {
+    this.get(task)
+    await this.#running.get(task)?.redrive.stop()
+    return this.get(task)
+  }
+
+  /** Lets all of them rest until the next start; resolves when nothing is under way. */
+  async rest(): Promise<void> {
+    const running = [...this.#running.values()]
+    for (const { redrive } of running) redrive.rest()
+    await Promise.all(running.map(({ ended }) => ended))
+  }
+}
