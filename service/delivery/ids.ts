@@ -1,5 +1,5 @@
-// The callers' own ids, and those that the server gave to messages that were moved since: publishing one again while its message is pending, or within the deduplication window after it,
-// changes nothing.
+// The callers' own ids, and those that the server gave to messages that were moved since: publishing one again while its
+// message is pending, or within the deduplication window after it, changes nothing.
 //
 // Always true:
 //   1. The truth is the internal topic `__ids`. What a publish, a change or a dispatch says about an id is appended there, in

@@ -11,7 +11,8 @@ import { bodyOf, type Message } from './message.ts'
 /** What became of one message. */
 export type Published =
   | { kind: 'now'; partition: number; offset: number; duplicate: boolean }
-  | { kind: 'delayed'; dueAtMs: number; delayOffset: number; duplicate: boolean }
+  /** `state` is set where the message of the same id was cancelled: it will not come, whoever publishes it again. */
+  | { kind: 'delayed'; dueAtMs: number; delayOffset: number; duplicate: boolean; state?: 'cancelled' }
 
 type Way =
   | { to: 'log'; append: number; index: number }
@@ -92,7 +93,8 @@ export class Publication {
     if ('sameAs' in way) return { ...this.#result(way.sameAs, baseOffsets), duplicate: true }
     const { state, dueAtMs, delayOffset, partition, offset } = way.earlier
     if (state === 'published') return { kind: 'now', partition, offset, duplicate: true }
-    return { kind: 'delayed', dueAtMs, delayOffset, duplicate: true }
+    const duplicate = { kind: 'delayed', dueAtMs, delayOffset, duplicate: true } as const
+    return state === 'cancelled' ? { ...duplicate, state } : duplicate
   }
 
   #wayOf(message: Message, i: number): Way {

@@ -62,7 +62,12 @@ const Result = Type.Object({
   offset: Type.Optional(Type.Integer()),
   dueAt: Type.Optional(Type.String({ format: 'date-time' })),
   dueAtMs: Type.Optional(Type.Integer()),
-  duplicate: Type.Optional(Type.Boolean()),
+  duplicate: Type.Optional(
+    Type.Boolean({ description: 'The id is known: nothing was published, this is the first result.' }),
+  ),
+  state: Type.Optional(
+    Type.Literal('cancelled', { description: 'Of a duplicate whose message was cancelled: it will not come.' }),
+  ),
 })
 const Results = Type.Union([
   Type.Object({ results: Type.Array(Result) }),
@@ -213,8 +218,9 @@ function resultJson(topic: string, ownId: string, result: Published): string {
   const duplicate = result.duplicate ? ',"duplicate":true' : ''
   // The topic's name and an id that we made need no escapes.
   if (result.kind === 'delayed') {
+    const state = result.state === undefined ? '' : `,"state":"${result.state}"`
     const id = ownId === '' ? `"${idOf(ownId, result.dueAtMs, result.delayOffset)}"` : JSON.stringify(ownId)
-    return `{"id":${id},"topic":"${topic}","dueAt":"${formatTime(result.dueAtMs)}","dueAtMs":${result.dueAtMs}${duplicate}}`
+    return `{"id":${id},"topic":"${topic}","dueAt":"${formatTime(result.dueAtMs)}","dueAtMs":${result.dueAtMs}${duplicate}${state}}`
   }
   const id = ownId === '' ? '' : `,"id":${JSON.stringify(ownId)}`
   return `{"topic":"${topic}","partition":${result.partition},"offset":${result.offset}${id}${duplicate}}`

@@ -22,7 +22,7 @@ export const ROWS: Readonly<Record<string, FaultRow>> = {
   P3: {
     fault: 'a kill after a sync, before the answer',
     promise: 'the record is there; publishing its id again answers duplicate',
-    tests: ['test/crash/run.ts', 'test/service/http/ids.test.ts'],
+    tests: ['test/crash/run.ts', 'test/service/http/answer-lost.test.ts'],
   },
   P4: {
     fault: 'a kill during a checkpoint',
