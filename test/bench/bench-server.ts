@@ -55,7 +55,12 @@ export class BenchServer {
   /** A number that /metrics shows. */
   async metric(name: string): Promise<number> {
     const { text } = await this.process.client.call('GET', '/metrics')
-    return Number(new RegExp(`^${name} (\\S+)`, 'm').exec(text)?.[1])
+    return Number(
+      text
+        .split('\n')
+        .find((line) => line.startsWith(`${name} `))
+        ?.slice(name.length + 1),
+    )
   }
 
   /** Moves the test clock, which the server was started with; resolves when all that is due by then is dispatched. */

@@ -49,7 +49,7 @@ export class LoadProcess<Result> {
   }
 
   /** Says something to it, what, is between it and the caller; nothing when it has ended: the result says that. */
-  tell(what: object): void {
+  tell(what: object | string): void {
     if (this.#child.connected) this.#child.send(what)
   }
 

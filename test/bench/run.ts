@@ -5,6 +5,7 @@
 //   --seconds 4                           length of each run with a load generator
 //   --lateness-seconds 35                 length of each run of `lateness`: more than the interval of checkpoints
 //   --messages 1000000                    how many are pending in `burst`, `memory`, `growth`, `recovery` and `changes`
+//   --rounds 6                            how often sick and healthy endpoints take turns in `push-neighbours`
 //   --kills 0                             how often the server is killed in `changes`
 //   --install-peers                       first brings the package that is measured beside: npm ci --prefix test/bench/peers
 //   DWELL_BENCH_DIR=/var/tmp              where servers keep their data
@@ -22,6 +23,9 @@ import { lateness } from './lateness.ts'
 import { memory } from './memory.ts'
 import { ndjson } from './ndjson.ts'
 import { publishRatio } from './publish-ratio.ts'
+import { pushAnswers } from './push-answers.ts'
+import { pushNeighbours } from './push-neighbours.ts'
+import { pushRate } from './push-rate.ts'
 import { read } from './read.ts'
 import { recovery } from './recovery.ts'
 import { tiers } from './tiers.ts'
@@ -33,6 +37,7 @@ const { values: flags, positionals } = parseArgs({
     seconds: { type: 'string', default: '4' },
     'lateness-seconds': { type: 'string', default: '35' },
     messages: { type: 'string', default: '1000000' },
+    rounds: { type: 'string', default: '6' },
     kills: { type: 'string', default: '0' },
     'install-peers': { type: 'boolean', default: false },
   },
@@ -47,6 +52,11 @@ const PARTS: Record<string, () => Promise<void>> = {
   lateness: () => lateness(Number(flags['lateness-seconds'])),
   burst: () => burst(messages),
   tiers,
+  push: async () => {
+    await pushAnswers()
+    await pushRate(50_000)
+  },
+  'push-neighbours': () => pushNeighbours(Number(flags.rounds), 10),
   topics: () => topics(seconds),
   recovery: () => recovery(messages),
   amplification,
