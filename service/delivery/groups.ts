@@ -3,6 +3,7 @@
 // What a call does is in acquire.ts, acknowledge.ts and departure.ts; which groups there are, in group-registry.ts.
 
 import type { Clock, Log, LogEngine, Random } from '../../storage/index.ts'
+import type { Census } from '../../timewheel/index.ts'
 import type { Acknowledgement, AcknowledgeResult } from './acknowledgement.ts'
 import type { AcquireOptions } from './acquire.ts'
 import type { DelayedAppends } from './copies.ts'
@@ -16,6 +17,7 @@ import { DEFAULT_GROUP_SETTINGS, type GroupSettings, type Pause } from './group-
 import { deadLetterTopic } from './lane.ts'
 import { keepDeadLetters, trimLanes } from './lane-retention.ts'
 import type { LiveGroup } from './live-group.ts'
+import { type Scale, scaleOf } from './scale.ts'
 
 export type { Acknowledgement, AcknowledgeResult, AcknowledgeType } from './acknowledgement.ts'
 export type { AcquireOptions } from './acquire.ts'
@@ -236,6 +238,15 @@ export class Groups {
     const name = deadLetterTopic(topic, group)
     const deadIn = (partition: number) => deadInPartition({ engine, store: this.#dead }, name, partition)
     return describeGroup(this.#registry.get(topic, group).group, deadIn)
+  }
+
+  /**
+   * How much there is to do, and will be before `untilMs`, the beginning of a second. Changes nothing.
+   * @throws TOPIC_NOT_FOUND, GROUP_NOT_FOUND
+   */
+  async scale(topic: string, group: string, census: Census, untilMs: number): Promise<Scale> {
+    const { engine, hand } = this.#options
+    return scaleOf((await this.#live(topic, group)).group, { engine, census, nowMs: hand.nowMs(), untilMs })
   }
 
   /** The groups of a topic, by name. */

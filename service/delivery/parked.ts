@@ -56,6 +56,11 @@ export class Parked {
     return this.#byOffset.values()
   }
 
+  /** How many lie at or behind `offset`; quick where all do. */
+  countFrom(offset: number): number {
+    return this.count - this.#before(offset).length
+  }
+
   has(offset: number): boolean {
     return this.#byOffset.has(offset)
   }

@@ -18,6 +18,7 @@ import type { HttpParts } from './parts.ts'
 import { Problems } from './problems.ts'
 import { recordRoutes } from './records.ts'
 import { redriveRoutes } from './redrives.ts'
+import { scaleRoutes } from './scale.ts'
 import { testClockRoutes } from './test-clock.ts'
 import { topicRoutes } from './topics.ts'
 
@@ -78,6 +79,7 @@ export async function buildServer(parts: HttpParts): Promise<FastifyInstance> {
     recordRoutes(scope, parts)
     consumeRoutes(scope, parts)
     groupRoutes(scope, parts)
+    scaleRoutes(scope, parts)
     deadLetterRoutes(scope, parts)
     redriveRoutes(scope, parts)
     operationRoutes(scope, parts)

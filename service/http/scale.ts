@@ -1,0 +1,74 @@
+// GET /v1/topics/{topic}/groups/{group}/scale: how much there is to do, one number each, for an autoscaler.
+
+import type { FastifyInstance } from 'fastify'
+import { type Static, Type } from 'typebox'
+import { invalidField } from '../delivery/message.ts'
+import { DURATION_FORMS, formatDuration, parseDuration } from '../duration.ts'
+import { namesOf } from './consume.ts'
+import type { HttpParts } from './parts.ts'
+import { answers, CLOSED, GroupPath } from './schemas.ts'
+
+const WITHIN_MS = 30_000
+const DIGITS = /^\d{1,15}$/
+
+const Query = Type.Object(
+  {
+    within: Type.Optional(
+      Type.String({ default: '30s', description: `How far ahead dueSoon looks, a duration: ${DURATION_FORMS}.` }),
+    ),
+  },
+  CLOSED,
+)
+const Scale = Type.Object({
+  ready: Type.Integer({ description: 'Records that are due and that nobody holds, retries too.' }),
+  inFlight: Type.Integer({ description: 'Records that are acquired and not finished.' }),
+  dueSoon: Type.Integer({
+    description:
+      'What falls due within, by whole seconds: retries that wait for their tier, delayed messages of the topic, and ' +
+      'records of the group that wait for a delay of their own.',
+  }),
+  paused: Type.Optional(Type.Literal(true, { description: 'Nothing is handed out until resume.' })),
+  approximate: Type.Optional(
+    Type.Literal(true, { description: 'dueSoon is an estimate: so many topics are counted by minute, not by second.' }),
+  ),
+})
+
+export function scaleRoutes(app: FastifyInstance, { groups, hand, wheel, settings }: HttpParts): void {
+  // What is due beyond the reach of the wheel is not counted by second; half of it is always within.
+  const withinMsMax = settings.WHEEL_SLOTS * 500
+
+  app.get<{ Params: Static<typeof GroupPath>; Querystring: Static<typeof Query> }>(
+    '/v1/topics/:topic/groups/:group/scale',
+    {
+      schema: {
+        tags: ['Consume'],
+        summary: 'How much there is to do',
+        description: 'From counters, exact, however much waits; reading it changes nothing.',
+        params: GroupPath,
+        querystring: Query,
+        ...answers({ 200: Scale }),
+      },
+    },
+    async ({ params, query }) => {
+      const { topic, group } = namesOf(params)
+      const withinMs = query.within === undefined ? WITHIN_MS : durationOf(query.within)
+      if (withinMs > withinMsMax) {
+        throw invalidField('within', `at most ${formatDuration(withinMsMax)}`, { limit: withinMsMax })
+      }
+      const untilMs = (Math.floor((hand.nowMs() + withinMs) / 1000) + 1) * 1000
+      const { ready, inFlight, dueSoon, isEstimate } = await groups.scale(topic, group, wheel.census, untilMs)
+      const isPaused = groups.settingsOf(topic, group)?.paused !== undefined
+      return {
+        ready,
+        inFlight,
+        dueSoon,
+        ...(isPaused && { paused: true as const }),
+        ...(isEstimate && { approximate: true as const }),
+      }
+    },
+  )
+}
+
+function durationOf(text: string): number {
+  return parseDuration(DIGITS.test(text) ? Number(text) : text, 'within')
+}

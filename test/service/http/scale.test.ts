@@ -1,0 +1,49 @@
+import t from 'tap'
+import { ManualClock } from '../../support/manual-clock.ts'
+import { startService } from '../running-service.ts'
+
+const SCALE = '/v1/topics/orders/groups/billing/scale'
+
+t.test('scale counts the log, locks, tiers and the wheel, as far ahead as is asked', async (t) => {
+  const clock = new ManualClock(Date.UTC(2026, 10, 20, 10))
+  const { call, publish } = await startService(t, {}, { clock })
+  const group = '/v1/topics/orders/groups/billing'
+  const delays = ['5s', '29s', '31s', '10m', '3h']
+  await publish('orders', {
+    messages: [
+      ...Array.from({ length: 6 }, (_, value) => ({ value })),
+      ...delays.map((delay) => ({ value: 0, delay })),
+    ],
+  })
+  await call('PUT', group, { retry: ['20s', '1m'] })
+  const { records } = (await call('POST', `${group}/acquire`, { max: 4 })).json
+  const acknowledgements = [
+    { receipt: records[0].receipt, type: 'release' },
+    { receipt: records[1].receipt, type: 'release', delay: '25s' },
+    { receipt: records[2].receipt, type: 'accept' },
+  ]
+  await call('POST', `${group}/acknowledge`, { acknowledgements })
+  const look = async (query = '') => (await call('GET', `${SCALE}${query}`)).json
+  t.strictSame(await look(), { ready: 2, inFlight: 1, dueSoon: 4 }, 'within 30 s: two delayed, a tier, an own delay')
+  t.strictSame(await look('?within=5s'), { ready: 2, inFlight: 1, dueSoon: 1 })
+  t.strictSame(await look('?within=4999'), { ready: 2, inFlight: 1, dueSoon: 0 }, 'by whole seconds')
+  t.strictSame(await look('?within=20m'), { ready: 2, inFlight: 1, dueSoon: 6 })
+  await call('POST', `${group}/pause`, { reason: 'bank' })
+  t.strictSame(await look('?within=0s'), { ready: 2, inFlight: 1, dueSoon: 0, paused: true })
+})
+
+t.test('what is refused', async (t) => {
+  const { call } = await startService(t)
+  t.match(await call('GET', SCALE), { status: 404, json: { code: 'TOPIC_NOT_FOUND' } })
+  await call('PUT', '/v1/topics/orders', {})
+  t.match(await call('GET', SCALE), { status: 404, json: { code: 'GROUP_NOT_FOUND' } })
+  await call('PUT', '/v1/topics/orders/groups/billing', {})
+  for (const [query, code] of [
+    ['?within=soon', 'INVALID_DURATION'],
+    ['?within=1h1ms', 'INVALID_FIELD'],
+    ['?until=1s', 'UNKNOWN_FIELD'],
+  ]) {
+    t.match(await call('GET', SCALE + query), { status: 400, json: { code } }, query)
+  }
+  t.match((await call('GET', `${SCALE}?within=2h`)).json, { limit: 3_600_000 })
+})
