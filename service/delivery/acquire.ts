@@ -6,7 +6,7 @@
 //      room came back below maxInFlight; while records of a lane wait, one timer looks at the time again each second at
 //      the latest, because the hand may be moved.
 //   3. A call is answered when its acquisition is durable. Who went away before that holds its records until the lock ends.
-//   4. While the group is paused nothing is taken and nobody waits: calls are answered with nothing, at once.
+//   4. While the group is paused nothing is taken. Calls that wait stay in line for the end of the pause, or of their wait.
 //
 // After a crash: waiting calls are gone, what was acquired stands in `__groups`.
 
@@ -78,7 +78,7 @@ export class Acquirer {
 
   acquire({ max, bytesMax, waitMs, lockMs, signal }: AcquireOptions): Promise<Delivery[]> {
     if (this.#group.end) return Promise.reject(this.#group.end)
-    if (signal?.aborted || this.#group.settings.paused) return Promise.resolve([])
+    if (signal?.aborted || (waitMs <= 0 && this.#isPaused)) return Promise.resolve([])
     return new Promise((resolve, reject) => {
       let timer: Timer | undefined
       const leave = () => {
@@ -112,9 +112,13 @@ export class Acquirer {
     })
   }
 
-  /** Something may have become available. Quick when nobody waits. */
+  get #isPaused(): boolean {
+    return this.#group.settings.paused !== undefined
+  }
+
+  /** Something may have become available. Quick when nobody waits, or the group is paused. */
   wake(): void {
-    if (this.#waiters.size > 0) void this.#pump()
+    if (this.#waiters.size > 0 && !this.#isPaused) void this.#pump()
   }
 
   /** Answers all that wait: with nothing, or with an error. */
@@ -157,6 +161,7 @@ export class Acquirer {
   /** Whether the waiter is answered, or needs no answer any more. */
   async #serve(waiter: Waiter): Promise<boolean> {
     const { hand } = this.#parts
+    if (this.#isPaused) return false
     this.#group.takeTopicIn()
     const known = await this.#loadTurns()
     const sources = [...this.#group.sources]
@@ -173,6 +178,7 @@ export class Acquirer {
       ready += source.ready(hand.nowMs(), Math.min(room, waiter.max))
     }
     if (waiter.answered || this.#group.end) return true
+    if (this.#isPaused) return false
     const deliveries = this.#take(waiter)
     if (deliveries === undefined) {
       // Somebody lost count of them meanwhile.
@@ -290,7 +296,7 @@ export class Acquirer {
   #armLanes(): void {
     this.#timer?.cancel()
     this.#timer = undefined
-    if (this.#waiters.size === 0) return
+    if (this.#waiters.size === 0 || this.#isPaused) return
     const nowMs = this.#parts.hand.nowMs()
     let waitMs = Number.POSITIVE_INFINITY
     for (const source of this.#group.sources) {

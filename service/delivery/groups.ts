@@ -125,8 +125,8 @@ export class Groups {
   }
 
   /**
-   * Takes up to `max` records under a lock; waits when there are none, first come first served, but not while the group is
-   * paused. Creates the group when there is none. Durable when answered.
+   * Takes up to `max` records under a lock; waits when there are none, or while the group is paused, first come first
+   * served. Creates the group when there is none. Durable when answered.
    * @throws GROUP_NAME_AMBIGUOUS
    */
   async acquire(topic: string, group: string, options: AcquireOptions): Promise<Delivery[]> {
@@ -177,9 +177,7 @@ export class Groups {
   async pause(topic: string, group: string, reason: string): Promise<void> {
     const live = await this.#live(topic, group)
     const { paused } = live.group.settings
-    const durable = this.#change(live, { paused: paused ?? { sinceMs: this.#options.clock.wallMs(), reason } })
-    live.acquirer.dismiss()
-    await durable
+    await this.#change(live, { paused: paused ?? { sinceMs: this.#options.clock.wallMs(), reason } })
   }
 
   /** Ends a pause, that of its endpoint too. */

@@ -73,7 +73,6 @@ export class LiveGroup {
     group.snapshotDue = true
     counters.floods++
     log.warn({ topic, group: name, deadLettersMax: max }, 'A group is paused: too many of its records die.')
-    this.acquirer.dismiss()
     changed(group)
   }
 

@@ -1,5 +1,6 @@
 import t from 'tap'
-import { GroupRig } from './group-rig.ts'
+import { settle } from '../../support/manual-clock.ts'
+import { GroupRig, textOf } from './group-rig.ts'
 
 async function reject(rig: GroupRig, count: number) {
   const deliveries = await rig.acquire(count)
@@ -55,7 +56,7 @@ t.test('a group that is resumed counts anew; so does one whose dead letters come
   t.equal(pausedOf(rig), undefined)
 })
 
-t.test('who waits is answered when the group is paused; whoever listens is told', async (t) => {
+t.test('who waits goes on waiting, until it is resumed; whoever listens is told', async (t) => {
   const rig = await start()
   const deliveries = await rig.acquire(20)
   const waiting = rig.acquire(1, 60_000)
@@ -66,6 +67,10 @@ t.test('who waits is answered when the group is paused; whoever listens is told'
     'billing',
     deliveries.map(({ receipt }) => ({ receipt, type: 'reject' as const })),
   )
-  t.same(await waiting, [])
   t.equal(told, 1)
+  await rig.publish('orders', ['later'])
+  await settle()
+  t.equal(rig.groups.stats().waitingAcquires, 1)
+  await rig.groups.resume('orders', 'billing')
+  t.same((await waiting).map(textOf), ['later'])
 })

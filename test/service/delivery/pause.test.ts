@@ -1,5 +1,4 @@
 import t from 'tap'
-import type { Delivery } from '../../../service/delivery/groups.ts'
 import { settle } from '../../support/manual-clock.ts'
 import { GroupRig, textOf } from './group-rig.ts'
 
@@ -11,26 +10,53 @@ t.test('a paused group hands nothing out, and goes on where it was', async (t) =
   t.same((await rig.acquire(1)).map(textOf), ['a'])
   await rig.groups.pause('orders', 'billing', 'bank offline')
   t.same(pausedOf(rig), { sinceMs: rig.clock.wallMs(), reason: 'bank offline' })
-  t.same(await rig.acquire(10, 20_000), [], 'at once, whatever it would wait')
+  t.same(await rig.acquire(10), [], 'at once')
   await rig.groups.resume('orders', 'billing')
   t.equal(pausedOf(rig), undefined)
   t.same((await rig.acquire(10)).map(textOf), ['b'])
 })
 
-t.test('calls that wait are answered when the group is paused', async (t) => {
+t.test('calls wait for the end of a pause, in line, whether they came before it or in it', async (t) => {
   const rig = await GroupRig.start()
-  const answers: Delivery[][] = []
-  for (let i = 0; i < 3; i++) rig.acquire(1, 20_000).then((deliveries) => answers.push(deliveries))
+  const answers: [number, string[]][] = []
+  const wait = (n: number, waitMs: number) =>
+    rig.acquire(1, waitMs).then((deliveries) => answers.push([n, deliveries.map(textOf)]))
+  wait(1, 20_000)
   await settle()
-  t.same(answers, [])
-  rig.engine.held = true
-  const paused = rig.groups.pause('orders', 'billing', '')
+  await rig.groups.pause('orders', 'billing', '')
+  wait(2, 20_000)
+  wait(3, 5_000)
+  await rig.publish('orders', ['a', 'b', 'c'])
+  await rig.clock.advance(4_999)
+  t.same(answers, [], 'nobody is answered while it is paused')
+  t.equal(rig.groups.stats().waitingAcquires, 3)
+  await rig.clock.advance(1)
+  t.same(answers, [[3, []]], 'but for those whose wait is over')
+  await rig.groups.resume('orders', 'billing')
   await settle()
-  t.same(answers, [[], [], []], 'before the pause is durable')
-  rig.engine.release()
-  await paused
-  await settle()
-  t.equal(rig.groups.stats().waitingAcquires, 0)
+  t.same(answers.slice(1), [
+    [1, ['a']],
+    [2, ['b']],
+  ])
+})
+
+t.test('nothing is taken once a pause began, also while a call was looking', async (t) => {
+  for (let turns = 0; turns < 6; turns++) {
+    const rig = await GroupRig.start()
+    await rig.acquire()
+    await rig.publish('orders', ['a'])
+    const inFlight = () => rig.groups.describe('orders', 'billing').partitions[0].inFlight
+    let out = -1
+    rig.groups.listen(() => {
+      out = inFlight()
+    })
+    const call = rig.acquire(1, 5_000)
+    for (let i = 0; i < turns; i++) await undefined
+    await rig.groups.pause('orders', 'billing', '')
+    await rig.clock.advance(5_000)
+    t.equal(inFlight(), out, `after ${turns} turns`)
+    t.equal((await call).length, out)
+  }
 })
 
 t.test('a pause, its reason and its time survive a crash; so does its end', async (t) => {

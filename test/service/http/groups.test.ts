@@ -16,7 +16,7 @@ t.test('pause and resume over HTTP, also over a restart', async (t) => {
     json: { group: 'billing', paused: { since, reason: 'bank "offline"' } },
   })
   const paused = { records: [], paused: true, reason: 'bank "offline"', since }
-  t.strictSame((await first.call('POST', `${GROUP}/acquire`, { wait: '20s' })).json, paused)
+  t.strictSame((await first.call('POST', `${GROUP}/acquire`, {})).json, paused)
   t.match((await first.call('GET', '/v1/topics/orders/groups')).json.groups, [{ paused: { since } }])
   await first.stop()
   const { call } = await startService(t, {}, { clock, directory: first.directory })
@@ -29,14 +29,24 @@ t.test('pause and resume over HTTP, also over a restart', async (t) => {
   t.equal((await call('POST', `${GROUP}/resume`, {})).status, 200, 'again, with an empty object')
 })
 
-t.test('a call that waits is told of the pause', async (t) => {
+t.test('a call waits for the end of a pause; when its own wait is over it is told of the pause', async (t) => {
   const clock = new ManualClock()
-  const { call } = await startService(t, {}, { clock })
-  await call('PUT', '/v1/topics/orders', {})
-  const waiting = call('POST', `${GROUP}/acquire`, { wait: '20s' })
-  while (!/dwell_acquires_waiting 1\n/.test((await call('GET', '/metrics')).text)) await clock.advance(0)
-  await call('POST', `${GROUP}/pause`)
-  t.match((await waiting).json, { records: [], paused: true, reason: '' })
+  const { call, publish } = await startService(t, {}, { clock })
+  await publish('orders', { value: 1 })
+  await call('PUT', GROUP, {})
+  await call('POST', `${GROUP}/pause`, { reason: 'bank offline' })
+  const waiting = async (count: number) => {
+    const shown = new RegExp(`dwell_acquires_waiting ${count}\n`)
+    while (!shown.test((await call('GET', '/metrics')).text)) await clock.advance(0)
+  }
+  const hasty = call('POST', `${GROUP}/acquire`, { wait: '5s' })
+  const patient = call('POST', `${GROUP}/acquire`, { wait: '20s' })
+  await waiting(2)
+  await clock.advance(5_000)
+  t.match((await hasty).json, { records: [], paused: true, reason: 'bank offline' })
+  await waiting(1)
+  await call('POST', `${GROUP}/resume`)
+  t.match((await patient).json, { records: [{ value: 1 }] })
 })
 
 t.test('what is not a pause is refused', async (t) => {
