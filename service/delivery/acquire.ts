@@ -10,15 +10,16 @@
 //
 // After a crash: waiting calls are gone, what was acquired stands in `__groups`.
 
-import { type Clock, DwellError, type Log, type LogEngine, type Random, type Timer } from '../../storage/index.ts'
+import type { Clock, DwellError, Log, LogEngine, Random, Timer } from '../../storage/index.ts'
 import { Acquisition } from './acquisition.ts'
+import { companyMax } from './company.ts'
 import type { Delivery } from './delivery.ts'
 import type { Group } from './group.ts'
-import { DeltaWriter } from './group-log.ts'
 import type { KeyTurns } from './key-turns.ts'
 import { loadTurns } from './key-turns-load.ts'
+import { Reading } from './reading.ts'
 import { TOKEN_SIZE } from './run.ts'
-import { isGone, type Source } from './source.ts'
+import type { Source } from './source.ts'
 
 export interface AcquireOptions {
   /** At most so many records, at least 1. */
@@ -29,6 +30,8 @@ export interface AcquireOptions {
   waitMs: number
   /** Instead of the group's lockMs. */
   lockMs?: number
+  /** Each record is worked on by itself, so that none fails with another: they come in any company (company.ts). */
+  apart?: boolean
   /** When it aborts, a waiting call answers [] at once and takes nothing. */
   signal?: AbortSignal
 }
@@ -48,6 +51,7 @@ interface Waiter {
   max: number
   bytesMax: number | undefined
   lockMs: number | undefined
+  apart: boolean
   answer(deliveries: Delivery[] | Promise<Delivery[]>): void
   fail(error: unknown): void
   answered: boolean
@@ -58,6 +62,7 @@ const LOOK_AGAIN_MS = 1_000
 export class Acquirer {
   readonly #group: Group
   readonly #parts: AcquireParts
+  readonly #reading: Reading
   readonly #waiters = new Set<Waiter>()
   #pumping = false
   #pumped: Promise<void> = Promise.resolve()
@@ -70,13 +75,14 @@ export class Acquirer {
   constructor(group: Group, parts: AcquireParts) {
     this.#group = group
     this.#parts = parts
+    this.#reading = new Reading(group, parts)
   }
 
   get waiting(): number {
     return this.#waiters.size
   }
 
-  acquire({ max, bytesMax, waitMs, lockMs, signal }: AcquireOptions): Promise<Delivery[]> {
+  acquire({ max, bytesMax, waitMs, lockMs, apart = false, signal }: AcquireOptions): Promise<Delivery[]> {
     if (this.#group.end) return Promise.reject(this.#group.end)
     if (signal?.aborted || (waitMs <= 0 && this.#isPaused)) return Promise.resolve([])
     return new Promise((resolve, reject) => {
@@ -91,6 +97,7 @@ export class Acquirer {
         max,
         bytesMax,
         lockMs,
+        apart,
         answered: false,
         answer: (deliveries) => {
           leave()
@@ -160,7 +167,6 @@ export class Acquirer {
 
   /** Whether the waiter is answered, or needs no answer any more. */
   async #serve(waiter: Waiter): Promise<boolean> {
-    const { hand } = this.#parts
     if (this.#isPaused) return false
     this.#group.takeTopicIn()
     const known = await this.#loadTurns()
@@ -168,14 +174,9 @@ export class Acquirer {
     let ready = 0
     for (let i = 0; i < sources.length && ready < waiter.max; i++) {
       const source = sources[(this.#turn + i) % sources.length]
-      const room = this.#room(source)
-      if (room > 0) await this.#unpark(source, Math.min(room, waiter.max))
-      this.#park(source)
-      while (room > 0 && source.hungry(hand.nowMs(), Math.min(room, waiter.max))) {
-        if (!(await this.#fill(source))) break
-        this.#park(source)
-      }
-      ready += source.ready(hand.nowMs(), Math.min(room, waiter.max))
+      const wanted = Math.min(this.#room(source), waiter.max)
+      await this.#reading.prepare(source, wanted)
+      ready += source.ready(this.#parts.hand.nowMs(), wanted)
     }
     if (waiter.answered || this.#group.end) return true
     if (this.#isPaused) return false
@@ -197,82 +198,14 @@ export class Acquirer {
     return [...this.#group.turns.values()].filter(({ isLoaded }) => isLoaded)
   }
 
-  /** Reads parked records whose key is free. Those that are no longer there are given up, and the next of their keys read. */
-  async #unpark(source: Source, max: number): Promise<void> {
-    const { engine, counters, log } = this.#parts
-    const { topic, partition, index } = source.place
-    const { epoch } = source
-    while (source.parked.count > 0) {
-      let lost: number[]
-      try {
-        lost = await source.parked.read(engine, topic, partition, max)
-      } catch (error) {
-        if (this.#removeLane(source, error)) return
-        throw error
-      }
-      if (lost.length === 0 || source.epoch !== epoch || this.#group.end) return
-      const delta = new DeltaWriter()
-      for (const offset of lost) if (source.giveUp(offset)) delta.finished(index, offset, 1)
-      counters.skipped += lost.length
-      const from = lost[0]
-      const count = lost.length
-      log.error({ topic, partition, from, count }, 'Records that waited for their key are no longer readable.')
-      this.#append(delta)
-    }
-  }
-
-  /** Whether the error says that a lane was deleted; then it is no source any more. */
-  #removeLane(source: Source, error: unknown): boolean {
-    const { kind, topic, partition } = source.place
-    if (!isGone(error) || kind === 'topic') return false
-    const { log } = this.#parts
-    log.warn({ topic, partition, group: this.#group.name }, 'A retry topic was deleted with what waited in it.')
-    this.#group.remove(source)
-    return true
-  }
-
-  /** Passes over records whose key is busy. */
-  #park(source: Source): void {
-    const delta = new DeltaWriter()
-    if (source.parkBlocked(delta)) this.#append(delta)
-  }
-
-  /** Nobody waits for it; when it is refused the group is read again. */
-  #append(delta: DeltaWriter): void {
-    this.#group.append(delta).catch(() => {})
-  }
-
   #room(source: Source): number {
     return this.#group.settings.maxInFlight - source.inFlight
   }
 
-  /** Reads on; false when there is no use in going on with this source now. */
-  async #fill(source: Source): Promise<boolean> {
-    const { engine, log, counters } = this.#parts
-    const { topic, partition } = source.place
-    try {
-      await source.fill(engine)
-      return true
-    } catch (error) {
-      if (this.#removeLane(source, error)) return false
-      if (isGone(error)) throw error
-      // What was read before is good: serve it first, the error comes again.
-      if (source.readCount > 0) return false
-      if (!(error instanceof DwellError) || typeof error.fields.lastOffset !== 'number') throw error
-      const from = source.next
-      source.skipTo(error.fields.lastOffset + 1)
-      counters.skipped += source.next - from
-      log.error({ topic, partition, from, to: source.next, code: error.code }, 'Damaged records are passed over.')
-      return source.next > from
-    }
-  }
-
   /** Acquires what was read, in one turn; undefined when nothing is ready. */
   #take(waiter: Waiter): Promise<Delivery[]> | undefined {
-    const { clock, hand, random } = this.#parts
-    const { sources, settings } = this.#group
-    const nowMs = hand.nowMs()
-    const lockMs = waiter.lockMs ?? settings.lockMs
+    const { sources } = this.#group
+    const nowMs = this.#parts.hand.nowMs()
     const turn = this.#turn
     let acquisition: Acquisition | undefined
     for (let i = 0; i < sources.length; i++) {
@@ -281,15 +214,29 @@ export class Acquirer {
       const source = sources[(turn + i) % sources.length]
       const count = source.ready(nowMs, Math.min(this.#room(source), missing))
       if (count === 0) continue
-      acquisition ??= new Acquisition(random.bytes(TOKEN_SIZE), lockMs, clock, waiter.bytesMax)
-      acquisition.take(source, count)
-      this.#turn = turn + i + 1
+      acquisition ??= this.#begin(waiter)
+      // Whose record must not come with what is there already is the first for the next call.
+      const isOver = !acquisition.take(source, count)
+      this.#turn = turn + i + (isOver ? 0 : 1)
+      if (isOver) break
     }
     if (acquisition === undefined) return undefined
     const { deliveries, delta, lock } = acquisition
     this.#parts.locked(lock.deadlineMs)
     this.#parts.counters.acquired += deliveries.length
     return this.#group.append(delta).then(() => deliveries)
+  }
+
+  #begin({ lockMs, bytesMax, apart }: Waiter): Acquisition {
+    const { clock, random } = this.#parts
+    const { settings } = this.#group
+    return new Acquisition({
+      clock,
+      token: random.bytes(TOKEN_SIZE),
+      lockMs: lockMs ?? settings.lockMs,
+      bytesMax,
+      companyMax: apart ? () => Number.POSITIVE_INFINITY : (count) => companyMax(count, settings.retry.length),
+    })
   }
 
   /** Looks again when the first lane that was not due yet will be; at once when it came due since the pump looked. */

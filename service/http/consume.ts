@@ -57,7 +57,9 @@ export const AttemptSchema = Type.Object({
   reason: Type.String(),
 })
 const Acquired = Type.Object({
-  paused: Type.Optional(Type.Boolean({ description: 'Set, with reason and since, when the wait ended in a pause of the group.' })),
+  paused: Type.Optional(
+    Type.Boolean({ description: 'Set, with reason and since, when the wait ended in a pause of the group.' }),
+  ),
   reason: Type.Optional(Type.String()),
   since: Type.Optional(Type.String({ format: 'date-time' })),
   records: Type.Array(

@@ -231,7 +231,7 @@ export class Endpoint {
     if (this.#stopped || this.#settings.paused) return false
     this.#waiting = new AbortController()
     const { signal } = this.#waiting
-    const options = { max, bytesMax: Math.max(1, bytesMax), waitMs, lockMs: this.#lockMs, signal }
+    const options = { max, bytesMax: Math.max(1, bytesMax), waitMs, lockMs: this.#lockMs, apart: true, signal }
     const deliveries = await this.#parts.groups.acquire(this.#topic, this.#group, options)
     this.#hand.add(deliveries)
     return deliveries.length > 0

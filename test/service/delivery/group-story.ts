@@ -151,6 +151,8 @@ export class Model {
     const nowMs = this.rig.clock.wallMs()
     for (const delivery of deliveries) {
       const value = textOf(delivery)
+      const isLastTry = delivery.deliveryCount > TIERS_MS.length
+      check(!isLastTry || deliveries.length === 1, `${value} comes to its last try with others`)
       const life = this.lives.get(value)
       check(life !== undefined, `phantom: ${value}`)
       check(life.end === undefined, `${value} was ${life.end} and is delivered again`)
