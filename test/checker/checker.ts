@@ -3,23 +3,27 @@
 //
 // Every anomaly has a name, so that each can be shown to be found in a hand-made bad history:
 //
-//   history-checker.ts   messages, by the history alone, however long it is: anomalies 1 to 7, 9, 15 to 18, 20 to 22
-//   group-anomalies.ts   lost acknowledgements, two holders, wrong counts, lanes and tiers, dead letters, left over
-//   topic-anomalies.ts   lost changes, order within a key, retention
-//
-// The load does not do redrives: of those it cannot decide.
+//   history-checker.ts          messages, by the history alone, however long it is: anomalies 1 to 7, 9, 15 to 18, 20 to 22
+//   group-anomalies.ts          10 lost acknowledgements, 11 two holders, 12 wrong counts, 14 tiers, what is left over
+//   key-order-anomalies.ts      8 where a group keeps the order of keys
+//   lane-anomalies.ts           13 double lanes, 14 wrong tiers
+//   dead-letter-anomalies.ts    13 dead letters, 19 redrive and purge
+//   topic-anomalies.ts          8 order within a key, lost changes, retention
 
 import { ClockSteps } from './clock-steps.ts'
+import { deadLetterAnomalies } from './dead-letter-anomalies.ts'
+import { deliveriesOf } from './deliveries.ts'
 import type { FinalState } from './final-state.ts'
 import type { Violation } from './findings.ts'
 import { groupAnomalies } from './group-anomalies.ts'
 import type { Event, Invoke, Outcome } from './history.ts'
 import { HistoryChecker, type HistoryOptions } from './history-checker.ts'
+import { laneAnomalies } from './lane-anomalies.ts'
 import { topicAnomalies } from './topic-anomalies.ts'
 
 export interface CheckOptions extends HistoryOptions {
-  /** How many tiers a group's retries walk through. */
-  tiers: number
+  /** The tiers of a group that nobody configured. */
+  retryMs: readonly number[]
 }
 
 export interface Checked {
@@ -39,8 +43,11 @@ export function check(history: readonly Event[], final: FinalState, options: Che
   const violations = [...checker.finish()]
   const operations = pair(history)
   const clock = new ClockSteps(history)
+  const groups = deliveriesOf(operations, final, options.retryMs, clock)
   for (const anomalies of [
-    groupAnomalies(operations, final, options.tiers, clock),
+    groupAnomalies(groups, final, clock),
+    laneAnomalies(groups, final, clock),
+    deadLetterAnomalies(groups, final, operations),
     topicAnomalies(operations, final, clock),
   ]) {
     for (const [anomaly, find] of Object.entries(anomalies)) {
@@ -51,6 +58,7 @@ export function check(history: readonly Event[], final: FinalState, options: Che
   countDeliveries(operations, counts)
   for (const records of Object.values(final.topics)) add(counts, 'records in the logs', records.length)
   for (const { dead } of final.groups) add(counts, 'dead letters', dead.length)
+  for (const { moved } of final.redrives) add(counts, 'dead letters redriven', moved)
   return { violations, counts }
 }
 
@@ -68,6 +76,7 @@ function countDeliveries(operations: readonly Operation[], counts: Record<string
   for (const { outcome } of operations) {
     if (outcome?.kind !== 'ok') continue
     if (outcome.call === 'acquire') add(counts, 'deliveries', outcome.value.records.length)
+    else if (outcome.call === 'purge') add(counts, 'dead letters purged', outcome.value.count)
     else if (outcome.call === 'alter' && outcome.value.done) add(counts, 'topics changed')
     else if (outcome.call === 'acknowledge')
       for (const { state } of outcome.value.results) add(counts, `acknowledge: ${state}`)

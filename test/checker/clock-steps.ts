@@ -20,6 +20,11 @@ export class ClockSteps {
     }
   }
 
+  /** By how much it was behind at the most, ever. */
+  get behindMost(): number {
+    return Math.max(...this.#stretches.map(({ aheadMs }) => -aheadMs))
+  }
+
   /** By how much it was ahead at the most at any time between two. */
   aheadMost(fromMs: number, toMs: number): number {
     const within = this.#stretches.filter((stretch) => stretch.fromMs <= toMs && stretch.toMs >= fromMs)

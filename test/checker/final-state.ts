@@ -8,6 +8,7 @@ export interface FinalState {
   /** By topic: what is said of it. */
   described: Record<string, DescribedTopic>
   groups: FinalGroup[]
+  redrives: FinalRedrive[]
 }
 
 export interface FinalRecord {
@@ -23,6 +24,31 @@ export interface FinalGroup {
   group: string
   lag: number
   inFlight: number
+  /** In tiers. */
+  waiting: number
   /** The dead-letter list. */
-  dead: { n: number; cause: string; attempts: number; partition: number; offset: number }[]
+  dead: FinalLetter[]
+  /** How many dead letters it says there are, to each that asks in another way. */
+  deadCounts: Record<string, number>
+}
+
+export interface FinalLetter {
+  n: number
+  cause: string
+  attempts: number
+  /** Of the original. */
+  partition: number
+  offset: number
+  /** Among the dead letters. */
+  place: { partition: number; offset: number }
+}
+
+export interface FinalRedrive {
+  task: string
+  topic: string
+  group: string
+  state: string
+  matched: number
+  moved: number
+  failed: number
 }

@@ -1,84 +1,61 @@
-// What can be wrong with deliveries: accepted records that come back, two holders, wrong counts, doubled or missing
-// lane records, tiers that are too short, dead letters that are not there, records that nobody ever resolved.
+// What can be wrong with deliveries: accepted records that come back, two holders, wrong counts, a key's records out of turn,
+// records that nobody ever resolved.
 
-import type { Operation } from './checker.ts'
 import type { ClockSteps } from './clock-steps.ts'
-import type { FinalGroup, FinalState } from './final-state.ts'
-import type { AcknowledgeResult, AcknowledgeType } from './history.ts'
+import {
+  type Delivered,
+  freeFrom,
+  type GroupHistory,
+  livesOf,
+  plansIn,
+  ROUNDING_MS,
+  settles,
+  type Tried,
+} from './deliveries.ts'
+import type { FinalState } from './final-state.ts'
+import { keyOrderAnomalies } from './key-order-anomalies.ts'
 import { countIn, recordAt } from './lookup.ts'
 
-/** The clocks of client and server are one, their roundings are not. */
-const ROUNDING_MS = 5
+export type Anomalies = Record<string, () => Iterable<string>>
 
-interface Tried {
-  type: AcknowledgeType
-  invokedMs: number
-  answeredMs: number
-  /** Absent when no answer came. */
-  result?: AcknowledgeResult
-  own: boolean
-}
-
-interface Delivered {
-  receipt: string
-  deliveryCount: number
-  invokedMs: number
-  receivedMs: number
-  /** By the harness's clock, and no later than it really was. */
-  lockedUntilMs: number
-  partition: number
-  offset: number
-  tries: Tried[]
-}
-
-interface Group {
-  topic: string
-  group: string
-  /** By number of message, in the order in which they were received. */
-  deliveries: Map<number, Delivered[]>
-  /** Whether any acquire may have taken records without telling. */
-  lostAcquires: boolean
-  final: FinalGroup | undefined
-}
-
-type Anomalies = Record<string, () => Iterable<string>>
-
-export function groupAnomalies(
-  operations: readonly Operation[],
-  final: FinalState,
-  tiers: number,
-  clock: ClockSteps,
-): Anomalies {
-  const groups = groupsOf(operations, final, clock)
-
-  function* each(): Iterable<{ of: Group; name: string; n: number; all: Delivered[] }> {
-    for (const of of groups)
+export function groupAnomalies(groups: readonly GroupHistory[], final: FinalState, clock: ClockSteps): Anomalies {
+  /** Of groups that were never moved. */
+  function* each(): Iterable<{ of: GroupHistory; name: string; n: number; all: Delivered[] }> {
+    for (const of of groups) {
+      if (of.isMoved) continue
       for (const [n, all] of of.deliveries) yield { of, name: `${of.topic}.${of.group}: message ${n}`, n, all }
+    }
   }
-  const laneCount = (of: Group, n: number, lane?: string) =>
-    Object.entries(final.topics)
-      .filter(([topic]) =>
-        lane === undefined
-          ? topic.startsWith(`${of.topic}.${of.group}.retry.`)
-          : topic === `${of.topic}.${of.group}.retry.${lane}`,
-      )
-      .reduce((sum, [, records]) => sum + countIn(records, n), 0)
+  const redrivenTimes = (of: GroupHistory, n: number) =>
+    countIn(final.topics[`${of.topic}.${of.group}.retry.redrive`] ?? [], n)
 
   return {
+    ...keyOrderAnomalies(groups, final),
+
     *'delivered after it was settled'() {
       for (const { name, all } of each()) {
-        const settledMs = Math.min(
-          ...all.flatMap(({ tries }) => tries.filter(settles).map(({ answeredMs }) => answeredMs)),
-        )
-        const again = all.find(({ invokedMs }) => invokedMs > settledMs)
-        if (again) yield `${name} was settled at ${settledMs} and delivered again by a call of ${again.invokedMs}`
+        const settledMs = (lives: readonly Delivered[], isOver: (tried: Tried) => boolean) =>
+          Math.min(...lives.flatMap(({ tries }) => tries.filter(isOver).map(({ answeredMs }) => answeredMs)))
+        const complain = (atMs: number, { invokedMs }: Delivered) =>
+          `${name} was settled at ${atMs} and delivered again by a call of ${invokedMs}`
+        // Accepted, it is done for ever; dead, until it is redriven.
+        const acceptedMs = settledMs(all, ({ result }) => result?.state === 'acknowledged')
+        const again = all.find(({ invokedMs }) => invokedMs > acceptedMs)
+        if (again) yield complain(acceptedMs, again)
+        for (const life of livesOf(all)) {
+          const overMs = settledMs(life, settles)
+          const later = life.find((one) => one.invokedMs > overMs && one !== again)
+          if (later) yield complain(overMs, later)
+        }
       }
     },
 
     *'settled twice'() {
       for (const { name, all } of each()) {
-        const settled = all.flatMap(({ tries }) => tries.filter(settles))
-        if (settled.length > 1) yield `${name} was settled ${settled.length} times`
+        const settled = all.flatMap(({ tries }) => tries.filter(({ result }) => result?.state === 'acknowledged'))
+        const inALife = livesOf(all).map((life) => life.flatMap(({ tries }) => tries.filter(settles)).length)
+        const most = Math.max(settled.length, ...inALife)
+        if (most > 1) yield `${name} was settled ${most} times`
       }
     },
 
@@ -95,24 +72,41 @@ export function groupAnomalies(
     },
 
     *'wrong count'() {
-      for (const { of, name, all } of each()) {
-        let last = 0
-        for (const { deliveryCount } of all) {
-          const skips = deliveryCount - last - 1
-          if (skips < 0 || (skips > 0 && !of.lostAcquires))
-            yield `${name} has the counts ${all.map((one) => one.deliveryCount)}`
-          last = deliveryCount
+      for (const { of, name, n, all } of each()) {
+        const lives = livesOf(all)
+        for (const life of lives) {
+          let last = 0
+          let lastMs = 0
+          for (const { deliveryCount, receivedMs, isPush } of life) {
+            // Each call whose answer was lost may have taken it once. What an endpoint never got counts as well.
+            const lost = isPush
+              ? deliveryCount
+              : of.lost.filter((one) => one.fromMs <= receivedMs && one.toMs >= lastMs).length
+            if (deliveryCount - last - 1 > lost)
+              yield `${name} has the counts ${all.map((one) => one.deliveryCount)}, with ${lost} answers lost`
+            last = deliveryCount
+            lastMs = receivedMs
+          }
+          // Deliveries of which nobody was told may have been before.
+          const fromMs = life[0].deliveryCount > 1 ? 0 : life[0].invokedMs
+          const plans = plansIn(of, { fromMs, toMs: life[life.length - 1].receivedMs })
+          const most = 1 + Math.max(...plans.map(({ retryMs }) => retryMs.length))
+          if (last > most) yield `${name} was delivered a ${last}th time, with ${most - 1} tiers`
         }
-        if (last > tiers + 1) yield `${name} was delivered a ${last}th time, with ${tiers} tiers`
+        const most = 1 + redrivenTimes(of, n)
+        if (lives.length > most)
+          yield `${name} began ${lives.length} times, with the counts ${all.map((one) => one.deliveryCount)}; ${most} would be right`
       }
     },
 
     *'different place'() {
-      for (const { of, name, n, all } of each()) {
-        for (const { partition, offset } of all) {
-          const there = recordAt(final, of.topic, partition, offset)
-          if (there?.n !== n)
-            yield `${name} was delivered as ${partition}/${offset}, which holds ${there?.n ?? 'nothing'}`
+      for (const of of groups) {
+        for (const [n, all] of of.deliveries) {
+          for (const { partition, offset } of all) {
+            const there = recordAt(final, of.topic, partition, offset)
+            if (there?.n !== n)
+              yield `${of.topic}.${of.group}: message ${n} was delivered as ${partition}/${offset}, which holds ${there?.n ?? 'nothing'}`
+          }
         }
       }
     },
@@ -127,145 +121,63 @@ export function groupAnomalies(
       }
     },
 
+    *'delivered while paused'() {
+      for (const of of groups) {
+        for (const [n, all] of of.deliveries) {
+          for (const { invokedMs, receivedMs, isPush } of all) {
+            // A push may have been under way.
+            const paused = of.pauses.find(({ fromMs, toMs }) => fromMs < invokedMs && receivedMs < toMs)
+            if (paused && !isPush)
+              yield `${of.topic}.${of.group}: message ${n} was delivered at ${receivedMs}, paused from ${paused.fromMs} to ${paused.toMs}`
+          }
+        }
+      }
+    },
+
     *'tier too short'() {
-      for (const { name, all } of each()) {
-        for (const released of all) {
-          const dueAtMs = released.tries.find(({ result }) => result?.state === 'retrying')?.result?.dueAtMs
-          const next = all.find(({ deliveryCount }) => deliveryCount > released.deliveryCount)
-          if (dueAtMs !== undefined && next && clock.shownBy(next.receivedMs) < dueAtMs)
-            yield `${name} was due again at ${dueAtMs} and delivered at ${next.receivedMs}`
+      for (const { of, name, all } of each()) {
+        for (const life of livesOf(all)) {
+          for (const [i, next] of life.entries()) {
+            const shownMs = clock.shownBy(next.receivedMs)
+            const dueAtMs = life[i - 1]?.tries.find(({ result }) => result?.state === 'retrying')?.result?.dueAtMs
+            if (dueAtMs !== undefined && next.deliveryCount > life[i - 1].deliveryCount && shownMs < dueAtMs)
+              yield `${name} was due again at ${dueAtMs} and delivered at ${next.receivedMs}`
+            const { atMs, cause } = next.attempts?.at(-1) ?? { atMs: 0, cause: '' }
+            if (cause !== 'LOCK_EXPIRED' || next.deliveryCount === 1) continue
+            const plans = plansIn(of, { fromMs: life[i - 1]?.receivedMs ?? 0, toMs: next.receivedMs })
+            const leastMs = Math.min(
+              ...plans.map(
+                ({ retryMs, jitter }) => (retryMs[next.deliveryCount - 2] ?? Number.POSITIVE_INFINITY) * (1 - jitter),
+              ),
+            )
+            if (leastMs < Number.POSITIVE_INFINITY && shownMs + ROUNDING_MS < atMs + leastMs)
+              yield `${name}: its lock was over at ${atMs}, its tier lasts ${leastMs} ms, and it was delivered at ${next.receivedMs}`
+          }
         }
-      }
-    },
-
-    *'lane record missing'() {
-      for (const { of, name, n, all } of each()) {
-        for (const { tries } of all) {
-          const answer = tries.find(({ result }) => result?.state === 'retrying')
-          if (answer === undefined) continue
-          const lane = answer.own ? undefined : answer.result?.tier
-          if (laneCount(of, n, lane) === 0)
-            yield `${name} was released to tier ${answer.result?.tier} and is not in its lane`
-        }
-      }
-    },
-
-    *'lane records not as counted'() {
-      for (const { of, name, n, all } of each()) {
-        const last = all[all.length - 1]
-        if (!last.tries.some(settles)) continue
-        const inLanes = laneCount(of, n)
-        if (inLanes !== last.deliveryCount - 1)
-          yield `${name} was settled at its delivery ${last.deliveryCount} and is ${inLanes} times in lanes`
-      }
-      for (const of of groups) {
-        for (const { n, cause, attempts } of of.final?.dead ?? []) {
-          const inLanes = laneCount(of, n)
-          if (inLanes !== attempts - 1)
-            yield `${of.topic}.${of.group}: message ${n} died of ${cause} after ${attempts} attempts and is ${inLanes} times in lanes`
-        }
-      }
-    },
-
-    *'dead letter wrong'() {
-      for (const of of groups) {
-        const dead = of.final?.dead ?? []
-        const dlq = final.topics[`${of.topic}.${of.group}.dlq`] ?? []
-        for (const { n, cause, attempts, partition, offset } of dead) {
-          const name = `${of.topic}.${of.group}: message ${n}`
-          if (countIn(dead, n) > 1 || countIn(dlq, n) !== 1)
-            yield `${name} is ${countIn(dead, n)} times in the dead letters, ${countIn(dlq, n)} times in their topic`
-          const there = recordAt(final, of.topic, partition, offset)
-          if (there?.n !== n) yield `${name} died as ${partition}/${offset}, which holds ${there?.n ?? 'nothing'}`
-          if (cause === 'DELIVERY_COUNT_EXCEEDED' && attempts !== tiers + 1)
-            yield `${name} died of ${cause} after ${attempts} attempts`
-          const accepted = of.deliveries
-            .get(n)
-            ?.some(({ tries }) => tries.some(({ result }) => result?.state === 'acknowledged'))
-          if (accepted) yield `${name} was accepted and is dead`
-        }
-        if (dlq.length !== dead.length)
-          yield `${of.topic}.${of.group}: ${dead.length} dead letters listed, ${dlq.length} in their topic`
-      }
-      for (const { of, name, n, all } of each()) {
-        const said = all.some(({ tries }) => tries.some(({ result }) => result?.state === 'dead'))
-        if (said && countIn(of.final?.dead ?? [], n) === 0)
-          yield `${name} was said to be dead and is not in the dead letters`
       }
     },
 
     *unresolved() {
       for (const of of groups) {
-        const { lag = 0, inFlight = 0, dead = [] } = of.final ?? {}
-        if (lag > 0 || inFlight > 0) yield `${of.topic}.${of.group} ends with lag ${lag}, ${inFlight} in flight`
+        const { lag = 0, inFlight = 0, waiting = 0, dead = [] } = of.final ?? {}
+        if (lag > 0 || inFlight > 0 || waiting > 0)
+          yield `${of.topic}.${of.group} ends with lag ${lag}, ${inFlight} in flight, ${waiting} waiting`
+        if (of.isMoved || of.final === undefined) continue
+        const dlq = final.topics[`${of.topic}.${of.group}.dlq`] ?? []
         for (const { n } of final.topics[of.topic] ?? []) {
-          if (countIn(dead, n) > 0) continue
-          const tries = of.deliveries.get(n)?.flatMap((one) => one.tries) ?? []
-          if (
-            !tries.some(
-              ({ type, result }) => type === 'accept' && (result === undefined || result.state === 'acknowledged'),
-            )
-          ) {
-            yield `${of.topic}.${of.group}: message ${n} was neither accepted nor is it dead`
-          }
+          // A dead letter that is not there any more was purged; the others are looked at with the dead letters.
+          if (countIn(dead, n) > 0 || countIn(dlq, n) > redrivenTimes(of, n)) continue
+          const all = of.deliveries.get(n) ?? []
+          const isDone = all.some(
+            ({ tries, isPush, status = 200 }) =>
+              (isPush && status < 300) ||
+              tries.some(
+                ({ type, result }) => type === 'accept' && (result === undefined || result.state === 'acknowledged'),
+              ),
+          )
+          if (!isDone) yield `${of.topic}.${of.group}: message ${n} was neither accepted nor is it dead`
         }
       }
     },
   }
-}
-
-/** Whether the record was, by this answer, done with for ever. */
-function settles({ type, result }: Tried): boolean {
-  return result?.state === 'acknowledged' || (type === 'reject' && result?.state === 'dead')
-}
-
-/** From when on somebody else may hold the record: once its end was asked for, else when its lock is over. */
-function freeFrom({ tries, lockedUntilMs }: Delivered): number {
-  const ended = tries
-    .filter(({ type, result }) => type !== 'renew' && result?.state !== 'invalid')
-    .map(({ invokedMs }) => invokedMs)
-  const renewed = tries.map(({ result }) => (result?.state === 'acquired' ? (result.lockedUntilMs ?? 0) : 0))
-  return ended.length > 0 ? Math.min(...ended) : Math.max(lockedUntilMs, ...renewed)
-}
-
-function groupsOf(operations: readonly Operation[], final: FinalState, clock: ClockSteps): Group[] {
-  const groups = new Map<string, Group>()
-  const byReceipt = new Map<string, Delivered>()
-  const groupOf = ({ topic, group }: { topic: string; group: string }) => {
-    const name = `${topic} ${group}`
-    let found = groups.get(name)
-    if (found === undefined) {
-      const ends = final.groups.find((one) => one.topic === topic && one.group === group)
-      found = { topic, group, deliveries: new Map(), lostAcquires: false, final: ends }
-      groups.set(name, found)
-    }
-    return found
-  }
-  for (const one of final.groups) groupOf(one)
-  const byReceived = operations.toSorted((a, b) => (a.outcome?.atMs ?? 0) - (b.outcome?.atMs ?? 0))
-  for (const { invoke, outcome } of byReceived) {
-    if (invoke.call !== 'acquire') continue
-    const group = groupOf(invoke.value)
-    if (outcome === undefined || outcome.kind === 'info') group.lostAcquires = true
-    if (outcome?.call !== 'acquire' || outcome.kind !== 'ok') continue
-    for (const { n, ...record } of outcome.value.records) {
-      const lockedUntilMs = record.lockedUntilMs - clock.aheadMost(invoke.atMs, outcome.atMs)
-      const delivered = { ...record, lockedUntilMs, invokedMs: invoke.atMs, receivedMs: outcome.atMs, tries: [] }
-      byReceipt.set(record.receipt, delivered)
-      group.deliveries.set(n, [...(group.deliveries.get(n) ?? []), delivered])
-    }
-  }
-  for (const { invoke, outcome } of operations) {
-    if (invoke.call !== 'acknowledge' || outcome?.kind === 'fail') continue
-    for (const [i, { receipt, type, delayMs }] of invoke.value.acknowledgements.entries()) {
-      const answeredMs = outcome?.atMs ?? Number.POSITIVE_INFINITY
-      const said = outcome?.call === 'acknowledge' && outcome.kind === 'ok' ? outcome.value.results[i] : undefined
-      const lockedUntilMs = said?.lockedUntilMs && said.lockedUntilMs - clock.aheadMost(invoke.atMs, answeredMs)
-      const result = said && { ...said, lockedUntilMs }
-      byReceipt
-        .get(receipt)
-        ?.tries.push({ type, invokedMs: invoke.atMs, answeredMs, result, own: delayMs !== undefined })
-    }
-  }
-  return [...groups.values()]
 }

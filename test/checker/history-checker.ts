@@ -140,6 +140,14 @@ export class HistoryChecker {
   #invoked(invoke: Invoke): void {
     if (invoke.call === 'publish') publishing(this.#known, invoke.value)
     else if (isOne(invoke)) asking(this.#known, invoke, this.#order)
+    else if (invoke.call === 'push') this.#pushed(invoke)
+  }
+
+  /** An endpoint has a record from the moment at which its call begins. */
+  #pushed({ atMs, value: { topic, record } }: Invoke & { call: 'push' }): void {
+    const handMaxMs = this.#known.hand.maxMs(atMs) + SLACK_MS
+    this.#known.places.told(topic, record.partition, record.offset, this.#order)
+    received(this.#known, record.n, { from: this.#order, to: this.#order, askedMs: atMs, handMaxMs })
   }
 
   #answered(open: Open, outcome: Outcome): void {
@@ -214,7 +222,9 @@ export class HistoryChecker {
 }
 
 /** Calls whose success says that something is durable. */
-const CHANGES = new Set(['publish', 'cancel', 'reschedule', 'dispatch', 'acknowledge', 'alter'])
+const CHANGES = new Set(
+  'publish cancel reschedule dispatch acknowledge alter configure pause resume reset redrive purge'.split(' '),
+)
 
 function isOne(invoke: Invoke): invoke is OneCall {
   return ['cancel', 'reschedule', 'dispatch', 'look up'].includes(invoke.call)

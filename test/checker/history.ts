@@ -44,6 +44,50 @@ export interface DeliveredRecord {
   lockedUntilMs: number
   partition: number
   offset: number
+  /** The tries before this one, oldest first. */
+  attempts?: Try[]
+}
+
+/** A try that failed, as the service tells it. */
+export interface Try {
+  atMs: number
+  cause: string
+  reason: string
+}
+
+export interface OfGroup {
+  topic: string
+  group: string
+}
+
+/** What is set on a group, as far as it is judged by it; the group is deleted without `to`. */
+export interface ConfigureInvoke extends OfGroup {
+  to: GroupPlan | undefined
+}
+
+export interface GroupPlan {
+  /** How long a failed record waits before its 2nd, 3rd … delivery. */
+  retryMs?: readonly number[]
+  order?: 'none' | 'key'
+  /** By which part of itself each wait may be longer or shorter. */
+  jitter?: number
+}
+
+/** A call about dead letters: of all of a group, or of those with a key. */
+export interface OfDeadLetters extends OfGroup {
+  key?: string
+}
+
+/** A dead letter and its place among the dead letters. */
+export interface ListedLetter {
+  n: number
+  partition: number
+  offset: number
+}
+
+/** A record as an endpoint got it. It has no receipt, and tells nothing of its lock. */
+export interface PushInvoke extends OfGroup {
+  record: Pick<DeliveredRecord, 'n' | 'deliveryCount' | 'partition' | 'offset'>
 }
 
 export type AcknowledgeType = 'accept' | 'release' | 'reject' | 'renew'
@@ -157,6 +201,18 @@ interface Calls {
   acquire: { invoke: { topic: string; group: string }; ok: { records: DeliveredRecord[] } }
   acknowledge: { invoke: AcknowledgeInvoke; ok: { results: AcknowledgeResult[] } }
   alter: { invoke: AlterInvoke; ok: { done: boolean } }
+  configure: { invoke: ConfigureInvoke; ok: { done: boolean } }
+  pause: { invoke: OfGroup; ok: object }
+  resume: { invoke: OfGroup; ok: object }
+  reset: { invoke: OfGroup & { to: string }; ok: object }
+  /** A dry run answers a count, without a task. */
+  redrive: { invoke: OfDeadLetters & { dryRun: boolean }; ok: { task?: string; count?: number } }
+  'stop redrive': { invoke: { task: string }; ok: { state: string; moved: number } }
+  'look at redrives': { invoke: OfGroup; ok: { running: string[] } }
+  purge: { invoke: OfDeadLetters; ok: { count: number } }
+  'dead letters': { invoke: OfGroup; ok: { letters: ListedLetter[] } }
+  /** It ends when the endpoint has answered (whatever it says), or the connection is gone: `info`. */
+  push: { invoke: PushInvoke; ok: { status: number } }
 }
 
 export type Call = keyof Calls

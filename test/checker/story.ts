@@ -11,13 +11,17 @@ import type {
   Counters,
   DescribedTopic,
   Event,
+  GroupPlan,
   ListInvoke,
   Note,
   PublishedMessage,
   State,
   Told,
+  Try,
 } from './history.ts'
 import { HistoryChecker } from './history-checker.ts'
+
+const ONE = { topic: 'alpha', group: 'one' }
 
 /** When messages are due that say nothing else. */
 export const DUE = 2_000
@@ -25,11 +29,19 @@ export const DUE = 2_000
 export class Story {
   readonly events: Event[] = []
   readonly final: FinalState = {
-    topics: { alpha: [], 'alpha.one.retry.1s': [], 'alpha.one.retry.delayed': [], 'alpha.one.dlq': [] },
-    groups: [{ topic: 'alpha', group: 'one', lag: 0, inFlight: 0, dead: [] }],
+    topics: {
+      alpha: [],
+      'alpha.one.retry.1s': [],
+      'alpha.one.retry.2s': [],
+      'alpha.one.retry.delayed': [],
+      'alpha.one.retry.redrive': [],
+      'alpha.one.dlq': [],
+    },
+    groups: [{ topic: 'alpha', group: 'one', lag: 0, inFlight: 0, waiting: 0, dead: [], deadCounts: {} }],
+    redrives: [],
     described: {},
   }
-  readonly #options: CheckOptions = { tiers: 3, settleMs: 1_000 }
+  readonly #options: CheckOptions = { retryMs: [1_000, 2_000, 3_000], settleMs: 1_000 }
   readonly #finally: ((story: this) => void)[] = []
   #topic = 'alpha'
   #op = 0
@@ -141,22 +153,62 @@ export class Story {
     other(this)
     const [invoke, ...outcome] = this.events.splice(from, middle - from)
     this.events.splice(from, 0, invoke)
-    this.events.push(...outcome)
+    for (const event of outcome) this.events.push({ ...event, atMs: this.#nowMs++ })
     return this
   }
 
-  acquire(n: number, deliveryCount: number, receipt = `r${n}-${deliveryCount}`, offset = n): this {
-    const record = { n, receipt, deliveryCount, lockedUntilMs: this.#nowMs + 500, partition: 0, offset }
-    return this.#call('acquire', { topic: 'alpha', group: 'one' }, { records: [record] })
+  acquire(n: number, deliveryCount: number, receipt = `r${n}-${deliveryCount}`, offset = n, attempts?: Try[]): this {
+    const record = { n, receipt, deliveryCount, lockedUntilMs: this.#nowMs + 500, partition: 0, offset, attempts }
+    return this.#call('acquire', ONE, { records: [record] })
   }
 
-  acknowledge(n: number, count: number, type: AcknowledgeType, result?: AcknowledgeResult, delayMs?: number): this {
-    const acknowledgements = [{ n, receipt: `r${n}-${count}`, deliveryCount: count, type, delayMs }]
-    return this.#call(
-      'acknowledge',
-      { topic: 'alpha', group: 'one', acknowledgements },
-      result && { results: [result] },
-    )
+  /** Its answer is lost. */
+  acquireLost(): this {
+    return this.#call('acquire', ONE, 'info')
+  }
+
+  /** As its endpoint got it, and answered. */
+  push(n: number, deliveryCount: number, status: number | 'info' = 200): this {
+    const record = { n, deliveryCount, partition: 0, offset: n }
+    return this.#call('push', { ...ONE, record }, status === 'info' ? 'info' : { status })
+  }
+
+  configure(to: GroupPlan | undefined): this {
+    return this.#call('configure', { ...ONE, to }, { done: true })
+  }
+
+  group(call: 'pause' | 'resume' | 'reset'): this {
+    return this.#call(call, { ...ONE, to: 'earliest' }, {})
+  }
+
+  redrive(task: string, key?: string): this {
+    return this.#call('redrive', { ...ONE, key, dryRun: false }, { task })
+  }
+
+  /** A look at redrives names these. */
+  running(...tasks: string[]): this {
+    return this.#call('look at redrives', ONE, { running: tasks })
+  }
+
+  purge(count: number | 'info', key?: string): this {
+    return this.#call('purge', { ...ONE, key }, count === 'info' ? 'info' : { count })
+  }
+
+  /** Message n is listed among the dead letters, at this place. */
+  listed(n: number, place = 0): this {
+    return this.#call('dead letters', ONE, { letters: [{ n, partition: 0, offset: place }] })
+  }
+
+  acknowledge(
+    n: number,
+    count: number,
+    type: AcknowledgeType,
+    result?: AcknowledgeResult,
+    delayMs?: number,
+    receipt = `r${n}-${count}`,
+  ): this {
+    const acknowledgements = [{ n, receipt, deliveryCount: count, type, delayMs }]
+    return this.#call('acknowledge', { ...ONE, acknowledgements }, result && { results: [result] })
   }
 
   stands(topic: string, n: number, offset = n, timestampMs = DUE, key?: string): this {
@@ -164,13 +216,31 @@ export class Story {
     return this
   }
 
-  dead(n: number, cause: string, attempts: number): this {
-    this.final.groups[0].dead.push({ n, cause, attempts, partition: 0, offset: n })
+  dead(n: number, cause: string, attempts: number, place = 0): this {
+    this.final.groups[0].dead.push({
+      n,
+      cause,
+      attempts,
+      partition: 0,
+      offset: n,
+      place: { partition: 0, offset: place },
+    })
     return this
   }
 
-  ends(lag: number, inFlight = 0): this {
-    Object.assign(this.final.groups[0], { lag, inFlight })
+  redriven(task: string, { matched = 1, moved = 1, state = 'done' } = {}): this {
+    this.final.redrives.push({ task, ...ONE, state, matched, moved, failed: 0 })
+    return this
+  }
+
+  /** Somebody counts so many dead letters at the end. */
+  deadCount(count: number): this {
+    this.final.groups[0].deadCounts.somebody = count
+    return this
+  }
+
+  ends(lag: number, inFlight = 0, waiting = 0): this {
+    Object.assign(this.final.groups[0], { lag, inFlight, waiting })
     return this
   }
 

@@ -4,13 +4,14 @@ import type { AcknowledgeInvoke, AcknowledgeResult, AcknowledgeType, DeliveredRe
 import type { SeededRandom } from '../support/seeded-random.ts'
 import { type Caller, sleep } from './caller.ts'
 import { numberOf } from './publish-request.ts'
+import type { GroupPlan, Habits } from './topics.ts'
 
 const LOCK_MS_MAX = 2_500
 
-interface Named {
-  topic: string
-  group: string
-}
+type Named = Pick<GroupPlan, 'topic' | 'group' | 'habits' | 'moved'>
+
+/** Somebody may have deleted it. */
+const GONE = [404]
 
 export class Consumers {
   readonly #caller: Caller
@@ -42,12 +43,14 @@ export class Consumers {
       }
       this.lastDeliveryMs = Date.now()
       if (random.chance(0.2)) await sleep(random.between(0, 100))
-      const decided = records.map((record) => this.#decide(record, random)).filter((decision) => decision !== undefined)
+      const decided = records
+        .map((record) => this.#decide(record, group.habits, random))
+        .filter((decision) => decision !== undefined)
       await this.#acknowledge(group, decided)
     }
   }
 
-  async #acquire({ topic, group }: Named, random: SeededRandom): Promise<DeliveredRecord[] | undefined> {
+  async #acquire({ topic, group, moved }: Named, random: SeededRandom): Promise<DeliveredRecord[] | undefined> {
     const { history } = this.#caller
     const op = history.invoke('acquire', { topic, group })
     const body = {
@@ -55,25 +58,31 @@ export class Consumers {
       wait: 500,
       lock: random.between(500, LOCK_MS_MAX),
     }
-    const answer = await this.#caller.call(op, 'acquire', 'POST', `${pathOf({ topic, group })}/acquire`, { body })
+    const path = `${pathOf({ topic, group })}/acquire`
+    const answer = await this.#caller.call(op, 'acquire', 'POST', path, { body }, moved ? GONE : [])
     if (answer === undefined) return undefined
+    if (answer.status !== 200) history.ok(op, 'acquire', { records: [] })
+    if (answer.status !== 200) return undefined
     const { records } = answer.json as { records: AcquiredJson[] }
-    const delivered = records.map(({ value, receipt, deliveryCount, lockedUntil, partition, offset }) => ({
+    const delivered = records.map(({ value, lockedUntil, attempts = [], ...record }) => ({
       n: numberOf(value),
-      receipt,
-      deliveryCount,
+      receipt: record.receipt,
+      deliveryCount: record.deliveryCount,
       lockedUntilMs: Date.parse(lockedUntil),
-      partition,
-      offset,
+      partition: record.partition,
+      offset: record.offset,
+      attempts: attempts.map(({ at, cause, reason }) => ({ atMs: Date.parse(at), cause, reason })),
     }))
     history.ok(op, 'acquire', { records: delivered })
     return delivered
   }
 
-  #decide({ n, receipt, deliveryCount }: DeliveredRecord, random: SeededRandom): Acknowledgement | undefined {
-    const decision = this.#acceptAll
-      ? 'accept'
-      : random.weighted({ accept: 78, release: 10, 'release late': 3, reject: 3, renew: 3, forget: 3 })
+  #decide(
+    { n, receipt, deliveryCount }: DeliveredRecord,
+    habits: Habits,
+    random: SeededRandom,
+  ): Acknowledgement | undefined {
+    const decision = this.#acceptAll ? 'accept' : random.weighted(habits)
     const type: AcknowledgeType = decision === 'release late' ? 'release' : decision === 'forget' ? 'accept' : decision
     if (decision === 'forget') return undefined
     return {
@@ -85,9 +94,10 @@ export class Consumers {
     }
   }
 
-  async #acknowledge({ topic, group }: Named, decided: Acknowledgement[]): Promise<void> {
+  async #acknowledge(named: Named, decided: Acknowledgement[]): Promise<void> {
     if (decided.length === 0) return
     const { history } = this.#caller
+    const { topic, group, moved } = named
     const op = history.invoke('acknowledge', { topic, group, acknowledgements: decided })
     const acknowledgements = decided.map(({ receipt, type, delayMs, n }) => ({
       receipt,
@@ -97,8 +107,11 @@ export class Consumers {
       ...(type === 'renew' ? { lock: LOCK_MS_MAX } : {}),
     }))
     const path = `${pathOf({ topic, group })}/acknowledge`
-    const answer = await this.#caller.call(op, 'acknowledge', 'POST', path, { body: { acknowledgements } })
+    const options = { body: { acknowledgements } }
+    const answer = await this.#caller.call(op, 'acknowledge', 'POST', path, options, moved ? GONE : [])
     if (answer === undefined) return
+    if (answer.status !== 200) history.fail(op, 'acknowledge', 'the group is gone')
+    if (answer.status !== 200) return
     const { results } = answer.json as { results: ResultJson[] }
     history.ok(op, 'acknowledge', {
       results: results.map(
@@ -113,13 +126,13 @@ export class Consumers {
     // What was renewed is accepted with the same receipt.
     const renewed = decided.filter((_, i) => results[i].state === 'acquired')
     await this.#acknowledge(
-      { topic, group },
+      named,
       renewed.map((one) => ({ ...one, type: 'accept', delayMs: undefined })),
     )
   }
 }
 
-function pathOf({ topic, group }: Named): string {
+function pathOf({ topic, group }: Pick<Named, 'topic' | 'group'>): string {
   return `/v1/topics/${topic}/groups/${group}`
 }
 
@@ -131,6 +144,7 @@ interface AcquiredJson {
   lockedUntil: string
   partition: number
   offset: number
+  attempts?: { at: string; cause: string; reason: string }[]
 }
 
 interface ResultJson {

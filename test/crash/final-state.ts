@@ -1,6 +1,6 @@
 // Reads what stands in the logs and the lists, over HTTP as anybody could; what is read goes into the history.
 
-import type { FinalGroup, FinalRecord, FinalState } from '../checker/final-state.ts'
+import type { FinalGroup, FinalRecord, FinalRedrive, FinalState } from '../checker/final-state.ts'
 import type { DescribedTopic, History } from '../checker/history.ts'
 import type { HttpClient } from '../support/http-client.ts'
 import { numberOf } from './publish-request.ts'
@@ -14,13 +14,16 @@ export async function readFinalState(
 ): Promise<FinalState> {
   history.note('final read')
   const { topics } = (await get(client, '/v1/topics')) as { topics: { topic?: string; name?: string }[] }
-  const state: FinalState = { topics: {}, described: {}, groups: [] }
+  const state: FinalState = { topics: {}, described: {}, groups: [], redrives: [] }
   for (const one of topics) {
     const topic = (one.topic ?? one.name) as string
     state.described[topic] = await describe(client, history, topic)
     if (isOurs(topic)) state.topics[topic] = await readTopic(client, history, topic, state.described[topic])
   }
   for (const { topic, group } of GROUPS) state.groups.push(await readGroup(client, topic, group))
+  const { redrives } = (await get(client, '/v1/redrives')) as { redrives: FinalRedrive[] }
+  for (const { task, topic, group, state: how, matched, moved, failed } of redrives)
+    state.redrives.push({ task, topic, group, state: how, matched, moved, failed })
   for (let i = 0; i < delayed.length; i += 32) {
     await Promise.all(delayed.slice(i, i + 32).map((one) => lookUp(client, history, one)))
   }
@@ -52,23 +55,60 @@ async function readTopic(
 
 async function readGroup(client: HttpClient, topic: string, group: string): Promise<FinalGroup> {
   const base = `/v1/topics/${topic}/groups/${group}`
-  const described = (await get(client, base)) as { partitions: { lag: number; inFlight: number }[] }
-  const final: FinalGroup = { topic, group, lag: 0, inFlight: 0, dead: [] }
-  for (const { lag, inFlight } of described.partitions) {
-    final.lag += lag
-    final.inFlight += inFlight
-  }
+  const { partitions } = (await get(client, base)) as { partitions: PartitionJson[] }
+  const sum = (count: (partition: PartitionJson) => number) => partitions.reduce((all, one) => all + count(one), 0)
+  const dead: FinalGroup['dead'] = []
   let after: string | null = null
   do {
     const query: string = after === null ? '' : `&after=${encodeURIComponent(after)}`
     const page = (await get(client, `${base}/dead-letters?limit=500${query}`)) as {
-      records: { value: unknown; cause: string; attempts: unknown[]; partition: number; offset: number }[]
+      records: DeadLetterJson[]
       after: string | null
     }
-    for (const { value, cause, attempts, partition, offset } of page.records) {
-      final.dead.push({ n: numberOf(value), cause, attempts: attempts.length, partition, offset })
+    for (const { value, cause, attempts, partition, offset, deadLetter } of page.records) {
+      const place = { partition: deadLetter.partition, offset: deadLetter.offset }
+      dead.push({ n: numberOf(value), cause, attempts: attempts.length, partition, offset, place })
     }
     after = page.after
   } while (after !== null)
-  return final
+  return {
+    topic,
+    group,
+    lag: sum(({ lag }) => lag),
+    inFlight: sum(({ inFlight }) => inFlight),
+    waiting: sum(({ waiting }) => Object.values(waiting).reduce((all, count) => all + count, 0)),
+    dead,
+    deadCounts: { 'the group': sum((partition) => partition.dead), ...(await countDead(client, base)) },
+  }
+}
+
+/** How many dead letters there are, by each way to ask. */
+async function countDead(client: HttpClient, base: string): Promise<Record<string, number>> {
+  const { count } = (await get(client, `${base}/dead-letters/count`)) as { count: number }
+  const { reasons, others } = (await get(client, `${base}/dead-letters/reasons`)) as {
+    reasons: { count: number }[]
+    others: number
+  }
+  const dryRun = await client.call('POST', `${base}/dead-letters/redrive`, { body: { dryRun: true } })
+  return {
+    'the count': count,
+    'a dry run': (dryRun.json as { count: number }).count,
+    'the sum of the reasons': reasons.reduce((all, one) => all + one.count, others),
+  }
+}
+
+interface PartitionJson {
+  lag: number
+  inFlight: number
+  waiting: Record<string, number>
+  dead: number
+}
+
+interface DeadLetterJson {
+  value: unknown
+  cause: string
+  attempts: unknown[]
+  partition: number
+  offset: number
+  deadLetter: { partition: number; offset: number }
 }

@@ -59,9 +59,13 @@ function pathsOf({ topics, groups, delayed }: LookOptions): string[] {
   }
   for (const { topic, group } of groups) {
     const base = `/v1/topics/${topic}/groups/${group}`
-    paths.push(base, `${base}/dead-letters?limit=10`, `${base}/dead-letters/count`)
+    paths.push(base, `${base}/scale`, `${base}/dead-letters?limit=10`, `${base}/dead-letters/count`)
+    paths.push(`${base}/dead-letters/reasons`, `/v1/topics/${topic}/explain?partition=0&offset=0&group=${group}`)
   }
-  for (const { topic, id } of delayed.slice(-200)) paths.push(`/v1/topics/${topic}/delayed/${encodeURIComponent(id)}`)
+  for (const { topic, id } of delayed.slice(-200)) {
+    const name = encodeURIComponent(id)
+    paths.push(`/v1/topics/${topic}/delayed/${name}`, `/v1/topics/${topic}/explain?id=${name}`)
+  }
   return paths
 }
 

@@ -28,6 +28,9 @@ const SETTINGS = {
   DWELL_DISK_LOW_BYTES: '1MiB',
   DWELL_DISK_RESERVE_BYTES: '256KiB',
   DWELL_CLOCK_SETTLE: `${SETTLE_MS}ms`,
+  // Of a group that was deleted and is made anew by whoever acquires.
+  DWELL_GROUP_RETRY: '300ms,600ms',
+  DWELL_PUSH_ALLOWED_HOSTS: '127.0.0.1',
   DWELL_LOG_LEVEL: 'info',
 }
 

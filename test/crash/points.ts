@@ -40,6 +40,18 @@ export const REQUIRED_POINTS = around([
   'write overflow-rows',
   'clear overflow-rows',
   'write index-rows',
+  // Delivery: what groups and dead letters append.
+  'append acquire',
+  'append accept',
+  'append renew',
+  'append release',
+  'append death',
+  'append park',
+  'append hold',
+  'append snapshot',
+  'append redrive',
+  'append redrive-task',
+  'append purge',
   // Beginning and end.
   'syncDirectory lock',
   'sync identity',
@@ -59,6 +71,7 @@ export const SELDOM_POINTS = around([
   'remove owner',
   // A second with more messages than are read at once, out of order.
   'remove sorted-slot',
+  'append forget',
 ])
 
 function around(points: readonly string[]): string[] {

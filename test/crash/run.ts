@@ -23,9 +23,10 @@ import { readFinalState } from './final-state.ts'
 import { lookAtAll } from './look-at-all.ts'
 import { Machine, SETTLE_MS } from './machine.ts'
 import { Points, REQUIRED_POINTS, SELDOM_POINTS } from './points.ts'
+import { PUSH_TIMEOUT_MS, PushEndpoint } from './push-endpoint.ts'
 import { lookUp, scrape } from './reading.ts'
 import { printPoints, printTable, printViolations } from './report.ts'
-import { GROUPS, RETRY_TIERS, TOPICS, type TopicPlan } from './topics.ts'
+import { GROUPS, type GroupPlan, TOPICS, type TopicPlan } from './topics.ts'
 import { Workload } from './workload.ts'
 
 const { values: flags } = parseArgs({
@@ -81,11 +82,12 @@ const machine = await Machine.create({
 })
 
 console.log(`crash: seed ${seed}, ${rounds} rounds, disk ${flags.disk}, in ${work}`)
+const endpoint = await PushEndpoint.open(history, random.fork())
 const workload = new Workload({
   history,
   random: random.fork(),
   publishers: 5,
-  consumersPerGroup: 2,
+  endpoint,
   wheelMs: WHEEL_SECONDS * 1000,
 })
 
@@ -122,7 +124,7 @@ try {
   if (JSON.stringify(again) !== JSON.stringify(final)) {
     complain('answers changed', `a restart changed what is read: ${firstDifference(final, again)}`)
   }
-  checked = check(history.events, final, { tiers: RETRY_TIERS.length, settleMs: SETTLE_MS })
+  checked = check(history.events, final, { retryMs: [], settleMs: SETTLE_MS })
   violations.push(...checked.violations)
 } catch (error) {
   complain('the run broke off', (error as Error).stack ?? String(error))
@@ -185,9 +187,32 @@ async function prepare(): Promise<void> {
   for (const [topic, { weight, partitionsMax, ...settings }] of Object.entries<TopicPlan>(TOPICS)) {
     await expectSuccess(`/v1/topics/${topic}`, settings)
   }
-  for (const { topic, group } of GROUPS) {
-    await expectSuccess(`/v1/topics/${topic}/groups/${group}`, { retry: RETRY_TIERS })
-  }
+  for (const plan of GROUPS) await makeGroup(plan)
+}
+
+async function makeGroup({
+  topic,
+  group,
+  retries: [retry],
+  order,
+  perMinuteMax,
+  pushed,
+  moved,
+}: GroupPlan): Promise<void> {
+  const path = `/v1/topics/${topic}/groups/${group}`
+  const op = history.invoke('configure', { topic, group, to: { retryMs: retry, order } })
+  await expectSuccess(path, {
+    retry,
+    lock: '1s',
+    ...(order && { order }),
+    ...(perMinuteMax && { deadLetters: { perMinuteMax } }),
+    ...(pushed && {
+      push: { url: endpoint.urlOf({ topic, group }), concurrency: 8, timeout: PUSH_TIMEOUT_MS, pauseAfter: 25 },
+    }),
+  })
+  history.ok(op, 'configure', { done: true })
+  // That it is moved, the checker knows from the beginning.
+  if (moved) history.ok(history.invoke('reset', { topic, group, to: 'earliest' }), 'reset', {})
 }
 
 async function expectSuccess(path: string, body: unknown): Promise<void> {
@@ -208,7 +233,8 @@ function forgetDerived(): void {
 async function settleDown(): Promise<void> {
   await machine.kill()
   await machine.start()
-  for (const { topic, group } of GROUPS) {
+  for (const { topic, group, pushed } of GROUPS) {
+    if (pushed) continue
     const path = `/v1/topics/${topic}/groups/${group}/acquire`
     const answer = await machine.server.client.call('POST', path, { body: { max: 10, wait: 0 } })
     const { records } = answer.json as { records: unknown[] }

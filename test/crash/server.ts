@@ -13,6 +13,7 @@ import { makeLog } from '../../service/logging.ts'
 import { SystemDisk, SystemRandom } from '../../storage/index.ts'
 import { PointsDisk } from '../support/points-disk.ts'
 import { WriteBackDisk } from '../support/write-back-disk.ts'
+import { noteDeliveryPoints } from './delivery-points.ts'
 import { FailingDisk } from './failing-disk.ts'
 import { noteLevelPoints } from './level-points.ts'
 import { type Fates, notePoints } from './points.ts'
@@ -41,6 +42,7 @@ const log = makeLog(settings.LOG_LEVEL)
 const clock = new SteppedClock(flags.clock as string, powerCut)
 const onPoint = notePoints(flags.points as string, JSON.parse(flags.fates) as Fates)
 noteLevelPoints(onPoint)
+noteDeliveryPoints(onPoint)
 
 const die = (error: unknown) => {
   log.fatal({ error: error instanceof Error ? error.stack : String(error) }, 'The service failed and ends.')

@@ -9,19 +9,21 @@ import { Administrator } from './administrator.ts'
 import { Caller, sleep } from './caller.ts'
 import { Changers } from './changers.ts'
 import { Consumers } from './consumers.ts'
+import { GroupKeepers } from './group-keepers.ts'
 import { Lookers } from './lookers.ts'
 import { Publishers } from './publishers.ts'
+import type { PushEndpoint } from './push-endpoint.ts'
 import { GROUPS, TOPICS } from './topics.ts'
 
-/** Longer than any lock, tier or own delay: when nothing came for so long, nothing will. */
-const QUIET_MS = 6_000
+/** Longer than any lock, tier or own delay, that of an endpoint too: when nothing came for so long, nothing will. */
+const QUIET_MS = 7_000
 const REST_MS_MAX = 60_000
 
 export interface WorkloadOptions {
   history: History
   random: SeededRandom
   publishers: number
-  consumersPerGroup: number
+  endpoint: PushEndpoint
   /** What is due later than this lies beyond the wheel. */
   wheelMs: number
 }
@@ -34,6 +36,7 @@ export class Workload {
   readonly #administrator: Administrator
   readonly #changers: Changers
   readonly #lookers: Lookers
+  readonly #keepers: GroupKeepers
   #workers: Promise<void>[] = []
 
   constructor(options: WorkloadOptions) {
@@ -45,17 +48,19 @@ export class Workload {
     this.#lookers = new Lookers(this.#caller, Object.keys(TOPICS))
     this.#consumers = new Consumers(this.#caller)
     this.#administrator = new Administrator(this.#caller)
+    this.#keepers = new GroupKeepers(this.#caller)
   }
 
   start(client: HttpClient): void {
     this.resume(client)
-    const { random, publishers, consumersPerGroup } = this.#options
+    const { random, publishers } = this.#options
     for (let i = 0; i < publishers; i++) this.#workers.push(this.#publishers.publish(random.fork()))
     this.#workers.push(this.#changers.work(), this.#administrator.work(random.fork()))
     this.#workers.push(this.#lookers.work(random.fork()))
     for (const group of GROUPS) {
-      for (let i = 0; i < consumersPerGroup; i++) this.#workers.push(this.#consumers.consume(group, random.fork()))
+      for (let i = 0; i < group.consumers; i++) this.#workers.push(this.#consumers.consume(group, random.fork()))
     }
+    this.#workers.push(this.#keepers.work(random.fork()))
   }
 
   pause(): void {
@@ -75,13 +80,17 @@ export class Workload {
     changers.stopMoving()
     this.#administrator.stop()
     this.#consumers.acceptAll()
+    this.#options.endpoint.acceptAll()
+    this.#keepers.settle()
     const lastDueMs = () => Math.max(publishers.lastDueMs, changers.lastDueMs)
-    const isQuiet = () => Date.now() > Math.max(lastDueMs(), this.#consumers.lastDeliveryMs) + QUIET_MS
+    const lastDeliveryMs = () => Math.max(this.#consumers.lastDeliveryMs, this.#options.endpoint.lastPushMs)
+    const isQuiet = () => Date.now() > Math.max(lastDueMs(), lastDeliveryMs()) + QUIET_MS
     const untilMs = Math.max(Date.now(), lastDueMs()) + REST_MS_MAX
-    while (!isQuiet() || !publishers.answered) {
+    while (!isQuiet() || !publishers.answered || !this.#keepers.isSettled) {
       if (Date.now() > untilMs) throw new Error('it does not come to rest: deliveries go on, or an answer never comes')
       await sleep(100)
     }
+    this.#keepers.stop()
     changers.stop()
     this.#lookers.stop()
     this.#consumers.stop()
