@@ -2,19 +2,20 @@
 // were redriven or purged. Looking changes nothing. Order and cursor are (partition, offset): records that die meanwhile come
 // behind those of their partition.
 
-import { type Clock, DwellError, type LogEngine, type Random } from '../../storage/index.ts'
+import { DwellError, type LogEngine } from '../../storage/index.ts'
+import type { DeadLetter } from './dead/dead-letter.ts'
 import type { DeadLetterFilter } from './dead/dead-letter-filter.ts'
-import { DeadLetterSearch, type DeadPlace, type DeadReason } from './dead/dead-letter-search.ts'
+import { DeadLetterSearch, type DeadLetterSearchParts, type DeadPlace } from './dead/dead-letter-search.ts'
+import type { ReasonsFound } from './dead/dead-reasons.ts'
 import type { DeadStore } from './dead/dead-store.ts'
 import { Redrives } from './dead/redrives.ts'
-import type { DeadLetter, DeadLetterScanParts } from './dead-letter-scan.ts'
 import type { Group } from './group.ts'
 import { deadLetterTopic } from './lane.ts'
 
+export type { DeadLetter } from './dead/dead-letter.ts'
 export type { DeadLetterFilter } from './dead/dead-letter-filter.ts'
-export type { DeadReason } from './dead/dead-letter-search.ts'
+export type { DeadReason } from './dead/dead-reasons.ts'
 export type { RedriveTask } from './dead/redrive-task.ts'
-export type { DeadLetter } from './dead-letter-scan.ts'
 
 export interface DeadLetterPage {
   records: DeadLetter[]
@@ -22,19 +23,18 @@ export interface DeadLetterPage {
   after: string | null
 }
 
-/** A filter that hardly anything matches must not read the whole topic in one call, nor a page fill memory. */
-const READS_MAX = 20_000
+/** Nobody waits longer than about this for a page, whatever there is to look at; nor does a page fill memory. */
+const PAGE_MS = 100
 const PAGE_BYTES_MAX = 16 * 1024 * 1024
+/** A purge lets others have their turn between its pieces. */
 const PURGE_RECORDS = 5_000
+const PURGE_MS = 50
 /** Nobody who looks must wait until more than so many are indexed. */
 const BEHIND_MAX = 4_096
 
-export interface DeadLettersOptions extends DeadLetterScanParts {
-  clock: Clock
+export interface DeadLettersOptions extends DeadLetterSearchParts {
   hand: { nowMs(): number }
-  random: Random
-  store: DeadStore
-  counters: DeadLetterScanParts['counters'] & { redriven: number; purged: number }
+  counters: DeadLetterSearchParts['counters'] & { redriven: number; purged: number }
   /** @throws TOPIC_NOT_FOUND, GROUP_NOT_FOUND */
   groupOf(topic: string, group: string): Promise<Group>
 }
@@ -59,7 +59,7 @@ export class DeadLetters {
     { limit, after, filter = {} }: { limit: number; after?: string; filter?: DeadLetterFilter },
   ): Promise<DeadLetterPage> {
     const from = after === undefined ? { partition: 0, offset: 0 } : parseCursor(after)
-    const limits = { from, lettersMax: limit, bytesMax: PAGE_BYTES_MAX, readsMax: READS_MAX }
+    const limits = { from, lettersMax: limit, bytesMax: PAGE_BYTES_MAX, forMs: PAGE_MS }
     const { letters, next } = await this.#search.find(await this.#topicOf(topic, group), filter, limits)
     return { records: letters, after: next === undefined ? null : `${next.partition}.${next.offset}` }
   }
@@ -73,11 +73,7 @@ export class DeadLetters {
    * What they died of, the most frequent first; `others` died of what is not listed.
    * @throws TOPIC_NOT_FOUND, GROUP_NOT_FOUND
    */
-  async reasons(
-    topic: string,
-    group: string,
-    filter: DeadLetterFilter = {},
-  ): Promise<{ reasons: DeadReason[]; others: number }> {
+  async reasons(topic: string, group: string, filter: DeadLetterFilter = {}): Promise<ReasonsFound> {
     return this.#search.reasons(await this.#topicOf(topic, group), filter)
   }
 
@@ -96,22 +92,16 @@ export class DeadLetters {
     while (next !== undefined && engine.topic(name)?.id === id) {
       const from: DeadPlace = next
       next = await store.inTurn(id, async () => {
-        const limits = { from, ends, lettersMax: PURGE_RECORDS, bytesMax: PAGE_BYTES_MAX, readsMax: READS_MAX }
-        const found = await this.#search.find(name, filter, limits)
-        const removal = new Map<number, number[]>()
-        for (const { place } of found.letters) {
-          const offsets = removal.get(place.partition) ?? []
-          offsets.push(place.offset)
-          removal.set(place.partition, offsets)
-        }
+        const how = { from, ends, max: PURGE_RECORDS, forMs: PURGE_MS }
+        const { removal, count: found, next: goOn } = await this.#search.places(name, filter, how)
         if (removal.size > 0) {
           const { append, done } = store.change(id, removal)
           await engine.append([append])
           done()
         }
-        count += found.letters.length
-        counters.purged += found.letters.length
-        return found.next
+        count += found
+        counters.purged += found
+        return goOn
       })
     }
     return count
@@ -120,15 +110,16 @@ export class DeadLetters {
   /** Records are dying: what to look at later is looked at now, when it has become much. */
   keepUp(topic: string, group: string): void {
     const name = deadLetterTopic(topic, group)
-    if (this.#search.behind(name) < BEHIND_MAX || this.#keepingUp.has(name)) return
+    const { indexes } = this.#search
+    if (indexes.behind(name) < BEHIND_MAX || this.#keepingUp.has(name)) return
     this.#keepingUp.add(name)
     const done = () => void this.#keepingUp.delete(name)
-    this.#search.warm(name).then(done, done)
+    indexes.warm(name).then(done, done)
   }
 
   /** Looks at the dead letters of a group once, so that the first who asks need not wait for it. */
   async warm(topic: string, group: string): Promise<void> {
-    await this.#search.warm(deadLetterTopic(topic, group))
+    await this.#search.indexes.warm(deadLetterTopic(topic, group))
   }
 
   /** The dead-letter topic; when it is not there, at least the group is. */

@@ -26,7 +26,11 @@ const ORIGIN = '__dwell.origin.'
 const COUNT = '__dwell.delivery.count'
 const ATTEMPTS = '__dwell.attempts'
 const DEATH = '__dlq.errors.'
-const NUMBERS = new Set([`${ORIGIN}partition`, `${ORIGIN}offset`, `${ORIGIN}timestamp`, COUNT])
+
+/** The headers of a dead letter that say what it died of, and the numbers without which it is none. */
+export const DEATH_CAUSE = `${DEATH}cause`
+export const DEATH_MESSAGE = `${DEATH}message`
+export const HISTORY_NUMBERS = [`${ORIGIN}partition`, `${ORIGIN}offset`, `${ORIGIN}timestamp`, COUNT]
 
 /** The history that a record in a lane or among the dead letters carries; undefined when somebody else put it there. */
 export function readHistory(body: RecordBody): RecordHistory | undefined {
@@ -57,22 +61,8 @@ function readAttempts(text: string | undefined): Attempt[] {
 
 /** The cause of death that a dead letter carries. */
 export function readDeathCause(body: RecordBody): DeathCause | undefined {
-  const header = body.headers.find(([name]) => name === `${DEATH}cause`)
+  const header = body.headers.find(([name]) => name === DEATH_CAUSE)
   return header?.[1]?.toString() as DeathCause | undefined
-}
-
-/** What a dead letter died of, without the rest of its life; undefined when it is none. */
-export function readDeath({ headers }: RecordBody): { cause: DeathCause; reason: string } | undefined {
-  let cause: DeathCause | undefined
-  let reason = ''
-  let numbers = 0
-  for (const [name, value] of headers) {
-    if (!name.startsWith('__d') || value === null) continue
-    if (name === `${DEATH}cause`) cause ??= value.toString() as DeathCause
-    else if (name === `${DEATH}message`) reason = value.toString()
-    else if (NUMBERS.has(name) && Number.isSafeInteger(Number(value.toString()))) numbers++
-  }
-  return cause === undefined || numbers < NUMBERS.size ? undefined : { cause, reason }
 }
 
 /** The body for a lane: `history` already holds the try that failed. */
@@ -89,8 +79,8 @@ export function deadBody(original: RecordBody, history: RecordHistory, group: st
     [`${DEATH}offset`, text(history.offset)],
     [`${DEATH}group`, text(group)],
     [`${DEATH}delivery.count`, text(history.deliveryCount)],
-    [`${DEATH}message`, text(history.attempts.at(-1)?.reason ?? '')],
-    [`${DEATH}cause`, text(cause)],
+    [DEATH_MESSAGE, text(history.attempts.at(-1)?.reason ?? '')],
+    [DEATH_CAUSE, text(cause)],
   ]
   return encodeRecordBody(key, value, [...withoutHistory(headers), ...historyHeaders(history), ...death])
 }

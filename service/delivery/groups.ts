@@ -41,6 +41,9 @@ export {
 export { GROUPS_TOPIC } from './group-store.ts'
 export { deadLetterTopic } from './lane.ts'
 
+/** A start takes at most so much longer. */
+const WARM_WAIT_MS = 2_000
+
 export interface GroupsOptions {
   engine: LogEngine
   clock: Clock
@@ -120,7 +123,7 @@ export class Groups {
     const groups = new Groups(options, await DeadStore.open(options.engine, options.clock))
     await groups.#registry.load()
     groups.deadLetters.redrives.resume()
-    void groups.#warm()
+    await groups.#warmAtStart()
     return groups
   }
 
@@ -313,6 +316,17 @@ export class Groups {
     }
     await this.#dead.checkpoint()
     void this.#warm()
+  }
+
+  /** A start waits a while for it, so that it is there for the first look; with very many it goes on in the background. */
+  #warmAtStart(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#options.clock.setTimer(resolve, WARM_WAIT_MS)
+      void this.#warm().then(() => {
+        timer.cancel()
+        resolve()
+      })
+    })
   }
 
   /** Looks at all dead letters, so that who asks first need not wait for it. */

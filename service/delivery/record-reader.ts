@@ -1,4 +1,5 @@
-// Reads single records by their offsets, in rising order, without reading a batch anew for each.
+// Reads single records by their offsets, in rising order, without reading a batch anew for each. What it reads ahead begins
+// small and grows while it is of use: records far apart cost a batch each, neighbours a large read now and then.
 
 import { DwellError, type Log, type LogEngine, readRecords, type StoredRecord } from '../../storage/index.ts'
 
@@ -8,7 +9,8 @@ export interface RecordPlace {
   partition: number
 }
 
-const READ_SIZE = 1024 * 1024
+const READ_SIZE_MIN = 32 * 1024
+const READ_SIZE_MAX = 1024 * 1024
 /** Errors that trying again does not mend: the record is not there, or not readable. */
 const LOST = new Set([
   'OFFSET_OUT_OF_RANGE',
@@ -26,6 +28,7 @@ export class RecordReader {
   #place: RecordPlace | undefined
   #records: StoredRecord[] = []
   #at = 0
+  #readSize = READ_SIZE_MIN
 
   constructor(engine: LogEngine, log: Log) {
     this.#engine = engine
@@ -43,11 +46,14 @@ export class RecordReader {
 
   async #fill(place: RecordPlace, offset: number): Promise<void> {
     const { topic, partition } = place
+    const behind = (this.#records.at(-1)?.offset ?? offset) + this.#records.length
+    const isNear = place === this.#place && this.#records.length > 0 && offset <= behind
+    this.#readSize = isNear ? Math.min(this.#readSize * 4, READ_SIZE_MAX) : READ_SIZE_MIN
     this.#place = place
     this.#records = []
     this.#at = 0
     try {
-      this.#records = readRecords(await this.#engine.read(topic, partition, offset, READ_SIZE), offset)
+      this.#records = readRecords(await this.#engine.read(topic, partition, offset, this.#readSize), offset)
     } catch (error) {
       if (!(error instanceof DwellError) || !LOST.has(error.code)) throw error
       this.#log.warn({ topic, partition, offset, code: error.code }, error.message)

@@ -6,6 +6,7 @@
 //   --lateness-seconds 35                 length of each run of `lateness`: more than the interval of checkpoints
 //   --messages 1000000                    how many are pending in `burst`, `memory`, `growth`, `recovery` and `changes`
 //   --rounds 6                            how often sick and healthy endpoints take turns in `push-neighbours`
+//   --dead-letters 100000                 how many there are in `dead-letters`
 //   --kills 0                             how often the server is killed in `changes`
 //   --install-peers                       first brings the package that is measured beside: npm ci --prefix test/bench/peers
 //   DWELL_BENCH_DIR=/var/tmp              where servers keep their data
@@ -18,6 +19,7 @@ import { amplification } from './amplification.ts'
 import { burst } from './burst.ts'
 import { changes } from './changes.ts'
 import { consume } from './consume.ts'
+import { deadLetters } from './dead-letters.ts'
 import { growth } from './growth.ts'
 import { lateness } from './lateness.ts'
 import { memory } from './memory.ts'
@@ -38,6 +40,7 @@ const { values: flags, positionals } = parseArgs({
     'lateness-seconds': { type: 'string', default: '35' },
     messages: { type: 'string', default: '1000000' },
     rounds: { type: 'string', default: '6' },
+    'dead-letters': { type: 'string', default: '100000' },
     kills: { type: 'string', default: '0' },
     'install-peers': { type: 'boolean', default: false },
   },
@@ -57,6 +60,7 @@ const PARTS: Record<string, () => Promise<void>> = {
     await pushRate(50_000)
   },
   'push-neighbours': () => pushNeighbours(Number(flags.rounds), 10),
+  'dead-letters': () => deadLetters(Number(flags['dead-letters'])),
   topics: () => topics(seconds),
   recovery: () => recovery(messages),
   amplification,

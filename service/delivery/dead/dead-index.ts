@@ -1,41 +1,47 @@
-// What is asked of dead letters most, in columns: 24 bytes each, so that 100,000 are filtered and counted in milliseconds
-// instead of reading them all. Of one partition, from `first` to before `end`.
+// What is asked of dead letters most, in columns, so that 100,000 are filtered and counted in milliseconds instead of reading
+// them all. Of one partition, from `first` to before `end`. A row is 24 bytes, and 8 more for its key and for each header of
+// the publisher's; each reason stands there once (deaths.ts). With a key and three headers that is 6 MB for 100,000.
 //
 // Always true:
 //   1. Every dead letter of that range has a row, in order of offset, also those that are removed since.
-//   2. A row may claim too much, never too little: by its marks, and by a death that is not known (0). Who needs to be
-//      certain reads the record.
+//   2. A row may be found too often, never too seldom. One that is found and `isCertain` matches, but for two fingerprints
+//      that are the same by chance (fingerprint.ts); of another one the record has to be looked at.
 //
 // Derived, built from the log.
 
-import { crc32c, type RecordBody } from '../../../storage/index.ts'
-import type { DeathRow } from '../dead-letter-scan.ts'
-import { type DeadLetterFilter, isWithin, matchesDeath } from './dead-letter-filter.ts'
+import type { DeadProbe } from './dead-probe.ts'
+import type { DeathRow } from './death-row.ts'
+import { type Death, Deaths } from './deaths.ts'
 import type { Removed } from './removed.ts'
 
-/** A cause and a reason that records died of. */
-export interface Death {
-  cause: string
-  reason: string
+export interface Row {
+  offset: number
+  diedAtMs: number
+  /** What it died of; undefined when that is not known. */
+  death: Death | undefined
+  isCertain: boolean
 }
 
-/** Reasons that differ each time must not fill memory: those beyond so many are not remembered. */
-const DEATHS_MAX = 10_000
 const ROW_SIZE = 24
+const PRINT_SIZE = 8
+/** Of a record with more keys and headers none is remembered: it is looked at each time. */
+const PRINTS_MAX = 16
+/** So many rows are looked at in one turn of the loop. */
+const ROWS_AT_ONCE = 65_536
 
 export class DeadIndex {
   readonly topicId: number
   readonly first: number
+  /** Where to go on with the log. */
   end: number
-  /** The first one stands for all that are not known. */
-  readonly deaths: Death[] = [{ cause: '', reason: '' }]
-  readonly #deathIds = new Map<string, number>()
-  #reasonSize = 0
+  readonly deaths = new Deaths()
   #count = 0
   #offsets = new Float64Array(64)
   #diedAtMs = new Float64Array(64)
   #death = new Uint32Array(64)
-  #marks = new Uint32Array(64)
+  /** By row, where its fingerprints end; they begin where those of the row before do. */
+  #printsEnd = new Uint32Array(64)
+  #prints = new Uint32Array(256)
 
   constructor(topicId: number, first: number) {
     this.topicId = topicId
@@ -45,57 +51,70 @@ export class DeadIndex {
 
   /** Bytes of memory, about. */
   get size(): number {
-    return this.#offsets.length * ROW_SIZE + this.#reasonSize
+    return this.#offsets.length * ROW_SIZE + this.#prints.length * (PRINT_SIZE / 2) + this.deaths.size
   }
 
-  add(letter: DeathRow): void {
+  add(offset: number, diedAtMs: number, { cause, reason, prints }: DeathRow): void {
     if (this.#count === this.#offsets.length) this.#grow()
     const row = this.#count++
-    this.#offsets[row] = letter.offset
-    this.#diedAtMs[row] = letter.diedAtMs
-    this.#death[row] = this.#deathOf(letter)
-    this.#marks[row] = marksOf(letter.body)
+    this.#offsets[row] = offset
+    this.#diedAtMs[row] = diedAtMs
+    this.#death[row] = this.deaths.idOf(cause, reason)
+    this.#printsEnd[row] = this.#addPrints(row, prints.length > 2 * PRINTS_MAX ? UNKNOWN : prints)
+  }
+
+  #addPrints(row: number, prints: readonly number[]): number {
+    const from = row === 0 ? 0 : this.#printsEnd[row - 1]
+    const to = from + prints.length
+    if (to > this.#prints.length) this.#prints = grown(this.#prints, new Uint32Array(this.#prints.length * 2))
+    for (let i = 0; i < prints.length; i++) this.#prints[from + i] = prints[i]
+    return to
   }
 
   #grow(): void {
-    const larger = <T extends Float64Array | Uint32Array>(column: T, grown: T): T => {
-      grown.set(column)
-      return grown
-    }
     const size = this.#count * 2
-    this.#offsets = larger(this.#offsets, new Float64Array(size))
-    this.#diedAtMs = larger(this.#diedAtMs, new Float64Array(size))
-    this.#death = larger(this.#death, new Uint32Array(size))
-    this.#marks = larger(this.#marks, new Uint32Array(size))
+    this.#offsets = grown(this.#offsets, new Float64Array(size))
+    this.#diedAtMs = grown(this.#diedAtMs, new Float64Array(size))
+    this.#death = grown(this.#death, new Uint32Array(size))
+    this.#printsEnd = grown(this.#printsEnd, new Uint32Array(size))
   }
 
-  #deathOf({ cause, reason }: DeathRow): number {
-    const key = `${cause}\0${reason}`
-    const known = this.#deathIds.get(key)
-    if (known !== undefined) return known
-    if (this.deaths.length > DEATHS_MAX) return 0
-    const id = this.deaths.push({ cause, reason }) - 1
-    this.#deathIds.set(key, id)
-    this.#reasonSize += 4 * key.length
-    return id
-  }
-
-  /** The first `max` rows from `from` to before `to` that are not removed and may match. */
+  /** The first `max` rows from `from` to before `to` that are not removed and may match, and where to go on; `to` at the end. */
   select(
-    filter: DeadLetterFilter,
+    probe: DeadProbe,
     { from, to, removed, max }: { from: number; to: number; removed: Removed; max: number },
-  ): Row[] {
-    const wanted = this.deaths.map(({ cause, reason }, id) => id === 0 || matchesDeath(cause, reason, filter))
-    const marks = marksOfFilter(filter)
+  ): { rows: Row[]; next: number } {
     const rows: Row[] = []
-    for (let row = this.#rowOf(from); row < this.#count && this.#offsets[row] < to && rows.length < max; row++) {
-      if (!wanted[this.#death[row]] || (this.#marks[row] & marks) >>> 0 !== marks) continue
+    const firstRow = this.#rowOf(from)
+    const endRow = Math.min(this.#rowOf(to), firstRow + ROWS_AT_ONCE)
+    for (let row = firstRow; row < endRow; row++) {
       const offset = this.#offsets[row]
+      if (rows.length === max) return { rows, next: offset }
       const diedAtMs = this.#diedAtMs[row]
-      if (!isWithin(diedAtMs, filter) || removed.has(offset)) continue
-      rows.push({ offset, diedAtMs, death: this.#death[row] })
+      const death = this.deaths.at(this.#death[row])
+      if (!probe.isWithin(diedAtMs) || !probe.mayDieOf(death)) continue
+      const isKnown = probe.prints.length === 0 || this.#knowsPrints(row)
+      if (isKnown && !this.#hasPrints(row, probe.prints)) continue
+      if (removed.has(offset)) continue
+      rows.push({ offset, diedAtMs, death, isCertain: isKnown && probe.isSureOf(death) })
     }
-    return rows
+    return { rows, next: endRow < this.#rowOf(to) ? this.#offsets[endRow] : to }
+  }
+
+  #knowsPrints(row: number): boolean {
+    const from = row === 0 ? 0 : this.#printsEnd[row - 1]
+    return this.#printsEnd[row] - from !== UNKNOWN.length
+  }
+
+  #hasPrints(row: number, wanted: readonly number[]): boolean {
+    const from = row === 0 ? 0 : this.#printsEnd[row - 1]
+    const to = this.#printsEnd[row]
+    for (let i = 0; i < wanted.length; i += 2) {
+      let at = from
+      while (at < to && (this.#prints[at] !== wanted[i] || this.#prints[at + 1] !== wanted[i + 1])) at += 2
+      if (at >= to) return false
+    }
+    return true
   }
 
   /** The first row at or behind an offset. */
@@ -111,34 +130,10 @@ export class DeadIndex {
   }
 }
 
-export interface Row {
-  offset: number
-  diedAtMs: number
-  /** Its place in `deaths`; 0 when it is not known. */
-  death: number
-}
+/** In place of the fingerprints of a record that has too many: no pair, so they cannot be taken for one. */
+const UNKNOWN: readonly number[] = [0]
 
-/** Two bits of 32 for the key and for each header: what carries a key or a header has its bits. */
-function marksOf({ key, headers }: RecordBody): number {
-  let marks = key === null ? 0 : markOf(`k${key.toString()}`)
-  for (const [name, value] of headers) {
-    if (value !== null && !isOwn(name)) marks |= markOf(`h${name}\0${value.toString()}`)
-  }
-  return marks >>> 0
-}
-
-function marksOfFilter({ key, headers = {} }: DeadLetterFilter): number {
-  let marks = key === undefined ? 0 : markOf(`k${key}`)
-  for (const [name, value] of Object.entries(headers)) if (!isOwn(name)) marks |= markOf(`h${name}\0${value}`)
-  return marks >>> 0
-}
-
-/** What Dwell itself adds differs in each record and would set all bits. */
-function isOwn(name: string): boolean {
-  return name.startsWith('__')
-}
-
-function markOf(text: string): number {
-  const hash = crc32c(Buffer.from(text))
-  return (1 << (hash & 31)) | (1 << ((hash >>> 5) & 31))
+function grown<T extends Float64Array | Uint32Array>(column: T, larger: T): T {
+  larger.set(column)
+  return larger
 }

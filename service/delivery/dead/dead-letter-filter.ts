@@ -1,7 +1,7 @@
 // Which dead letters are meant: the same everywhere. All that is given must be true; an empty filter means all.
 
 import { decodeRecordBody } from '../../../storage/index.ts'
-import type { DeadLetter } from '../dead-letter-scan.ts'
+import type { DeadLetter } from './dead-letter.ts'
 
 export interface DeadLetterFilter {
   /** Is part of the last reason. */
@@ -19,7 +19,7 @@ export function matches(letter: DeadLetter, filter: DeadLetterFilter): boolean {
   const { reason, cause, key, headers } = filter
   if (!matchesDeath(letter.cause, letter.reason, { reason, cause })) return false
   if (!isWithin(letter.diedAtMs, filter)) return false
-  if (!asksForContent(filter)) return true
+  if (key === undefined && headers === undefined) return true
   const body = decodeRecordBody(letter.body)
   if (key !== undefined && body.key?.toString() !== key) return false
   return Object.entries(headers ?? {}).every(([name, value]) =>
@@ -33,9 +33,4 @@ export function matchesDeath(cause: string, reason: string, filter: DeadLetterFi
 
 export function isWithin(diedAtMs: number, { fromMs, toMs }: DeadLetterFilter): boolean {
   return (fromMs === undefined || diedAtMs >= fromMs) && (toMs === undefined || diedAtMs < toMs)
-}
-
-/** Whether only the record itself can tell. */
-export function asksForContent({ key, headers }: DeadLetterFilter): boolean {
-  return key !== undefined || (headers !== undefined && Object.keys(headers).length > 0)
 }

@@ -18,12 +18,12 @@ import {
   type LogEngine,
   type LogRecord,
 } from '../../../storage/index.ts'
-import type { DeadLetter } from '../dead-letter-scan.ts'
 import { retriedBody } from '../failed-record.ts'
 import type { Group } from '../group.ts'
 import { DeltaWriter } from '../group-log.ts'
 import { deadLetterTopic } from '../lane.ts'
 import { prepareTopics } from '../prepare-topics.ts'
+import type { DeadLetter } from './dead-letter.ts'
 import type { DeadLetterSearch, Findings } from './dead-letter-search.ts'
 import type { DeadStore } from './dead-store.ts'
 import { Pace } from './pace.ts'
@@ -43,7 +43,8 @@ export interface RedriveParts {
 
 const PIECE_RECORDS = 500
 const PIECE_BYTES = 4 * 1024 * 1024
-const PIECE_READS = 5_000
+/** Others who remove dead letters, and who stops the task, have their turns between pieces. */
+const PIECE_MS = 50
 /** With a rate, pieces are so far apart, or as far as one record needs. */
 const STEP_MS = 50
 const TRY_AGAIN_MS = 1_000
@@ -127,7 +128,7 @@ export class Redrive {
       throw new DwellError('TOPIC_NOT_FOUND', `There is no topic ${this.#name} any more.`)
     }
     const group = await groupOf(topic, name)
-    const limits = { from: next, ends, lettersMax: max, bytesMax: PIECE_BYTES, readsMax: PIECE_READS }
+    const limits = { from: next, ends, lettersMax: max, bytesMax: PIECE_BYTES, forMs: PIECE_MS }
     const findings = await search.find(this.#name, filter, limits)
     const { letters } = findings
     const task = this.#after(findings)

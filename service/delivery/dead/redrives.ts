@@ -55,7 +55,7 @@ export class Redrives {
       filter,
       ratePerSecond,
       state: 'running',
-      matched: await search.count(name, filter),
+      matched: await search.count(name, filter, ends),
       moved: 0,
       failed: 0,
       startedMs: clock.wallMs(),
