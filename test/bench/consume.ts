@@ -1,66 +1,121 @@
-// Acquire and accept in batches of 500: records a second.
+// Taking messages that are there and finishing each: four consumers that take them in the way that is quickest, and
+// sixty-four that have one in their hands at a time. Beside others, and beside a bare fastify route: of one message at a
+// time each costs Dwell two requests.
 
-import { spawn } from 'node:child_process'
-import { join } from 'node:path'
-import { BenchServer } from './bench-server.ts'
-import { valueOfSize } from './load.ts'
-import { printTable, type Row } from './table.ts'
+import { startBare } from './bare-process.ts'
+import { measure, valueOfSize } from './load.ts'
+import { LoadProcess } from './load-process.ts'
+import type { ConsumerOptions, ConsumerResult, Finish } from './peers/consumer.ts'
+import type { Peer } from './peers/peer.ts'
+import { measureBeside } from './peers/peers.ts'
+import type { PublisherOptions, PublisherResult } from './peers/publisher.ts'
+import { cpuMs } from './process-figures.ts'
+import { addRatios, printTable, type Row } from './table.ts'
+import { wallMs } from './wall-clock.ts'
 
-const RECORDS = 300_000
-const CONSUMERS = 4
-const PARTITIONS = 4
+const SIZE = 1024
+/** What comes first is not counted: code that has not run yet is slow everywhere. */
+const UNCOUNTED = 0.2
+const PATIENCE_MS = 180_000
+const CONNECTIONS = 64
 
-export async function consume(): Promise<void> {
-  const rows: Row[] = []
-  for (const bytes of [100, 1024]) {
-    const server = await BenchServer.start()
+interface Way {
+  what: string
+  settings: string
+  consumers: number
+  single: boolean
+  /** So that a run takes seconds for each of them. */
+  messages: { dwell: number; others: number }
+}
+
+const WAYS: readonly Way[] = [
+  {
+    what: 'take and finish, in batches where there are any',
+    settings: 'Dwell: batches of up to 500, each accepted',
+    consumers: 4,
+    single: false,
+    messages: { dwell: 500_000, others: 30_000 },
+  },
+  {
+    what: 'take and finish, one at a time',
+    settings: 'Dwell: acquire with max 1, accept; beanstalkd: one connection a consumer; BullMQ: one worker',
+    consumers: 64,
+    single: true,
+    messages: { dwell: 60_000, others: 30_000 },
+  },
+]
+
+export async function consume(seconds: number): Promise<void> {
+  const bare = await bareRequestsPerSecond(seconds)
+  for (const way of WAYS) {
+    const rows = await measureBeside((peer) => row(peer, way))
+    addRatios(rows, 'finished/s', 'finished ÷ Dwell')
+    if (way.single) rows[0]['requests ÷ bare'] = (2 * Number(rows[0]['finished/s'])) / bare
+    printTable(
+      `${way.what}, ${way.consumers} consumers`,
+      `${SIZE} bytes, published before; ${way.settings}; the first ${100 * UNCOUNTED} % are not counted; ` +
+        `server and consumers are a process each; a bare fastify route answers ${Math.round(bare).toLocaleString('en-US')} requests a second`,
+      rows,
+    )
+  }
+}
+
+async function row(peer: Peer, { consumers, single, messages }: Way): Promise<Row> {
+  const count = peer.name === 'Dwell' ? messages.dwell : messages.others
+  const { pid, port, stop } = await peer.start()
+  try {
+    const publishing: PublisherOptions = {
+      peer: peer.name,
+      port,
+      from: 0,
+      count,
+      size: SIZE,
+      messages: 500,
+      underWay: 8,
+    }
+    const { seconds } = await new LoadProcess<PublisherResult>('peers/publisher.ts', publishing).result
+    const consuming: ConsumerOptions = { peer: peer.name, port, count, consumers, single }
+    const consumer = new LoadProcess<ConsumerResult>('peers/consumer.ts', consuming)
     try {
-      await server.call('PUT', '/v1/topics/orders', { partitions: PARTITIONS })
-      await fill(server, 'orders', RECORDS, () => ({ value: valueOfSize(bytes) }))
-      const { records, ms } = await consumeIn(server.port)
-      if (records !== RECORDS) throw new Error(`${records} records came of ${RECORDS}`)
-      rows.push({ 'value bytes': bytes, records, seconds: ms / 1000, 'records/s': records / (ms / 1000) })
+      await consumer.ready
+      const [readyMs, readyCpuMs] = [wallMs(), cpuMs(pid)]
+      consumer.tell({ withinMs: PATIENCE_MS } satisfies Finish)
+      const consumed = await consumer.result
+      return {
+        queue: peer.name,
+        answered: peer.answered,
+        'published/s': count / seconds,
+        messages: count,
+        ...consumedRow(consumed, count),
+        'server CPU %': Math.round((100 * (cpuMs(pid) - readyCpuMs)) / (consumed.finishedMs - readyMs)),
+        'consumers CPU %': Math.round((100 * consumed.cpuMs) / (consumed.finishedMs - readyMs)),
+      }
     } finally {
-      await server.stop()
+      consumer.kill()
     }
+  } finally {
+    await stop()
   }
-  printTable(
-    'acquire and accept',
-    `batches of 500, ${CONSUMERS} consumers in another process, ${PARTITIONS} partitions, each acknowledge durable`,
-    rows,
-  )
 }
 
-/** Publishes `count` messages in requests of 500, a few at a time. */
-export async function fill(
-  server: BenchServer,
-  topic: string,
-  count: number,
-  message: (i: number) => object,
-): Promise<void> {
-  let next = 0
-  const send = async () => {
-    while (next < count) {
-      const from = next
-      next = Math.min(count, next + 500)
-      const raw = Array.from({ length: next - from }, (_, i) => `${JSON.stringify(message(from + i))}\n`).join('')
-      const path = `/v1/topics/${topic}/messages?results=none`
-      const answer = await server.process.client.call('POST', path, {
-        raw,
-        headers: { 'content-type': 'application/x-ndjson' },
-      })
-      if (answer.status !== 201) throw new Error(`publishing answers ${answer.status} ${answer.text.slice(0, 300)}`)
-    }
-  }
-  await Promise.all([send(), send(), send(), send()])
+/** The rate behind the messages that are not counted. Every message has to come once: else the bench ends with 1. */
+function consumedRow({ takenMs, taken, twice, unknown, finished, finishedMs }: ConsumerResult, count: number): Row {
+  const missing = count - taken
+  if (missing + twice + unknown + (count - finished) > 0) process.exitCode = 1
+  const uncounted = Math.floor(count * UNCOUNTED)
+  const fromMs = takenMs.toSorted()[missing + uncounted]
+  return { 'finished/s': (finished - uncounted) / ((finishedMs - fromMs) / 1000), missing, twice }
 }
 
-async function consumeIn(port: number): Promise<{ records: number; ms: number }> {
-  const args = [join(import.meta.dirname, 'consumer.ts'), port, 'orders', 'billing', CONSUMERS]
-  const child = spawn(process.execPath, args.map(String), { stdio: ['ignore', 'pipe', 'inherit'] })
-  let out = ''
-  child.stdout.on('data', (part) => (out += part))
-  const code = await new Promise((resolve) => child.once('close', resolve))
-  if (code !== 0) throw new Error(`the consumers ended with ${code}`)
-  return JSON.parse(out) as { records: number; ms: number }
+async function bareRequestsPerSecond(seconds: number): Promise<number> {
+  const bare = await startBare()
+  try {
+    const url = `http://127.0.0.1:${bare.port}/v1/topics/orders/messages`
+    const body = JSON.stringify({ value: valueOfSize(SIZE), delay: '1h' })
+    const load = { url, body, contentType: 'application/json', connections: CONNECTIONS }
+    await measure({ ...load, seconds: 2 })
+    return (await measure({ ...load, seconds })).requestsPerSecond
+  } finally {
+    bare.kill()
+  }
 }

@@ -1,8 +1,6 @@
 // A delayed publish that is durable when answered, against a bare fastify route: how much of the rate is left.
 
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { join } from 'node:path'
+import { startBare } from './bare-process.ts'
 import { BenchServer } from './bench-server.ts'
 import { type Measured, measure, valueOfSize } from './load.ts'
 import { printTable, type Row } from './table.ts'
@@ -10,12 +8,9 @@ import { printTable, type Row } from './table.ts'
 const RUNS = 3
 
 export async function publishRatio(seconds: number): Promise<void> {
-  const bare = spawn(process.execPath, [join(import.meta.dirname, 'bare-server.ts')], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const bare = await startBare()
   const server = await BenchServer.start()
   try {
-    const barePort = Number(String((await once(bare.stdout, 'data'))[0]).trim())
     const body = JSON.stringify({ value: valueOfSize(1024), delay: '1h' })
     const run = (port: number, connections: number, seconds: number) =>
       measure({
@@ -26,13 +21,13 @@ export async function publishRatio(seconds: number): Promise<void> {
         seconds,
       })
     // What the first requests cost (compiling, the first journal file) is not what is asked.
-    for (const port of [barePort, server.port]) await run(port, 64, 2)
+    for (const port of [bare.port, server.port]) await run(port, 64, 2)
     const rows: Row[] = []
     for (const connections of [64, 256]) {
       const runs: { bare: Measured; dwell: Measured }[] = []
       for (let i = 0; i < RUNS; i++) {
         runs.push({
-          bare: await run(barePort, connections, seconds),
+          bare: await run(bare.port, connections, seconds),
           dwell: await run(server.port, connections, seconds),
         })
       }
@@ -44,7 +39,7 @@ export async function publishRatio(seconds: number): Promise<void> {
       rows,
     )
   } finally {
-    bare.kill('SIGKILL')
+    bare.kill()
     await server.stop()
   }
 }

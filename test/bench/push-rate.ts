@@ -2,7 +2,7 @@
 
 import { freePort } from '../support/dwell-process.ts'
 import { BenchServer } from './bench-server.ts'
-import { fill } from './consume.ts'
+import { fill } from './fill.ts'
 import { LoadProcess } from './load-process.ts'
 import { textOf } from './numbered.ts'
 import { cpuShareSince } from './process-figures.ts'

@@ -4,7 +4,7 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { BenchServer } from './bench-server.ts'
-import { fill } from './consume.ts'
+import { fill } from './fill.ts'
 import { measure, valueOfSize } from './load.ts'
 import { printTable, type Row } from './table.ts'
 

@@ -51,7 +51,7 @@ const PARTS: Record<string, () => Promise<void>> = {
   publish: () => publishRatio(seconds),
   ndjson: () => ndjson(seconds),
   read: () => read(seconds),
-  consume,
+  consume: () => consume(seconds),
   lateness: () => lateness(Number(flags['lateness-seconds'])),
   burst: () => burst(messages),
   tiers,

@@ -42,7 +42,8 @@ class BeanstalkClient implements PeerClient {
       this.#putters[at] ??= new BeanstalkConnection(this.#port, reject)
       const sentMs = wallMs()
       const jobs = messages.map(({ n, dueAtMs }) => {
-        return { delaySeconds: Math.max(1, Math.round((dueAtMs - sentMs) / SECOND_MS)), data: textOf(n, size) }
+        const delaySeconds = dueAtMs === undefined ? 0 : Math.max(1, Math.round((dueAtMs - sentMs) / SECOND_MS))
+        return { delaySeconds, data: textOf(n, size) }
       })
       const dues: Due[] = []
       this.#putters[at].put(jobs, (i) => {
@@ -53,11 +54,12 @@ class BeanstalkClient implements PeerClient {
     })
   }
 
-  consume({ consumers, onTaken, onFinished }: Taking): () => Promise<void> {
+  consume({ consumers, single = false, onTaken, onFinished }: Taking): () => Promise<void> {
     const fail = (error: Error) => {
       throw error
     }
-    const connections = Array.from({ length: consumers * CONNECTIONS_PER_CONSUMER }, () => {
+    const length = single ? consumers : consumers * CONNECTIONS_PER_CONSUMER
+    const connections = Array.from({ length }, () => {
       const connection = new BeanstalkConnection(this.#port, fail)
       const onDeleted = () => onFinished(1)
       const reserve = (done?: string) => {

@@ -83,7 +83,7 @@ class BullMqClient implements PeerClient {
     const timestamp = Date.now()
     const dues: Due[] = []
     const jobs = messages.map(({ n, dueAtMs }) => {
-      const delay = Math.max(1, dueAtMs - timestamp)
+      const delay = dueAtMs === undefined ? 0 : Math.max(1, dueAtMs - timestamp)
       dues.push({ dueAtMs: timestamp + delay, notBeforeMs: timestamp + delay })
       return { name: QUEUE, data: textOf(n, size), opts: { timestamp, delay, removeOnComplete: true } }
     })
@@ -91,9 +91,10 @@ class BullMqClient implements PeerClient {
     return dues
   }
 
-  consume({ consumers, onTaken, onFinished }: Taking): () => Promise<void> {
+  consume({ consumers, single = false, onTaken, onFinished }: Taking): () => Promise<void> {
     const process = async ({ data }: { data: string }) => onTaken(numberOf(data), wallMs())
-    const options = { connection: this.#connection, concurrency: consumers * CONCURRENCY_PER_CONSUMER }
+    const concurrency = single ? consumers : consumers * CONCURRENCY_PER_CONSUMER
+    const options = { connection: this.#connection, concurrency }
     const worker = new this.#library.Worker(QUEUE, process, options)
     worker.on('completed', () => onFinished(1))
     for (const event of ['failed', 'error'] as const) {

@@ -13,6 +13,8 @@ export interface ConsumerOptions {
   /** How many messages there will be, from number 0 on. */
   count: number
   consumers: number
+  /** Each has one message in its hands at a time. */
+  single?: boolean
 }
 
 /** All is published: end when all has come, and a little later in case one comes twice, or when it takes too long. */
@@ -39,7 +41,7 @@ const LOOK_MS = 20
 if (import.meta.main) await runLoad(consume)
 
 async function consume(
-  { peer, port, topic, count, consumers }: ConsumerOptions,
+  { peer, port, topic, count, consumers, single }: ConsumerOptions,
   ready: () => void,
   onTold: (tell: (finish: Finish) => void) => void,
 ): Promise<ConsumerResult> {
@@ -49,6 +51,7 @@ async function consume(
     .connect(port, topic)
     .consume({
       consumers,
+      single,
       onTaken(n, atMs) {
         if (!(n < count)) result.unknown++
         else if (result.takenMs[n] !== 0) result.twice++

@@ -1,8 +1,9 @@
-// Dwell itself, as the others are reached: NDJSON requests; consumers that each wait with acquire for up to 500 records and
-// accept them. Publishes, dispatches, acquisitions and accepts are all synced before they are answered.
+// Dwell itself, as the others are reached: NDJSON requests; consumers that each wait with acquire for up to 500 records, or
+// for one, and accept them. Publishes, dispatches, acquisitions and accepts are all synced before they are answered.
 
 import { HttpClient } from '../../support/http-client.ts'
 import { BenchServer } from '../bench-server.ts'
+import { HttpConnection } from '../http-connection.ts'
 import { numberOf, textOf } from '../numbered.ts'
 import { wallMs } from '../wall-clock.ts'
 import type { Due, Peer, PeerClient, PeerServer, Planned, Taking } from './peer.ts'
@@ -31,58 +32,62 @@ export function dwell(settings: Record<string, string> = {}) {
 }
 
 class DwellClient implements PeerClient {
-  readonly #client: HttpClient
+  readonly #port: number
   readonly #base: string
+  #publishing: HttpClient | undefined
 
   constructor(port: number, topic: string) {
-    this.#client = new HttpClient(port)
+    this.#port = port
     this.#base = `/v1/topics/${topic}`
   }
 
   async publish(messages: readonly Planned[], size: number): Promise<Due[]> {
+    this.#publishing ??= new HttpClient(this.#port)
     let raw = ''
     // Its filling is plain text: nothing in it needs an escape.
-    for (const { n, dueAtMs } of messages) raw += `{"value":"${textOf(n, size)}","deliverAt":${dueAtMs}}\n`
-    const { status, text } = await this.#client.call('POST', `${this.#base}/messages?results=none`, {
+    for (const { n, dueAtMs } of messages) {
+      raw += `{"value":"${textOf(n, size)}"${dueAtMs === undefined ? '' : `,"deliverAt":${dueAtMs}`}}\n`
+    }
+    const { status, text } = await this.#publishing.call('POST', `${this.#base}/messages?results=none`, {
       raw,
       headers: LINES,
     })
     if (status !== 201) throw new Error(`publishing answers ${status} ${text.slice(0, 300)}`)
-    return messages.map(({ dueAtMs }) => ({ dueAtMs, notBeforeMs: dueAtMs }))
+    return messages.map(({ dueAtMs = 0 }) => ({ dueAtMs, notBeforeMs: dueAtMs }))
   }
 
-  consume({ consumers, onTaken, onFinished }: Taking): () => Promise<void> {
+  consume({ consumers, single = false, onTaken, onFinished }: Taking): () => Promise<void> {
     let stopping = false
     const base = `${this.#base}/groups/billing`
+    const wanted = JSON.stringify({ max: single ? 1 : BATCH, wait: '1s', lock: '10m' })
     const consumeOne = async () => {
+      const connection = new HttpConnection(this.#port)
       while (!stopping) {
-        const acquired = await this.#call(`${base}/acquire`, { max: BATCH, wait: '1s', lock: '10m' })
+        const { records }: Acquired = JSON.parse(await connection.post(`${base}/acquire`, wanted))
         const atMs = wallMs()
-        const { records } = acquired as { records: { value: string; receipt: string }[] }
         if (records.length === 0) continue
         for (const { value } of records) onTaken(numberOf(value), atMs)
         const acknowledgements = records.map(({ receipt }) => ({ receipt, type: 'accept' }))
-        const { results } = (await this.#call(`${base}/acknowledge`, { acknowledgements })) as AcknowledgeAnswer
+        const answer = await connection.post(`${base}/acknowledge`, JSON.stringify({ acknowledgements }))
+        const { results }: Acknowledged = JSON.parse(answer)
         const wrong = results.find(({ state }) => state !== 'acknowledged')
         if (wrong) throw new Error(`acknowledge answers ${JSON.stringify(wrong)}`)
         onFinished(records.length)
       }
+      connection.close()
     }
     const all = Promise.all(Array.from({ length: consumers }, consumeOne))
     return async () => {
       stopping = true
       await all
-      this.#client.close()
     }
-  }
-
-  async #call(path: string, body: object): Promise<unknown> {
-    const { status, text, json } = await this.#client.call('POST', path, { body })
-    if (status !== 200) throw new Error(`${path} answers ${status} ${text.slice(0, 300)}`)
-    return json
   }
 }
 
-interface AcknowledgeAnswer {
+interface Acquired {
+  records: { value: string; receipt: string }[]
+}
+
+interface Acknowledged {
   results: { state: string }[]
 }

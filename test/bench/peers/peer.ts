@@ -24,10 +24,10 @@ export interface PeerServer {
   stop(): Promise<void>
 }
 
-/** A message to be published: its number, and when it is to be due. */
+/** A message to be published: its number, and when it is to be due; at once when absent. */
 export interface Planned {
   n: number
-  dueAtMs: number
+  dueAtMs?: number
 }
 
 /** When a published message is due by the peer's own reckoning. */
@@ -41,6 +41,8 @@ export interface Due {
 export interface Taking {
   /** How many take at once. */
   consumers: number
+  /** Each has one message in its hands at a time; else each takes them in the way that is quickest for it. */
+  single?: boolean
   /** Message `n` is in the consumer's hands since `atMs`. */
   onTaken(n: number, atMs: number): void
   /** So many messages are finished: accepted, deleted, completed; they will not come again. */

@@ -24,8 +24,8 @@ export interface PublisherOptions {
   underWay: number
   /** As fast as it is answered when absent. */
   perSecond?: number
-  /** Due so long after it is sent, or within so long from a time on. */
-  due: { aheadMs: number; spanMs: number } | { atMs: number; spanMs: number }
+  /** Due so long after it is sent, or within so long from a time on; at once when absent. */
+  due?: { aheadMs: number; spanMs: number } | { atMs: number; spanMs: number }
 }
 
 /** By number, from `from` on. */
@@ -92,9 +92,8 @@ async function publish(options: PublisherOptions, ready: () => void): Promise<Pu
       const planned: Planned[] = []
       for (; next < count && planned.length < messages; next++) {
         const n = from + next
-        const baseMs = 'atMs' in due ? due.atMs : Math.ceil(nowMs) + due.aheadMs
         sentMs[next] = nowMs
-        planned.push({ n, dueAtMs: baseMs + scattered(n, due.spanMs) })
+        planned.push({ n, dueAtMs: due && dueOf(n, due, nowMs) })
       }
       void send(first, planned)
     }
@@ -103,4 +102,9 @@ async function publish(options: PublisherOptions, ready: () => void): Promise<Pu
     if (failure !== undefined) throw failure
   }
   return { dueAtMs, notBeforeMs, sentMs, seconds: (wallMs() - startMs) / 1000, clockStepMs: clockStepMs() }
+}
+
+function dueOf(n: number, due: NonNullable<PublisherOptions['due']>, nowMs: number): number {
+  const baseMs = 'atMs' in due ? due.atMs : Math.ceil(nowMs) + due.aheadMs
+  return baseMs + scattered(n, due.spanMs)
 }
