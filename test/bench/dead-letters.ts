@@ -2,9 +2,9 @@
 // then half of them redriven at a rate by a server that is killed twice meanwhile, and every single one looked for.
 
 import { BenchServer } from './bench-server.ts'
-import { fill } from './consume.ts'
 import { bury, filterRows, messageOf, REDRIVEN, reasonOf } from './dead-letter-load.ts'
 import { killedRedrive } from './dead-letter-redrive.ts'
+import { fill } from './fill.ts'
 import { residentMib } from './process-figures.ts'
 import { printTable, quantile, type Row } from './table.ts'
 
