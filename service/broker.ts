@@ -23,6 +23,7 @@ import { BelievedClock } from './believed-clock.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { DataDirectory } from './data-directory.ts'
 import { DelayedMessages } from './delivery/delayed.ts'
+import { Explainer } from './delivery/explain/explain.ts'
 import { Groups } from './delivery/groups.ts'
 import { openIdIndex } from './delivery/id-index.ts'
 import { Ids } from './delivery/ids.ts'
@@ -194,6 +195,8 @@ export class Broker {
     const waitingBytesMax = settings.WAITING_BYTES_MAX
     const publisher = new Publisher({ engine, topics, ids, wheel, hand, space, waitingBytesMax })
     const delayed = new DelayedMessages({ topics, ids, wheel, space })
+    const rememberMs = settings.DEDUPLICATION_WINDOW
+    const explainer = new Explainer({ engine, clock, topics, delayed, wheel, groups, hand, rememberMs })
     const checkpoints = new Checkpoints({
       clock,
       log,
@@ -250,6 +253,7 @@ export class Broker {
       publisher,
       delayed,
       groups,
+      explainer,
       pushHosts,
       metrics,
       hand,

@@ -31,6 +31,10 @@ export interface Delayed {
   /** Where it was dispatched to, while that is remembered. */
   partition?: number
   offset?: number
+  /** When this state began, as far as `__ids` tells. */
+  sinceMs?: number
+  /** Where it was put into `__delay`, if it ever waited. */
+  delayOffset?: number
 }
 
 export class DelayedMessages {
@@ -43,6 +47,14 @@ export class DelayedMessages {
   /** @throws TOPIC_NOT_FOUND, MESSAGE_NOT_FOUND */
   lookUp(topic: string, id: string): Promise<Delayed> {
     return this.#ask(topic, id, (place, isKnown) => this.#options.wheel.lookUp(topic, place, id, isKnown))
+  }
+
+  /** The same, but undefined for a message that is not known. @throws TOPIC_NOT_FOUND */
+  find(topic: string, id: string): Promise<Delayed | undefined> {
+    return this.lookUp(topic, id).catch((error) => {
+      if (error instanceof DwellError && error.code === 'MESSAGE_NOT_FOUND') return undefined
+      throw error
+    })
   }
 
   /**
@@ -103,7 +115,10 @@ export class DelayedMessages {
     const found = await wheel(place, entry !== undefined)
     // Whoever asks next, or publishes this id again, is to find what is answered now.
     await ids.caughtUp()
-    if (found.state !== 'unknown') return { id, ...found, state: found.state }
+    if (found.state !== 'unknown') {
+      const delayOffset = place.offset
+      return { id, ...found, state: found.state, sinceMs: entry?.atMs, delayOffset }
+    }
     const later = ids.find(topic.id, id)
     if (later === undefined || later.state === 'pending') throw notFound(topicName, id)
     return remembered(id, later)
@@ -115,9 +130,10 @@ export function idOf(own: string, dueAtMs: number, delayOffset: number): string 
   return own === '' ? messageId({ dueAtMs, offset: delayOffset }) : own
 }
 
-function remembered(id: string, { state, dueAtMs, partition, offset }: IdEntry): Delayed {
-  if (state === 'published') return { id, state: 'dispatched', partition, offset }
-  return state === 'dispatched' ? { id, state, dueAtMs, partition, offset } : { id, state, dueAtMs }
+function remembered(id: string, { state, atMs: sinceMs, dueAtMs, delayOffset, partition, offset }: IdEntry): Delayed {
+  if (state === 'published') return { id, state: 'dispatched', partition, offset, sinceMs }
+  const waited = { id, state, dueAtMs, sinceMs, delayOffset }
+  return state === 'dispatched' ? { ...waited, partition, offset } : waited
 }
 
 function placeOf({ dueAtMs, delayOffset }: IdEntry): Place {

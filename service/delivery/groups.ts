@@ -14,6 +14,7 @@ import type { Group } from './group.ts'
 import { describeGroup, type GroupDescription } from './group-description.ts'
 import { GroupRegistry } from './group-registry.ts'
 import { DEFAULT_GROUP_SETTINGS, type GroupSettings, type Pause } from './group-settings.ts'
+import type { GroupView } from './group-view.ts'
 import { deadLetterTopic } from './lane.ts'
 import { keepDeadLetters, trimLanes } from './lane-retention.ts'
 import type { LiveGroup } from './live-group.ts'
@@ -248,6 +249,16 @@ export class Groups {
   async scale(topic: string, group: string, census: Census, untilMs: number): Promise<Scale> {
     const { engine, hand } = this.#options
     return scaleOf((await this.#live(topic, group)).group, { engine, census, nowMs: hand.nowMs(), untilMs })
+  }
+
+  /**
+   * For those who only look.
+   * @throws TOPIC_NOT_FOUND, GROUP_NOT_FOUND
+   */
+  async view(topic: string, group: string): Promise<GroupView> {
+    const live = await this.#live(topic, group)
+    const removed = (topicId: number, partition: number) => this.#dead.removed(topicId, partition)
+    return { group: live.group, waiting: live.acquirer.waiting, removed }
   }
 
   /** The groups of a topic, by name. */

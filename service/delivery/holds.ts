@@ -32,6 +32,11 @@ export class Holds {
     return this.#byOffset.values()
   }
 
+  /** The one of this original, if it is held. */
+  get(offset: number): Hold | undefined {
+    return this.#byOffset.get(offset)
+  }
+
   add(hold: Hold): void {
     this.#byOffset.set(hold.offset, hold)
   }

@@ -65,6 +65,16 @@ export class Parked {
     return this.#byOffset.has(offset)
   }
 
+  /** How many of its key were passed over before a record that is parked; undefined for one that is not. */
+  aheadOf(offset: number): number | undefined {
+    const entry = this.#byOffset.get(offset)
+    return entry && this.#byKey.get(entry.hash)?.indexOf(entry)
+  }
+
+  countOf(hash: number): number {
+    return this.#byKey.get(hash)?.length ?? 0
+  }
+
   hasKey(hash: number): boolean {
     return this.#byKey.has(hash)
   }

@@ -3,6 +3,7 @@
 import type { DwellError, Log, LogEngine } from '../../storage/index.ts'
 import type { Census, ClockState, ListedPage, ListOptions } from '../../timewheel/index.ts'
 import type { DelayedMessages } from '../delivery/delayed.ts'
+import type { Explainer } from '../delivery/explain/explain.ts'
 import type { Groups } from '../delivery/groups.ts'
 import type { Publisher } from '../delivery/publish.ts'
 import type { Metrics } from '../metrics.ts'
@@ -19,6 +20,7 @@ export interface HttpParts {
   publisher: Publisher
   delayed: DelayedMessages
   groups: Groups
+  explainer: Explainer
   /** Where groups may push to. */
   pushHosts: AllowedHosts
   metrics: Metrics

@@ -10,6 +10,7 @@ import { consumeRoutes } from './consume.ts'
 import { deadLetterRoutes } from './dead-letters.ts'
 import { delayedRoutes } from './delayed.ts'
 import { delayedListRoutes } from './delayed-list.ts'
+import { explainRoutes } from './explain.ts'
 import { forecastRoutes } from './forecast.ts'
 import { groupRoutes } from './groups.ts'
 import { messageRoutes } from './messages.ts'
@@ -80,6 +81,7 @@ export async function buildServer(parts: HttpParts): Promise<FastifyInstance> {
     consumeRoutes(scope, parts)
     groupRoutes(scope, parts)
     scaleRoutes(scope, parts)
+    explainRoutes(scope, parts)
     deadLetterRoutes(scope, parts)
     redriveRoutes(scope, parts)
     operationRoutes(scope, parts)

@@ -1,0 +1,212 @@
+// Where a record is in a group, and how it came there.
+//
+// A record that the group's source has not finished is found there, in memory. One that it has finished left a copy, or none when
+// it was accepted: so its copies are looked for (copy-search.ts), and `__groups` is asked what it remembers (group-trace.ts).
+//
+// A record may move while it is looked for. Who finds no copy, and sees that something moved meanwhile or is not durable yet, waits
+// for that and looks again, TRIES times at most.
+
+import type { Clock } from '../../../storage/index.ts'
+import type { GroupView } from '../group-view.ts'
+import { deadLetterTopic } from '../lane.ts'
+import { type Copy, CopySearch, type CopySearchParts, type LookBudget, type Origin } from './copy-search.ts'
+import type { GroupAccount } from './explanation.ts'
+import { type Traced, type TracedPlace, traceOf } from './group-trace.ts'
+import { happenedOf } from './happened.ts'
+import { type Found, foundInHand, standsIn } from './in-hand.ts'
+import { whyDead, whyGone, whyReady, whyRetrying } from './why.ts'
+
+const TRIES = 3
+/** So long is waited for what is not durable yet: as long as a slow disk takes. */
+const DURABLE_MS = 2_000
+
+export interface GroupAccountParts extends CopySearchParts {
+  clock: Clock
+  hand: { nowMs(): number }
+}
+
+export class GroupAccounts {
+  readonly #parts: GroupAccountParts
+  readonly #budget: LookBudget
+
+  constructor(parts: GroupAccountParts, budget: LookBudget) {
+    this.#parts = parts
+    this.#budget = budget
+  }
+
+  /** What became of a record in a group; `isThere` says whether it still lies in the topic. Changes nothing. */
+  async of(view: GroupView, origin: Origin, isThere: boolean): Promise<GroupAccount> {
+    const source = view.group.sourceAt(origin.topic, origin.partition)
+    const place = source && { sourceIndex: source.place.index, offset: origin.offset }
+    for (let left = TRIES; ; left--) {
+      const stands = source === undefined ? 'ahead' : standsIn(source, origin.offset)
+      if (source === undefined || place === undefined || stands === 'ahead') {
+        return this.#ahead(view, origin, isThere)
+      }
+      if (stands === 'held') {
+        const inHand = { source, deliveries: 0, ...origin }
+        const found = foundInHand(view, inHand, this.#parts.clock, this.#parts.hand.nowMs())
+        return this.#told(view, found, [place], [])
+      }
+      const before = this.#motion(view, origin)
+      const durable = this.#untilDurable(before.underWay, origin.partition)
+      const search = new CopySearch(this.#parts, view, origin, this.#budget)
+      const copy = await search.find(isOpen)
+      if (copy !== undefined) return this.#told(view, this.#ofCopy(view, origin, copy), [place], search.copies)
+      const isStill = before.underWay.size === 0 && this.#motion(view, origin).text === before.text
+      if (isStill || !search.isWhole || left === 1) {
+        return this.#leftNothing(view, search, place, { isStill, isThere })
+      }
+      await durable
+    }
+  }
+
+  /** The group has not come to it. */
+  #ahead(view: GroupView, origin: Origin, isThere: boolean): GroupAccount {
+    const { name, topic } = view.group
+    if (!isThere) return { group: name, state: 'removed', because: 'retention', why: whyGone('removed'), happened: [] }
+    const source = view.group.sourceAt(topic, origin.partition)
+    if (source !== undefined) {
+      const inHand = { source, deliveries: 0, ...origin }
+      return { group: name, ...foundInHand(view, inHand, this.#parts.clock, this.#parts.hand.nowMs()), happened: [] }
+    }
+    const ahead = origin.offset - this.#parts.engine.offsets(topic, origin.partition).logStartOffset
+    const ready = whyReady(view, { ahead, source })
+    return { group: name, state: 'ready', ...ready, deliveryCount: 0, ahead, happened: [], next: { event: 'acquired' } }
+  }
+
+  async #told(
+    view: GroupView,
+    found: Found,
+    places: readonly TracedPlace[],
+    copies: readonly Copy[],
+  ): Promise<GroupAccount> {
+    const traced = await this.#trace(view, places, copies)
+    return { group: view.group.name, ...found, happened: happenedOf(copies, traced) }
+  }
+
+  #trace(
+    { group }: GroupView,
+    places: readonly TracedPlace[],
+    copies: readonly Copy[],
+  ): Promise<(Traced & TracedPlace)[]> {
+    return traceOf(group, [...places, ...copies.flatMap(placeOfCopy)], this.#parts.engine, this.#budget)
+  }
+
+  #ofCopy(view: GroupView, { hash }: Origin, copy: Copy): Found {
+    const nowMs = this.#parts.hand.nowMs()
+    const deliveryCount = copy.history?.deliveryCount
+    if (copy.in === 'lane') {
+      const { lane: source, offset, timestampMs, history } = copy
+      const inHand = { source, offset, timestampMs, deliveries: history.deliveryCount, hash }
+      return foundInHand(view, inHand, this.#parts.clock, nowMs)
+    }
+    if (copy.in === 'dead') {
+      const why = whyDead(copy.history)
+      return { state: 'dead', why, deliveryCount, next: { event: 'redrive-or-purge' } }
+    }
+    const { dueAtMs } = copy
+    const why = whyRetrying(nowMs, dueAtMs, undefined)
+    const next = { event: 'due', atMs: dueAtMs } as const
+    return { state: 'retrying', because: 'own-delay', why, dueAtMs, tier: 'delayed', deliveryCount, next }
+  }
+
+  /** No copy is left that the group has something to do with. */
+  async #leftNothing(
+    view: GroupView,
+    { copies, isWhole }: CopySearch,
+    place: TracedPlace,
+    { isStill, isThere }: { isStill: boolean; isThere: boolean },
+  ): Promise<GroupAccount> {
+    const { name: group } = view.group
+    const traced = await this.#trace(view, [place], copies)
+    const happened = happenedOf(copies, traced)
+    if (!isWhole) return { group, state: 'unknown', because: 'look-ended', why: whyGone('unfound'), happened }
+    if (!isStill) return { group, state: 'unknown', because: 'settling', why: whyGone('moving'), happened }
+    const died = copies.filter((copy) => copy.in === 'dead').length
+    const redriven = copies.filter((copy) => copy.in === 'lane' && copy.lane.place.kind === 'redrive').length
+    if (died > redriven && this.#keepsRedriven(view, place)) {
+      return { group, state: 'purged', why: whyGone('purged'), happened }
+    }
+    // Where it was last: what finished it there left no copy behind.
+    const lastInLane = newestInLane(copies)
+    const [lastPlace] = lastInLane === undefined ? [place] : placeOfCopy(lastInLane)
+    const finished = traced.findLast((at) => at.event === 'finished' && isSame(at, lastPlace))
+    if (finished === undefined || !isThere || died > redriven) {
+      return { group, state: 'finished', why: whyGone('finished'), happened }
+    }
+    const { atMs } = finished
+    const deliveryCount = 1 + (lastInLane?.history?.deliveryCount ?? 0)
+    happened.push({ atMs, event: 'accepted' })
+    return { group, state: 'accepted', why: whyGone('accepted', atMs), deliveryCount, happened }
+  }
+
+  /** Whether all that was ever redriven in a partition is still in the lane: an hour after it is finished it may go. */
+  #keepsRedriven({ group }: GroupView, { sourceIndex }: TracedPlace): boolean {
+    const partition = group.source(sourceIndex)?.place.partition ?? 0
+    const lane = group.sourceAt(group.topicOf('redrive', 0), partition)
+    return lane === undefined || this.#parts.engine.offsets(lane.place.topic, partition).logStartOffset === 0
+  }
+
+  /** What changes when a record of the partition moves; and which topics have records that are not durable, and up to where. */
+  #motion({ group }: GroupView, { partition }: Origin): { text: string; underWay: Map<string, number> } {
+    const { engine } = this.#parts
+    const names = new Set([deadLetterTopic(group.topic, group.name)])
+    let text = ''
+    for (const { place, next, inFlight, epoch } of group.sources) {
+      if (place.partition !== partition) continue
+      text += `${place.index}.${next}.${inFlight}.${epoch} `
+      if (place.kind !== 'topic') names.add(place.topic)
+    }
+    const underWay = new Map<string, number>()
+    for (const name of names) {
+      if (partition >= (engine.topic(name)?.partitions ?? 0)) continue
+      const { highWatermark, logEndOffset } = engine.offsets(name, partition)
+      if (logEndOffset > highWatermark) underWay.set(name, logEndOffset)
+      text += `${logEndOffset} `
+    }
+    return { text, underWay }
+  }
+
+  /** Resolves when what is under way can be read, or after DURABLE_MS. */
+  #untilDurable(underWay: Map<string, number>, of: number): Promise<void> {
+    if (underWay.size === 0) return Promise.resolve()
+    const { engine, clock } = this.#parts
+    const left = new Map(underWay)
+    return new Promise((resolve) => {
+      const done = () => {
+        stop()
+        timer.cancel()
+        resolve()
+      }
+      const timer = clock.setTimer(done, DURABLE_MS)
+      const stop = engine.onHighWatermark((topic, partition, highWatermark) => {
+        if (partition !== of || highWatermark < (left.get(topic) ?? Number.POSITIVE_INFINITY)) return
+        left.delete(topic)
+        if (left.size === 0) done()
+      })
+    })
+  }
+}
+
+/** Whether the group still has something to do with it, or has it among its dead letters. */
+function isOpen(copy: Copy): boolean {
+  if (copy.in === 'lane') return standsIn(copy.lane, copy.offset) !== 'finished'
+  return copy.in === 'wheel' || !copy.isRemoved
+}
+
+function newestInLane(copies: readonly Copy[]): Copy | undefined {
+  let newest: Extract<Copy, { in: 'lane' }> | undefined
+  for (const copy of copies) {
+    if (copy.in === 'lane' && copy.timestampMs >= (newest?.timestampMs ?? 0)) newest = copy
+  }
+  return newest
+}
+
+function placeOfCopy(copy: Copy): TracedPlace[] {
+  return copy.in === 'lane' ? [{ sourceIndex: copy.lane.place.index, offset: copy.offset }] : []
+}
+
+function isSame(a: TracedPlace, b: TracedPlace): boolean {
+  return a.sourceIndex === b.sourceIndex && a.offset === b.offset
+}
