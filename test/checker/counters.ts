@@ -82,10 +82,10 @@ export class LifeCounters {
   }
 
   /**
-   * At the end: `timestampsMs` are those of all records that were dispatched, as far as they are there; `unseen` more may have
-   * been. The server's clock was off by `offMs` at the most.
+   * At the end: the records that stand for what `name` counts, by their timestamps, as far as they are there; `unseen` more may
+   * have been. The server's clock was off by `offMs` at the most.
    */
-  finish(timestampsMs: Float64Array, unseen: number, offMs: number): void {
+  finish(name: 'dispatched' | 'dead' | 'redriven', timestampsMs: Float64Array, unseen: number, offMs: number): void {
     const sorted = timestampsMs.toSorted()
     const countUpTo = (ms: number) => {
       let [low, high] = [0, sorted.length]
@@ -97,10 +97,11 @@ export class LifeCounters {
       return low
     }
     for (const { lifeFromMs, fromMs, toMs, said } of this.#scrapes) {
+      const count = said[name]
+      if (count === undefined) continue
       const least = countUpTo(fromMs - APPEND_MS - offMs) - countUpTo(lifeFromMs + offMs)
       const most = countUpTo(toMs + offMs) - countUpTo(lifeFromMs - offMs) + unseen
-      if (said.dispatched < least || said.dispatched > most)
-        this.#complain(`dispatched ${said.dispatched}`, least, most)
+      if (count < least || count > most) this.#complain(`${name} ${count}`, least, most)
     }
   }
 

@@ -39,6 +39,8 @@ function died(of: Story, n: number, place = 0): Story {
   return of.acquire(n, 1).acknowledge(n, 1, 'reject', DEAD).stands('alpha.one.dlq', n, place)
 }
 
+/** One delayed message. */
+const COUNTED = { publishedDelayed: 1, dispatched: 1 }
 const REJECTED: Try = { atMs: 2_103, cause: 'CLIENT_REJECT', reason: '' }
 const RELEASED: Try = { atMs: 2_103, cause: 'CLIENT_RELEASE', reason: 'busy' }
 const EXPIRED: Try = { atMs: 2_601, cause: 'LOCK_EXPIRED', reason: '' }
@@ -102,6 +104,7 @@ const CASES: [number: number, anomaly: string, what: string, bad: Story, good: S
   [10, 'unresolved', 'lag at the end', done(story(1), 1).ends(1), done(story(1), 1).ends(0)],
   [10, 'unresolved', 'in flight at the end', done(story(1), 1).ends(0, 1), done(story(1), 1)],
   [10, 'unresolved', 'waiting at the end', done(story(1), 1).ends(0, 0, 1), done(story(1), 1)],
+  [10, 'unresolved', 'ready at the end', done(story(1), 1).scales({ ready: 1 }), done(story(1), 1).scales({})],
   [10, 'unresolved', 'pushed, and refused or accepted', story(1).push(1, 1, 500), story(1).push(1, 1, 200)],
   [
     11,
@@ -349,6 +352,26 @@ const CASES: [number: number, anomaly: string, what: string, bad: Story, good: S
     'listed before and after, or of another key',
     died(story(1, 'a'), 1).listed(1).purge(1, 'a').listed(1),
     died(story(1, 'a'), 1).listed(1).purge(0, 'b').listed(1).dead(1, 'CLIENT_REJECT', 1),
+  ],
+  [
+    20,
+    'dishonest metrics',
+    'fewer dead letters than there are, or as many',
+    died(story(1), 1)
+      .dead(1, 'CLIENT_REJECT', 1)
+      .at(60_000)
+      .metrics({ ...COUNTED, dead: 0 }),
+    died(story(1), 1)
+      .dead(1, 'CLIENT_REJECT', 1)
+      .at(60_000)
+      .metrics({ ...COUNTED, dead: 1 }),
+  ],
+  [
+    20,
+    'dishonest metrics',
+    'more redriven than there are',
+    redriven().metrics({ ...COUNTED, redriven: 2 }),
+    redriven().metrics({ ...COUNTED, redriven: 1 }),
   ],
   [
     10,

@@ -26,6 +26,8 @@ export interface FinalGroup {
   inFlight: number
   /** In tiers. */
   waiting: number
+  /** What an autoscaler is told. */
+  scale: { ready: number; inFlight: number; dueSoon: number }
   /** The dead-letter list. */
   dead: FinalLetter[]
   /** How many dead letters it says there are, to each that asks in another way. */

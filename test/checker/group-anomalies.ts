@@ -162,6 +162,9 @@ export function groupAnomalies(groups: readonly GroupHistory[], final: FinalStat
         const { lag = 0, inFlight = 0, waiting = 0, dead = [] } = of.final ?? {}
         if (lag > 0 || inFlight > 0 || waiting > 0)
           yield `${of.topic}.${of.group} ends with lag ${lag}, ${inFlight} in flight, ${waiting} waiting`
+        const { ready = 0, inFlight: scaled = 0, dueSoon = 0 } = of.final?.scale ?? {}
+        if (ready > 0 || scaled > 0 || dueSoon > 0)
+          yield `${of.topic}.${of.group} ends with ${ready} ready, ${scaled} in flight, ${dueSoon} due soon, for who scales it`
         if (of.isMoved || of.final === undefined) continue
         const dlq = final.topics[`${of.topic}.${of.group}.dlq`] ?? []
         for (const { n } of final.topics[of.topic] ?? []) {

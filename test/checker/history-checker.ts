@@ -6,6 +6,7 @@
 //   what is kept  messages.ts (a row each), places.ts, registers.ts, retained.ts, hand-limit.ts (the clock)
 //   verdicts      register.ts (one message), waiting.ts (lists, forecasts, the gauge), counters.ts, final-verdict.ts
 
+import { Copies } from './copies.ts'
 import { LifeCounters } from './counters.ts'
 import { FinalVerdict } from './final-verdict.ts'
 import { Findings, type Violation } from './findings.ts'
@@ -37,6 +38,7 @@ export class HistoryChecker {
   readonly #known: Known
   readonly #waiting: Waiting
   readonly #counters: LifeCounters
+  readonly #copies = new Copies()
   readonly #open = new Map<number, Open>()
   /** Position of the event in the history. */
   #order = 0
@@ -104,7 +106,10 @@ export class HistoryChecker {
     const verdict = new FinalVerdict(this.#known, this.#lastMs)
     verdict.judge()
     const [timestampsMs, unseen, offMs] = verdict.dispatched()
-    this.#counters.finish(timestampsMs, unseen + this.#releases, offMs)
+    this.#counters.finish('dispatched', timestampsMs, unseen + this.#releases, offMs)
+    this.#counters.finish('dead', this.#copies.timestampsMs('.dlq'), DYING_MAX, offMs)
+    if (this.#copies.areWhole('.retry.redrive'))
+      this.#counters.finish('redriven', this.#copies.timestampsMs('.retry.redrive'), 0, offMs)
     return findings.violations
   }
 
@@ -176,11 +181,13 @@ export class HistoryChecker {
     const span = { from: order, to: this.#order, askedMs: invoke.atMs, handMaxMs: hand.maxMs(outcome.atMs) + SLACK_MS }
     if (outcome.call === 'read' && invoke.call === 'read') {
       const { topic, partition } = invoke.value
+      if (this.#known.final.count === 1) this.#copies.saw(topic, outcome.value.records)
       if (messages.isTopic(topic))
         for (const record of outcome.value.records) saw(this.#known, { topic, partition }, record, span)
     } else if (outcome.call === 'describe' && invoke.call === 'describe') {
       const { topic } = invoke.value
       retained.describe(topic, outcome.value)
+      this.#copies.describe(topic, outcome.value)
       for (const [partition, { highWatermark }] of outcome.value.partitions.entries()) {
         const told = places.highestToldBefore(topic, partition, order)
         if (told !== undefined && highWatermark <= told)
@@ -220,6 +227,9 @@ export class HistoryChecker {
     }
   }
 }
+
+/** So many may have been counted and not yet written when the server died. */
+const DYING_MAX = 100
 
 /** Calls whose success says that something is durable. */
 const CHANGES = new Set(

@@ -177,6 +177,9 @@ export interface Counters {
   publishedDelayed: number
   dispatched: number
   cancelled: number
+  /** Dead letters that came, and that were given back. */
+  dead?: number
+  redriven?: number
 }
 
 /** A round of reads while nothing else happened: a digest of all files before and after it, and what differs. */

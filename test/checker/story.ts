@@ -22,6 +22,7 @@ import type {
 import { HistoryChecker } from './history-checker.ts'
 
 const ONE = { topic: 'alpha', group: 'one' }
+const NOTHING_TO_DO = { ready: 0, inFlight: 0, dueSoon: 0 }
 
 /** When messages are due that say nothing else. */
 export const DUE = 2_000
@@ -37,7 +38,7 @@ export class Story {
       'alpha.one.retry.redrive': [],
       'alpha.one.dlq': [],
     },
-    groups: [{ topic: 'alpha', group: 'one', lag: 0, inFlight: 0, waiting: 0, dead: [], deadCounts: {} }],
+    groups: [{ ...ONE, lag: 0, inFlight: 0, waiting: 0, scale: NOTHING_TO_DO, dead: [], deadCounts: {} }],
     redrives: [],
     described: {},
   }
@@ -230,6 +231,12 @@ export class Story {
 
   redriven(task: string, { matched = 1, moved = 1, state = 'done' } = {}): this {
     this.final.redrives.push({ task, ...ONE, state, matched, moved, failed: 0 })
+    return this
+  }
+
+  /** What an autoscaler is told at the end. */
+  scales(to: Partial<typeof NOTHING_TO_DO>): this {
+    this.final.groups[0].scale = { ...NOTHING_TO_DO, ...to }
     return this
   }
 

@@ -77,6 +77,7 @@ async function readGroup(client: HttpClient, topic: string, group: string): Prom
     lag: sum(({ lag }) => lag),
     inFlight: sum(({ inFlight }) => inFlight),
     waiting: sum(({ waiting }) => Object.values(waiting).reduce((all, count) => all + count, 0)),
+    scale: (await get(client, `${base}/scale?within=2s`)) as FinalGroup['scale'],
     dead,
     deadCounts: { 'the group': sum((partition) => partition.dead), ...(await countDead(client, base)) },
   }

@@ -59,7 +59,7 @@ function pathsOf({ topics, groups, delayed }: LookOptions): string[] {
   }
   for (const { topic, group } of groups) {
     const base = `/v1/topics/${topic}/groups/${group}`
-    paths.push(base, `${base}/scale`, `${base}/dead-letters?limit=10`, `${base}/dead-letters/count`)
+    paths.push(base, `${base}/scale?within=2s`, `${base}/dead-letters?limit=10`, `${base}/dead-letters/count`)
     paths.push(`${base}/dead-letters/reasons`, `/v1/topics/${topic}/explain?partition=0&offset=0&group=${group}`)
   }
   for (const { topic, id } of delayed.slice(-200)) {

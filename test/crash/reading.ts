@@ -90,5 +90,9 @@ export function countersIn(text: string): Counters {
     publishedDelayed: read('dwell_published_total\\{kind="delayed"\\}'),
     dispatched: read('dwell_dispatched_total'),
     cancelled: read('dwell_cancelled_total'),
+    dead:
+      read('dwell_dead_letters_total\\{cause="CLIENT_REJECT"\\}') +
+      read('dwell_dead_letters_total\\{cause="DELIVERY_COUNT_EXCEEDED"\\}'),
+    redriven: read('dwell_dead_letters_redriven_total'),
   }
 }
