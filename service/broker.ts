@@ -238,6 +238,7 @@ export class Broker {
       },
       pendingByTopic: () => pendingByTopic(wheel.census, engine.topics(), settings.METRICS_TOPICS_MAX),
       groups: () => groups.stats(),
+      retriesWaiting: () => groups.retriesWaiting,
       push: () => pusher.stats(),
       topics: () => topics.list().length,
       clock: () => ({ state: hand.state(), aheadMs: hand.offsetMs(), steps: hand.steps }),

@@ -41,6 +41,7 @@ export interface MetricSources {
     redrivesRunning: number
     floods: number
   }
+  retriesWaiting(): number
   push(): {
     endpoints: number
     paused: number
@@ -203,6 +204,7 @@ export class Metrics {
       'Receipts that were not valid any more.',
       () => sources.groups().invalidReceipts,
     )
+    number('dwell_retries_waiting', 'Failed records that wait for their next try.', () => sources.retriesWaiting())
     total('dwell_lock_expiries_total', 'Locks that ran out.', () => sources.groups().lockExpiries)
     totals(
       'dwell_dead_letters_total',

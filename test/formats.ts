@@ -130,6 +130,8 @@ const GROUP: GroupState = {
       runs: [],
       parked: { places: [], count: 0 },
       holds: { list: [], count: 0 },
+      wheelEnd: 0,
+      began: 0,
     },
   ],
 }
@@ -176,6 +178,12 @@ const ORDERED_GROUP: GroupState = {
       parked: { places: [{ offset: 8, hash: 7 }], count: 1 },
     },
   ],
+}
+/** Some of its records are on their way through the wheel. */
+const JITTERED_GROUP: GroupState = {
+  ...ORDERED_GROUP,
+  settings: { ...ORDERED_GROUP.settings, jitter: 0.2 },
+  sources: ORDERED_GROUP.sources.map((source, i) => ({ ...source, wheelEnd: i === 1 ? 77 : 0, began: 40 + i })),
 }
 
 const asStored = (body: Buffer) => ({ offset: 5, timestampMs: DUE_MS, body })
@@ -414,8 +422,12 @@ export const FORMATS: Record<string, Format> = {
     holds: { target: PLACE, ...MESSAGE, dueAtMs: LATER_MS, topicId: 17 },
   },
   'record-delay-cancel': { read: (bytes) => targetOf(envelopeOf(bytes)), holds: PLACE },
+  'record-groups-snapshot.v4': {
+    make: async () => encodeSnapshot(JITTERED_GROUP),
+    read: (bytes) => decodeSnapshot(bytes, (lockMs) => lockMs),
+    holds: JITTERED_GROUP,
+  },
   'record-groups-snapshot.v3': {
-    make: async () => encodeSnapshot(ORDERED_GROUP),
     read: (bytes) => decodeSnapshot(bytes, (lockMs) => lockMs),
     holds: ORDERED_GROUP,
   },

@@ -53,7 +53,7 @@ async function* verifyGroups(log: StoredLog, counts: Counts): AsyncGenerator<Fin
   for await (const { offset, body } of log.records(GROUPS_TOPIC, 0)) {
     counted(counts, 'group records')
     const { value } = decodeRecordBody(body)
-    const nothing = { acquired() {}, finished() {}, renewed() {}, parked() {}, held() {}, freed() {} }
+    const nothing = { acquired() {}, finished() {}, renewed() {}, parked() {}, held() {}, freed() {}, sent() {} }
     if (value === null || decodeSnapshot(value, (ms) => ms) !== undefined || playDelta(value, nothing)) continue
     const path = log.partition(GROUPS_TOPIC, 0)?.folder ?? log.directory
     yield wrong('group-unreadable', path, `The record at offset ${offset} of ${GROUPS_TOPIC} is of no known form.`, {

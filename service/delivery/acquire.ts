@@ -235,7 +235,7 @@ export class Acquirer {
       token: random.bytes(TOKEN_SIZE),
       lockMs: lockMs ?? settings.lockMs,
       bytesMax,
-      companyMax: apart ? () => Number.POSITIVE_INFINITY : (count) => companyMax(count, settings.retry.length),
+      companyMax: apart ? () => Number.POSITIVE_INFINITY : (delivery) => companyMax(delivery, settings.retry.length),
     })
   }
 

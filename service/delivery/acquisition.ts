@@ -15,8 +15,8 @@ export interface AcquisitionOptions {
   token: Buffer
   lockMs: number
   bytesMax?: number
-  /** With how many records at most, itself one of them, a record comes to the delivery with this number. */
-  companyMax(deliveryCount: number): number
+  /** With how many records at most, itself one of them, this one comes. */
+  companyMax(delivery: Delivery): number
 }
 
 export class Acquisition {
@@ -58,7 +58,7 @@ export class Acquisition {
       const record = records[count]
       const receipt = this.#receipts.write(source.place.index, record.offset)
       const delivery = deliver(source, record, receipt, this.#lockedUntilMs)
-      const companyMax = this.#companyMax(delivery.deliveryCount)
+      const companyMax = this.#companyMax(delivery)
       joins = this.deliveries.length < companyMax
       if (!joins) break
       this.#countMax = Math.min(this.#countMax, companyMax)

@@ -1,7 +1,8 @@
 // The copies that failed records leave behind: which place comes next, its topic, and the appends that go there.
 //
 // After its n-th delivery a record goes to the n-th tier; after the last tier, or when it was rejected, to the dead letters.
-// A delay of its own takes the place of the tier's duration, not of the try.
+// A delay of its own takes the place of the tier's duration, not of the try. What has one, or the jitter of its group, goes
+// through the wheel into the lane `delayed`, so that the lane of a tier stays in due order.
 
 import {
   type Append,
@@ -9,6 +10,7 @@ import {
   decodeRecordBody,
   type LogEngine,
   type LogRecord,
+  type Random,
   type RecordBody,
   type StoredRecord,
 } from '../../storage/index.ts'
@@ -19,6 +21,7 @@ import { type DeathCause, deadBody, type RecordHistory, retriedBody } from './fa
 import type { Group } from './group.ts'
 import type { DeltaWriter } from './group-log.ts'
 import type { Hold } from './holds.ts'
+import { jitterMs } from './jitter.ts'
 import { hashOfKey } from './key-turns.ts'
 import { deadLetterTopic, type LaneKind, laneTier } from './lane.ts'
 import { prepareTopics } from './prepare-topics.ts'
@@ -42,15 +45,20 @@ export class Copies {
   readonly #engine: LogEngine
   readonly #wheel: DelayedAppends
   readonly #nowMs: () => number
+  readonly #random: Random
   readonly #next = new Map<Failure, { place: NextPlace; body: RecordBody; history: RecordHistory }>()
   readonly #appends = new Map<string, { topic: string; partition: number; records: LogRecord[] }>()
   readonly #delayed: { topic: string; partition: number; dueAtMs: number; body: Buffer; fillId: boolean }[] = []
   #stampMs = 0
 
-  constructor(group: Group, parts: { engine: LogEngine; wheel: DelayedAppends; hand: { nowMs(): number } }) {
+  constructor(
+    group: Group,
+    parts: { engine: LogEngine; wheel: DelayedAppends; hand: { nowMs(): number }; random: Random },
+  ) {
     this.#group = group
     this.#engine = parts.engine
     this.#wheel = parts.wheel
+    this.#random = parts.random
     this.#nowMs = () => parts.hand.nowMs()
   }
 
@@ -77,9 +85,11 @@ export class Copies {
     if (tierMs === undefined) {
       return { kind: 'dead', cause: 'DELIVERY_COUNT_EXCEEDED', topic: deadLetterTopic(topic, name) }
     }
-    if (delayMs === undefined)
+    const { jitter = 0 } = settings
+    if (delayMs === undefined && jitter === 0)
       return { kind: 'tier', tierMs, delayMs: tierMs, topic: this.#group.topicOf('tier', tierMs) }
-    return { kind: 'delayed', tierMs: 0, delayMs, topic: this.#group.topicOf('delayed', 0) }
+    const ownMs = delayMs ?? tierMs + jitterMs(tierMs, jitter, this.#random)
+    return { kind: 'delayed', tierMs: 0, delayMs: ownMs, topic: this.#group.topicOf('delayed', 0) }
   }
 
   /** Makes sure that the topics are there, with the partitions of the source. */
@@ -117,7 +127,10 @@ export class Copies {
     this.#goOn(place, failure.source, { offset: history.offset, hash: hashOfKey(body.key), dueAtMs }, delta)
     const copy = retriedBody(body, grown)
     if (place.kind === 'tier') this.#append(place.topic, partition, copy)
-    else this.#delayed.push({ topic: place.topic, partition, dueAtMs, body: copy, fillId: false })
+    else {
+      this.#delayed.push({ topic: place.topic, partition, dueAtMs, body: copy, fillId: false })
+      this.#group.sourceAt(place.topic, partition)?.sent()
+    }
     return { state: 'retrying', dueAtMs, tier: laneTier(place.kind, place.tierMs) }
   }
 
@@ -138,9 +151,12 @@ export class Copies {
     this.#appends.set(key, append)
   }
 
-  appends(): Append[] {
+  /** `delta` is told what the wheel will bring. */
+  appends(delta: DeltaWriter): Append[] {
     const appends: Append[] = [...this.#appends.values()]
     if (this.#delayed.length > 0) appends.push(this.#wheel.append(this.#delayed))
+    const lanes = new Set(this.#delayed.map(({ topic, partition }) => this.#group.sourceAt(topic, partition)))
+    for (const lane of lanes) if (lane !== undefined) delta.sent(lane.place.index, lane.wheelEnd)
     return appends
   }
 }

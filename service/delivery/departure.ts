@@ -9,7 +9,7 @@
 //
 // After a crash: what was not appended is acquired as before, under a lock that begins anew.
 
-import type { Log, LogEngine, StoredRecord } from '../../storage/index.ts'
+import type { Log, LogEngine, Random, StoredRecord } from '../../storage/index.ts'
 import { type AcknowledgeResult, DEAD, DELETED, INVALID } from './acknowledgement.ts'
 import { Copies, type DelayedAppends } from './copies.ts'
 import type { AttemptCause } from './delivery.ts'
@@ -48,6 +48,7 @@ export type Tell = (index: number, result: AcknowledgeResult) => void
 export interface DepartureParts {
   engine: LogEngine
   hand: { nowMs(): number }
+  random: Random
   wheel: DelayedAppends
   log: Log
   counters: { deadLettered: Record<DeathCause, number>; skipped: number }
@@ -168,7 +169,7 @@ export class Departures {
     }
     if (dead > 0) this.#parts.dying(dead)
     if (isEmpty) return { promise: Promise.resolve() }
-    const promise = this.#group.append(delta, copies?.appends())
+    const promise = this.#group.append(delta, copies?.appends(delta))
     this.#parts.roomMade()
     return { promise }
   }

@@ -22,7 +22,7 @@ export interface GroupPartition {
   lag: number
   /** Acquired and not finished, first deliveries and retries. */
   inFlight: number
-  /** Waiting in lanes, per tier that the group has or had. What waits in the wheel for its own delay is not counted. */
+  /** Waiting in lanes, per tier that the group has or had; of `delayed` also what the wheel still has. */
   waiting: { tier: string; count: number }[]
   /** Records in the dead-letter topic that were not removed, those too that were published there while there was no group. */
   dead: number
@@ -53,5 +53,5 @@ export function describeGroup(group: Group, deadIn: (partition: number) => numbe
 }
 
 function waitingIn(lanes: Group['sources'], tier: string): number {
-  return lanes.reduce((sum, lane) => (lane.tier === tier ? sum + lane.available : sum), 0)
+  return lanes.reduce((sum, lane) => (lane.tier === tier ? sum + lane.available + lane.inWheel : sum), 0)
 }

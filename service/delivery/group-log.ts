@@ -4,7 +4,7 @@
 //   │ version <1b> │ kind <1b> │ contents │            numbers below are Kafka's varints (v)
 //   └──────────────┴───────────┴──────────┘
 //
-// kind 1, snapshot, version 3: all that is known of a group; what came before it is not needed any more. Settings are JSON
+// kind 1, snapshot, version 4: all that is known of a group; what came before it is not needed any more. Settings are JSON
 // text, with whatever fields they have (group-settings.ts).
 //
 //   topicId v · settingsSize v · settings <settingsSize b> · nextSourceIndex v · sourceCount v, each:
@@ -13,10 +13,12 @@
 //
 // and behind the runs of a source: parkedCount v, each (in order): offset v · hash v
 //                                  holdCount v, each: offset v · hash v · dueAtMs v
+//                                  wheelEnd v · began v
 //
 // A source's kind is 0 topic, 1 tier, 2 delayed, 3 redrive.
 //
-// Versions 1 and 2 are still read. They end with the runs and have no kind 3; in place of settingsSize and settings version 1 has:
+// Older versions are still read. Version 3 has no wheelEnd (what is in the wheel then is not counted) and no began. Versions 1 and 2 end with
+// the runs and have no kind 3; in place of settingsSize and settings version 1 has:
 //
 //   lockMs v · maxInFlight v · start <1b> · tierCount v · tierMs v …
 //
@@ -28,6 +30,7 @@
 //   PARKED   <4> · source v · offset v · hash v               passed over: its key is busy
 //   HELD     <5> · source v · offset v · hash v · dueAtMs v    the original at `offset` comes through the wheel
 //   FREED    <6> · source v · offset v                        and has come
+//   SENT     <7> · source v · wheelEnd v                       the lane ends there when the wheel has brought what it was given
 //
 // A finished record may also be a parked one that was no longer readable. A version of this code that does not know an
 // operation refuses the delta, so new ones need no new version.
@@ -44,7 +47,7 @@ import type { SourceKind, SourcePlace } from './source.ts'
 
 const SNAPSHOT = 1
 const DELTA = 2
-const SNAPSHOT_VERSION = 3
+const SNAPSHOT_VERSION = 4
 const DELTA_VERSION = 1
 const ACQUIRED = 1
 const FINISHED = 2
@@ -52,6 +55,7 @@ const RENEWED = 3
 const PARKED = 4
 const HELD = 5
 const FREED = 6
+const SENT = 7
 const KINDS: readonly SourceKind[] = ['topic', 'tier', 'delayed', 'redrive']
 const STARTS = ['earliest', 'latest'] as const
 
@@ -69,6 +73,8 @@ export interface SourceState {
   runs: readonly Run[]
   parked: { places: Iterable<ParkedPlace>; count: number }
   holds: { list: Iterable<Hold>; count: number }
+  wheelEnd: number
+  began: number
 }
 
 /** What a delta does, in order; numbers are source, first offset, count, lock in milliseconds. */
@@ -79,6 +85,7 @@ export interface DeltaVisitor {
   parked(source: number, offset: number, hash: number): void
   held(source: number, hold: Hold): void
   freed(source: number, offset: number): void
+  sent(source: number, wheelEnd: number): void
 }
 
 export function encodeKey(topic: string, group: string): Buffer {
@@ -95,7 +102,7 @@ export function encodeSnapshot(state: GroupState): Buffer {
   const bytes = new Bytes().byte(SNAPSHOT_VERSION).byte(SNAPSHOT)
   bytes.varint(state.topicId).varint(settings.length).raw(settings)
   bytes.varint(state.nextSourceIndex).varint(state.sources.length)
-  for (const { place, next, runs, parked, holds } of state.sources) {
+  for (const { place, next, runs, parked, holds, wheelEnd, began } of state.sources) {
     bytes.varint(place.index).byte(KINDS.indexOf(place.kind)).varint(place.tierMs).varint(place.topicId)
     bytes.varint(place.partition).varint(next).varint(runs.length)
     for (const run of runs) {
@@ -105,6 +112,7 @@ export function encodeSnapshot(state: GroupState): Buffer {
     for (const { offset, hash } of parked.places) bytes.varint(offset).varint(hash)
     bytes.varint(holds.count)
     for (const { offset, hash, dueAtMs } of holds.list) bytes.varint(offset).varint(hash).varint(dueAtMs)
+    bytes.varint(wheelEnd).varint(began)
   }
   return bytes.done()
 }
@@ -142,6 +150,10 @@ export class DeltaWriter {
 
   freed(source: number, offset: number): void {
     this.#bytes.byte(FREED).varint(source).varint(offset)
+  }
+
+  sent(source: number, wheelEnd: number): void {
+    this.#bytes.byte(SENT).varint(source).varint(wheelEnd)
   }
 
   done(): Buffer {
@@ -189,7 +201,11 @@ function readSource(reader: VarintReader, version: number, deadlineMs: (lockMs: 
   const runs = Array.from({ length: reader.next() }, () => readRun(reader, deadlineMs))
   const places = version < 3 ? [] : Array.from({ length: reader.next() }, () => readParked(reader))
   const list = version < 3 ? [] : Array.from({ length: reader.next() }, () => readHold(reader))
-  return { place, next, runs, parked: { places, count: places.length }, holds: { list, count: list.length } }
+  const wheelEnd = version < 4 ? 0 : reader.next()
+  const began = version < 4 ? 0 : reader.next()
+  const parked = { places, count: places.length }
+  const holds = { list, count: list.length }
+  return { place, next, runs, parked, holds, wheelEnd, began }
 }
 
 function readParked(reader: VarintReader): ParkedPlace {
@@ -229,6 +245,7 @@ export function playDelta(value: Buffer, visitor: DeltaVisitor): boolean {
     else if (operation === PARKED) visitor.parked(source, first, reader.next())
     else if (operation === HELD) visitor.held(source, { offset: first, hash: reader.next(), dueAtMs: reader.next() })
     else if (operation === FREED) visitor.freed(source, first)
+    else if (operation === SENT) visitor.sent(source, first)
     else return false
   }
   return !reader.failed

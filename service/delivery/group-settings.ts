@@ -6,6 +6,8 @@
 export interface GroupSettings {
   /** The tiers: how long a failed record waits before its 2nd, 3rd … delivery. Empty: straight to the dead letters. */
   retry: readonly number[]
+  /** A share of the tier, 0 to 1, up to which a record waits longer than it. None when absent. */
+  jitter?: number
   /** How long an acquisition lock holds unless acquire() says otherwise. */
   lockMs: number
   /** At most so many records of one source partition are acquired and unfinished at a time. */

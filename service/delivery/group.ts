@@ -56,12 +56,14 @@ export class Group {
   static restore(topic: string, name: string, state: GroupState, parts: GroupParts): Group {
     const group = new Group({ topic, name, topicId: state.topicId }, state.settings, parts)
     group.#nextSourceIndex = state.nextSourceIndex
-    for (const { place, next, runs, parked, holds } of state.sources) {
+    for (const { place, next, runs, parked, holds, wheelEnd, began } of state.sources) {
       const source = new Source({ ...place, topic: group.topicOf(place.kind, place.tierMs) }, 0, 0, parts.budget)
       for (const run of runs) source.addRun(run)
       source.next = next
       for (const place of parked.places) source.parked.add(place)
       for (const hold of holds.list) source.holds.add(hold)
+      source.wheelEnd = wheelEnd
+      source.began = began
       group.#add(source)
     }
     group.snapshotDue = false
@@ -105,6 +107,10 @@ export class Group {
       parked: (index, offset, hash) => this.#byIndex.get(index)?.park(offset, hash),
       held: (index, hold) => this.#byIndex.get(index)?.holds.add(hold),
       freed: (index, offset) => this.#byIndex.get(index)?.holds.remove(offset),
+      sent: (index, end) => {
+        const lane = this.#byIndex.get(index)
+        if (lane !== undefined) lane.wheelEnd = end
+      },
       renewed: (index, first, count, lockMs) => {
         this.#byIndex.get(index)?.renew(first, count, { lockMs, deadlineMs: deadlineMs(lockMs) })
       },

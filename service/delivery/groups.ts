@@ -16,6 +16,7 @@ import { GroupRegistry } from './group-registry.ts'
 import { DEFAULT_GROUP_SETTINGS, type GroupSettings, type Pause } from './group-settings.ts'
 import type { GroupView } from './group-view.ts'
 import { deadLetterTopic } from './lane.ts'
+import { describeLanes, type LaneDescription } from './lane-description.ts'
 import { keepDeadLetters, trimLanes } from './lane-retention.ts'
 import type { LiveGroup } from './live-group.ts'
 import { type Scale, scaleOf } from './scale.ts'
@@ -41,6 +42,7 @@ export {
 } from './group-settings.ts'
 export { GROUPS_TOPIC } from './group-store.ts'
 export { deadLetterTopic } from './lane.ts'
+export type { LaneDescription } from './lane-description.ts'
 
 /** A start takes at most so much longer. */
 const WARM_WAIT_MS = 2_000
@@ -261,6 +263,11 @@ export class Groups {
     return { group: live.group, waiting: live.acquirer.waiting, removed }
   }
 
+  /** What waits in the lanes of a group for the next try. */
+  async lanes(topic: string, group: string): Promise<LaneDescription[]> {
+    return describeLanes(this.#registry.get(topic, group).group, this.#options.engine)
+  }
+
   /** The groups of a topic, by name. */
   list(topic: string): { group: string; settings: GroupSettings }[] {
     const groups = this.#registry.ofTopic(topic).map(({ group }) => ({ group: group.name, settings: group.settings }))
@@ -361,6 +368,17 @@ export class Groups {
     this.#stopped = true
     await this.deadLetters.redrives.rest()
     await this.#registry.close()
+  }
+
+  /** How many failed records of all groups wait for their next try, in lanes and in the wheel. */
+  get retriesWaiting(): number {
+    let waiting = 0
+    for (const { group } of this.#registry.all()) {
+      for (const { place, available, inWheel } of group.sources) {
+        if (place.kind === 'tier' || place.kind === 'delayed') waiting += available + inWheel
+      }
+    }
+    return waiting
   }
 
   stats(): GroupsStats {

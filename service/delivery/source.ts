@@ -49,6 +49,10 @@ export class Source {
   readonly parked: Parked
   /** What is on its way into this lane through the wheel, where keys take turns. */
   readonly holds = new Holds()
+  /** Where it began, or was set to by hand: of what lies before, the group never knew. 0 when it began in an older version. */
+  began: number
+  /** Of a lane that the wheel fills: where it ends when all that was sent has come. Stands in `__groups`. */
+  wheelEnd = 0
   /** Grows when the position is set by hand: what began before must not be finished after. */
   epoch = 0
   /** The offset behind what was read ahead. */
@@ -60,6 +64,7 @@ export class Source {
   constructor(place: SourcePlace, next: number, highWatermark: number, budget: ReadAheadBudget) {
     this.place = place
     this.next = next
+    this.began = next
     this.#readEnd = next
     this.highWatermark = highWatermark
     this.#ahead = new ReadAhead(budget)
@@ -106,6 +111,22 @@ export class Source {
   /** Records that nobody acquired yet, due or not. */
   get available(): number {
     return Math.max(0, this.highWatermark - this.next) + this.parked.count
+  }
+
+  /** A record went into the wheel, to come into this lane. */
+  sent(): void {
+    this.wheelEnd = Math.max(this.wheelEnd, this.highWatermark) + 1
+  }
+
+  /** Records on their way into this lane through the wheel. */
+  get inWheel(): number {
+    return Math.max(0, this.wheelEnd - this.highWatermark)
+  }
+
+  /** The first record that nobody has or had, due or not; undefined when there is none. */
+  get headOffset(): number | undefined {
+    if (this.available === 0) return undefined
+    return this.parked.firstOffset ?? this.next
   }
 
   /** Records read ahead. */
@@ -342,6 +363,7 @@ export class Source {
     this.#runs.clear()
     this.parked.clear()
     this.#turns?.forget()
+    this.began = next
     this.#moveTo(next)
   }
 

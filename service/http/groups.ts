@@ -2,16 +2,22 @@
 
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
-import { type GroupDescription, type GroupSettings, IN_FLIGHT_MAX, REASON_LENGTH_MAX } from '../delivery/groups.ts'
+import {
+  type GroupDescription,
+  type GroupSettings,
+  IN_FLIGHT_MAX,
+  type LaneDescription,
+  REASON_LENGTH_MAX,
+} from '../delivery/groups.ts'
 import { invalidField } from '../delivery/message.ts'
 import { formatDuration, parseDuration } from '../duration.ts'
 import { checkName } from '../names.ts'
-import { parseTime } from '../time.ts'
+import { formatTime, parseTime } from '../time.ts'
 import { namesOf } from './consume.ts'
 import { DeadLettersChange, DeadLettersShown, deadLettersAfter, deadLettersJson } from './dead-letter-settings.ts'
 import type { HttpParts } from './parts.ts'
 import { PushChange, PushShown, pushAfter, pushJson } from './push-forms.ts'
-import { Retry, tiersOf } from './retry-forms.ts'
+import { checkJitter, Jitter, Retry, tiersOf } from './retry-forms.ts'
 import { answers, CLOSED, Duration, GroupPath, NoQuery, Pause, pauseJson, TopicPath } from './schemas.ts'
 
 const LOCK_MS_MAX = 24 * 3_600_000
@@ -23,6 +29,7 @@ const Order = Type.Union([Type.Literal('none'), Type.Literal('key')], {
 const Change = Type.Object(
   {
     retry: Type.Optional(Retry),
+    jitter: Type.Optional(Jitter),
     lock: Type.Optional(Duration),
     maxInFlight: Type.Optional(Type.Integer({ minimum: 1, maximum: IN_FLIGHT_MAX })),
     order: Type.Optional(Order),
@@ -36,6 +43,7 @@ const SettingsOut = {
   group: Type.String(),
   topic: Type.String(),
   retry: Type.Array(Type.String()),
+  jitter: Jitter,
   lock: Type.String(),
   maxInFlight: Type.Integer(),
   order: Order,
@@ -58,6 +66,18 @@ const Description = Type.Object({
       dead: Type.Integer(),
     }),
   ),
+  lanes: Type.Array(
+    Type.Object({
+      tier: Type.String(),
+      topic: Type.String(),
+      waiting: Type.Integer({ description: 'In all partitions, due or not, and on their way through the wheel.' }),
+      oldestAt: Type.Optional(Type.String({ format: 'date-time' })),
+      oldestAtMs: Type.Optional(Type.Integer()),
+      oldestAgeMs: Type.Optional(
+        Type.Integer({ description: 'How long the first of them waits, without those that are still in the wheel.' }),
+      ),
+    }),
+  ),
 })
 const PauseBody = Type.Object({ reason: Type.Optional(Type.String({ maxLength: REASON_LENGTH_MAX })) }, CLOSED)
 const Reset = Type.Object(
@@ -69,9 +89,11 @@ interface OfGroup {
   Params: { topic: string; group: string }
 }
 
-export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts }: HttpParts): void {
+export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts, hand }: HttpParts): void {
   const tags = ['Consume']
   const ofGroup = { tags, params: GroupPath, querystring: NoQuery }
+  const describe = async (topic: string, group: string) =>
+    descriptionJson(groups.describe(topic, group), await groups.lanes(topic, group), hand.nowMs())
 
   app.put<OfGroup & { Body: Static<typeof Change> }>(
     '/v1/topics/:topic/groups/:group',
@@ -87,6 +109,11 @@ export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts 
       const { topic, group } = namesOf(params)
       const change: Partial<GroupSettings> = {}
       if (body.retry !== undefined) change.retry = tiersOf(body.retry, settings.DELAY_MAX)
+      if (body.jitter !== undefined) change.jitter = body.jitter
+      if (body.retry !== undefined || body.jitter !== undefined) {
+        const { retry, jitter } = { ...(groups.settingsOf(topic, group) ?? groups.defaults), ...change }
+        checkJitter(retry, jitter, settings.DELAY_MAX)
+      }
       if (body.lock !== undefined) change.lockMs = lockOf(body.lock)
       if (body.maxInFlight !== undefined) change.maxInFlight = body.maxInFlight
       if (body.order !== undefined) change.order = body.order
@@ -109,7 +136,7 @@ export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts 
     { schema: { ...ofGroup, summary: 'Describe a group', ...answers({ 200: Description }) } },
     async ({ params }) => {
       const { topic, group } = namesOf(params)
-      return descriptionJson(groups.describe(topic, group))
+      return describe(topic, group)
     },
   )
 
@@ -143,7 +170,7 @@ export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts 
     async ({ params, body: { to } }) => {
       const { topic, group } = namesOf(params)
       await groups.reset(topic, group, to === 'earliest' || to === 'latest' ? to : parseTime(to, 'to'))
-      return descriptionJson(groups.describe(topic, group))
+      return describe(topic, group)
     },
   )
 
@@ -163,7 +190,7 @@ export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts 
     async ({ params, body }) => {
       const { topic, group } = namesOf(params)
       await groups.pause(topic, group, body.reason ?? '')
-      return descriptionJson(groups.describe(topic, group))
+      return describe(topic, group)
     },
   )
 
@@ -173,7 +200,7 @@ export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts 
     async ({ params }) => {
       const { topic, group } = namesOf(params)
       await groups.resume(topic, group)
-      return descriptionJson(groups.describe(topic, group))
+      return describe(topic, group)
     },
   )
 
@@ -195,9 +222,11 @@ function lockOf(given: number | string): number {
   return lockMs
 }
 
-function settingsJson({ retry, lockMs, maxInFlight, order, start, paused, deadLetters, push }: GroupSettings) {
+function settingsJson(settings: GroupSettings) {
+  const { retry, jitter = 0, lockMs, maxInFlight, order, start, paused, deadLetters, push } = settings
   return {
     retry: retry.map(formatDuration),
+    jitter,
     lock: formatDuration(lockMs),
     maxInFlight,
     order,
@@ -208,13 +237,22 @@ function settingsJson({ retry, lockMs, maxInFlight, order, start, paused, deadLe
   }
 }
 
-function descriptionJson({ topic, group, settings, partitions }: GroupDescription) {
+function descriptionJson(
+  { topic, group, settings, partitions }: GroupDescription,
+  lanes: readonly LaneDescription[],
+  nowMs: number,
+) {
   return {
     topic,
     group,
     ...settingsJson(settings),
     partitions: partitions.map(({ waiting, ...partition }) => {
       return { ...partition, waiting: Object.fromEntries(waiting.map(({ tier, count }) => [tier, count])) }
+    }),
+    lanes: lanes.map(({ oldestAtMs, ...lane }) => {
+      if (oldestAtMs === undefined) return lane
+      const oldestAgeMs = Math.max(0, nowMs - oldestAtMs)
+      return { ...lane, oldestAt: formatTime(oldestAtMs), oldestAtMs, oldestAgeMs }
     }),
   }
 }

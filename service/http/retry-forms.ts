@@ -1,4 +1,5 @@
-// The forms in which the tiers of a group can be given: a list, a growing series, or the schedule of Standard Webhooks.
+// The forms in which the tiers of a group can be given: a list, a growing series, or the schedule of Standard Webhooks; and by
+// how much a record may wait longer.
 
 import { type Static, Type } from 'typebox'
 import { RETRY_TIERS_MAX } from '../delivery/groups.ts'
@@ -34,6 +35,18 @@ export const Retry = Type.Union([
   ),
   Type.Literal('standard-webhooks'),
 ])
+
+export const Jitter = Type.Number({
+  minimum: 0,
+  maximum: 1,
+  description: 'A share of the tier: a record waits for its tier, and up to so much longer.',
+})
+
+/** @throws INVALID_FIELD when the longest tier could become longer than a delay may be */
+export function checkJitter(tiers: readonly number[], jitter: number | undefined, delayMaxMs: number): void {
+  if (Math.max(0, ...tiers) * (1 + (jitter ?? 0)) <= delayMaxMs) return
+  throw invalidField('jitter', `such that no tier becomes longer than ${delayMaxMs} ms`, { limit: delayMaxMs })
+}
 
 /** The tiers in milliseconds. @throws INVALID_DURATION, INVALID_FIELD */
 export function tiersOf(retry: Static<typeof Retry>, tierMaxMs: number): number[] {

@@ -58,6 +58,7 @@ function visitorOf(names: Set<string>) {
     parked: () => void names.add('park'),
     held: () => void names.add('hold'),
     freed: () => void names.add('acquire'),
+    sent: () => undefined,
   }
 }
 

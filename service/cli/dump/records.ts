@@ -139,6 +139,7 @@ function groupWords({ key, value }: RecordBody): string {
     held: (source, { offset, dueAtMs }) =>
       done.push(`original ${offset} comes to source ${source}, due ${timeOf(dueAtMs)}`),
     freed: (source, offset) => done.push(`original ${offset} came to source ${source}`),
+    sent: (source, wheelEnd) => done.push(`source ${source} ends at ${wheelEnd} when the wheel has brought all`),
   })
   if (!known) throw new Error('it is of no known form')
   return `${name}: ${done.join('; ')}`

@@ -8,12 +8,32 @@ import { GroupRig, textOf } from './group-rig.ts'
 const ALL = Number.POSITIVE_INFINITY
 const POISON = 'v137'
 
-t.test('the last try is alone, the first in any company', async (t) => {
-  const bounds = (tiers: number) => Array.from({ length: tiers + 2 }, (_, i) => companyMax(i + 1, tiers))
-  t.same(bounds(0), [ALL, 1])
-  t.same(bounds(1), [ALL, 1, 1])
-  t.same(bounds(3), [ALL, 64, 8, 1, 1], 'more tries than tiers: the list became shorter')
-  t.same(bounds(9).slice(5), [4096, 512, 64, 8, 1, 1])
+/** A delivery after tries that ended so: E the lock ran out, R released. */
+function after(tries: string): Pick<Delivery, 'deliveryCount' | 'attempts'> {
+  const attempts = Array.from(tries, (letter) => {
+    return { at: 0, reason: '', cause: letter === 'E' ? ('LOCK_EXPIRED' as const) : ('CLIENT_RELEASE' as const) }
+  })
+  return { deliveryCount: tries.length + 1, attempts }
+}
+
+t.test('locks that ran out make the company smaller, and the last try lonely; releases do not', async (t) => {
+  const cases: [tries: string, tiers: number, max: number][] = [
+    ['', 3, ALL],
+    ['E', 3, 64],
+    ['EE', 3, 8],
+    ['EEE', 3, 1],
+    ['EEE', 9, 1],
+    ['R', 3, ALL],
+    ['RRR', 3, ALL],
+    ['RE', 3, 8],
+    ['ERR', 3, 1],
+    ['ERR', 9, 64],
+    ['E', 1, 1],
+    ['EE', 1, 1],
+  ]
+  for (const [tries, tiers, max] of cases) t.equal(companyMax(after(tries), tiers), max, `${tries} of ${tiers} tiers`)
+  t.equal(companyMax({ ...after('EEE'), deliveryCount: 1 }, 3), ALL, 'redriven: it begins anew')
+  t.equal(companyMax({ ...after('EEEE'), deliveryCount: 2 }, 3), 64, 'and so does what counts against it')
 })
 
 type Fail = (rig: GroupRig, batch: readonly Delivery[]) => Promise<void>
@@ -34,7 +54,9 @@ async function consume(rig: GroupRig, fail: Fail, max = 500): Promise<number[]> 
       const accepted = batch.map(({ receipt }) => ({ receipt, type: 'accept' as const }))
       await rig.groups.acknowledge('orders', 'billing', accepted)
     }
-    if (batch.length === 0) await rig.clock.advance(20_000)
+    if (batch.length > 0) continue
+    await rig.clock.advance(30_000)
+    await rig.turnWheel()
   }
   return sizes
 }
@@ -52,11 +74,11 @@ t.test('a consumer that dies of one record of 500: that one is dead, no other', 
   t.equal(rig.groups.stats().lockExpiries, 500 + 64 + 8 + 1)
 })
 
-t.test('the same where the whole batch is released, also across kill -9', async (t) => {
+t.test('the same across kill -9, which is no failure of theirs', async (t) => {
   const rig = await GroupRig.start()
-  const sizes = await consume(rig, async (rig, batch) => {
-    const released = batch.map(({ receipt }) => ({ receipt, type: 'release' as const, reason: 'rolled back' }))
-    await rig.groups.acknowledge('orders', 'billing', released)
+  const sizes = await consume(rig, async (rig) => {
+    await rig.crash()
+    await rig.clock.advance(30_000)
     await rig.crash()
   })
   t.same(sizes, [500, 64, 8, 1])
@@ -64,15 +86,19 @@ t.test('the same where the whole batch is released, also across kill -9', async 
 })
 
 t.test('the same where they come again through the wheel', async (t) => {
-  const rig = await GroupRig.start()
-  const sizes = await consume(rig, async (rig, batch) => {
-    const released = batch.map(({ receipt }) => ({ receipt, type: 'release' as const, delayMs: 1_000 }))
-    await rig.groups.acknowledge('orders', 'billing', released)
-    await rig.clock.advance(1_000)
-    await rig.turnWheel()
-  })
+  const rig = await GroupRig.start({ orders: 1 }, { jitter: 1 })
+  const sizes = await consume(rig, async () => rig.clock.advance(30_000))
   t.same(sizes, [500, 64, 8, 1])
   t.same(await deadOf(rig), [POISON])
+})
+
+t.test('what was released comes back as many at a time as before', async (t) => {
+  const rig = await GroupRig.start()
+  const release = async (rig: GroupRig, batch: readonly Delivery[]) => {
+    const released = batch.map(({ receipt }) => ({ receipt, type: 'release' as const, reason: 'bank offline' }))
+    await rig.groups.acknowledge('orders', 'billing', released)
+  }
+  t.same(await consume(rig, release), [500, 500, 500, 500])
 })
 
 t.test('without tiers the first try is the last, for all that came together', async (t) => {
@@ -84,9 +110,8 @@ t.test('without tiers the first try is the last, for all that came together', as
 t.test('a record that comes alone has its turn, however much there is of others', async (t) => {
   const rig = await GroupRig.start({ orders: 1 }, { retry: [1_000] })
   await rig.publish('orders', ['last 1', 'last 2'])
-  const released = (await rig.acquire()).map(({ receipt }) => ({ receipt, type: 'release' as const }))
-  await rig.groups.acknowledge('orders', 'billing', released)
-  await rig.clock.advance(1_000)
+  await rig.acquire()
+  await rig.clock.advance(31_000)
   const calls: string[] = []
   for (let call = 0; call < 4; call++) {
     // Less than a call wants: it goes on from the topic to the lane each time.
@@ -99,8 +124,7 @@ t.test('a record that comes alone has its turn, however much there is of others'
 t.test('who works on each record by itself gets as many as there are', async (t) => {
   const rig = await GroupRig.start({ orders: 1 }, { retry: [1_000] })
   await rig.publish('orders', ['a', 'b', 'c'])
-  const released = (await rig.acquire()).map(({ receipt }) => ({ receipt, type: 'release' as const }))
-  await rig.groups.acknowledge('orders', 'billing', released)
-  await rig.clock.advance(1_000)
+  await rig.acquire()
+  await rig.clock.advance(31_000)
   t.equal((await rig.groups.acquire('orders', 'billing', { max: 10, waitMs: 0, apart: true })).length, 3)
 })

@@ -14,7 +14,7 @@ import { Run, Status } from '../../../service/delivery/run.ts'
 
 const token = Buffer.alloc(16, 7)
 const deadlineMs = (lockMs: number) => 1_000 + lockMs
-const unread = { acquired() {}, finished() {}, renewed() {}, parked() {}, held() {}, freed() {} }
+const unread = { acquired() {}, finished() {}, renewed() {}, parked() {}, held() {}, freed() {}, sent() {} }
 
 /** Parked places, or holds, as a source has them. */
 function listed<T>(list: T[]) {
@@ -28,7 +28,7 @@ function stateOf(statuses: number[], first: number): GroupState {
     topicId: 4,
     settings: { retry: [5_000, 10_000], lockMs: 30_000, maxInFlight: 2_000, order: 'none', start: 'latest' },
     nextSourceIndex: 4,
-    sources: [{ place, next: run.end, runs: [run], parked: listed([]), holds: listed([]) }],
+    sources: [{ place, next: run.end, runs: [run], parked: listed([]), holds: listed([]), wheelEnd: 300, began: 5 }],
   }
 }
 
@@ -37,8 +37,8 @@ t.test('the bytes of a snapshot and of a delta', async (t) => {
   const settings = Buffer.from(
     '{"retry":[5000,10000],"lockMs":30000,"maxInFlight":2000,"order":"none","start":"latest"}',
   )
-  const sources = ['0802', '0601904e12040802', '0206e0d403', '07'.repeat(16), '05', '0000']
-  t.equal(snapshot.toString('hex'), ['030108b0', '01', settings.toString('hex'), ...sources].join(''))
+  const sources = ['0802', '0601904e12040802', '0206e0d403', '07'.repeat(16), '05', '0000', 'd8040a']
+  t.equal(snapshot.toString('hex'), ['040108b0', '01', settings.toString('hex'), ...sources].join(''))
   const delta = new DeltaWriter()
   delta.acquired(3, Run.acquired(100, 2, token, { lockMs: 1, deadlineMs: 2 }))
   delta.finished(3, 100, 1)
@@ -79,6 +79,7 @@ t.test('a snapshot comes back; what was leaving is acquired', async (t) => {
     t.same({ ...read, sources: [] }, { ...state, sources: [] })
     t.same(read?.sources[0].place, state.sources[0].place)
     t.equal(read?.sources[0].next, first + list.length)
+    t.match(read?.sources[0], { wheelEnd: 300, began: 5 })
     t.same([run?.first, [...(run?.statuses ?? [])], run?.deadlineMs], [first, expected, 31_000])
     t.equal(run?.open, expected.filter((status) => status === Status.acquired).length)
   })
@@ -94,7 +95,7 @@ t.test('one is not taken for the other, nor are unknown versions', async (t) => 
   for (const value of [
     Buffer.of(),
     Buffer.of(2, 1),
-    Buffer.of(4, 1),
+    Buffer.of(5, 1),
     Buffer.of(0, 1),
     Buffer.of(1, 9),
     Buffer.of(1, 2, 77),
@@ -105,23 +106,26 @@ t.test('one is not taken for the other, nor are unknown versions', async (t) => 
   }
 })
 
-t.test('what is passed over, held and freed comes back', async (t) => {
+t.test('what is passed over, held, freed and sent comes back', async (t) => {
   const delta = new DeltaWriter()
   delta.parked(3, 100, 0xffff_ffff)
   delta.held(4, { offset: 101, hash: 9, dueAtMs: 2 ** 41 })
   delta.freed(4, 101)
+  delta.sent(4, 2 ** 33)
   const read: unknown[] = []
   const visitor = {
     ...unread,
     parked: (...given: unknown[]) => read.push(given),
     held: (...given: unknown[]) => read.push(given),
     freed: (...given: unknown[]) => read.push(given),
+    sent: (...given: unknown[]) => read.push(given),
   }
   t.ok(playDelta(delta.done(), visitor))
   t.same(read, [
     [3, 100, 0xffff_ffff],
     [4, { offset: 101, hash: 9, dueAtMs: 2 ** 41 }],
     [4, 101],
+    [4, 2 ** 33],
   ])
 })
 

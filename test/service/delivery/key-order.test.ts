@@ -57,7 +57,7 @@ t.test('a key waits through all tiers, an own delay and a lock that ran out, als
   await rig.clock.advance(60_000)
   await rig.turnWheel()
   await rig.crash()
-  const third = { ...(await acquire()), ...(await acquire()) }
+  const third = await acquire()
   t.match(Object.keys(third).sort(), ['a1', 'b1'], 'it lies in the lane of the wheel; the other ran out before')
   await rig.crash()
   t.equal(await names(), '', 'it is in flight')

@@ -266,7 +266,7 @@ t.test('records that somebody published into a lane by hand', async (t) => {
   await rig.publish(lane, ['plain'])
   await rig.publish(lane, ['half'], 0, null, [...damaged, count, ['__dwell.attempts', Buffer.from('{')]])
   await rig.clock.advance(5_000)
-  const deliveries = [...(await rig.acquire()), ...(await rig.acquire())]
+  const deliveries = await rig.acquire()
   t.match(deliveries, [
     { topic: 'orders', deliveryCount: 2 },
     { topic: lane, offset: 1, deliveryCount: 1, attempts: [] },

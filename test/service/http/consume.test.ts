@@ -167,6 +167,7 @@ t.test('settings of a group in all their forms', async (t) => {
         retry: ['5s', '5m', '30m', '2h', '5h', '10h', '14h', '20h', '1d'],
         lock: '1m',
         maxInFlight: 7,
+        jitter: 0,
         order: 'none',
         start: 'earliest',
         deadLetters: { perMinuteMax: null, retention: null },

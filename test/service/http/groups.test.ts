@@ -88,3 +88,42 @@ t.test('the forms of retry', async (t) => {
   for (const [given, answered] of cases) t.strictSame(await put(given), answered, JSON.stringify(given))
   t.strictSame((await call('GET', GROUP)).json.retry.length, 9, 'a refusal changes nothing')
 })
+
+t.test('jitter is a share of the tier', async (t) => {
+  const { call } = await startService(t)
+  await call('PUT', '/v1/topics/orders', {})
+  t.match(await call('PUT', GROUP, { retry: ['5s'] }), { status: 201, json: { jitter: 0 } })
+  t.match((await call('PUT', GROUP, { jitter: 0.2 })).json, { retry: ['5s'], jitter: 0.2 })
+  t.match((await call('PUT', GROUP, { lock: '1m' })).json, { jitter: 0.2 }, 'it stays')
+  for (const jitter of [-0.1, 1.1, 'some', '1s', null]) {
+    t.match((await call('PUT', GROUP, { jitter })).json, { code: 'INVALID_FIELD', field: 'jitter' }, String(jitter))
+  }
+  t.match((await call('PUT', GROUP, { retry: ['366d'] })).json, { code: 'INVALID_FIELD', field: 'jitter' })
+  t.match((await call('PUT', GROUP, { retry: ['366d'], jitter: 0 })).json, { retry: ['366d'], jitter: 0 })
+  t.match((await call('PUT', GROUP, { jitter: 0.01 })).json, { code: 'INVALID_FIELD', field: 'jitter' })
+})
+
+t.test('lanes show what waits and for how long, also through the wheel and over a restart', async (t) => {
+  const clock = new ManualClock()
+  const first = await startService(t, {}, { clock })
+  await first.publish('orders', { messages: [1, 2].map((value) => ({ value, partition: 0 })) })
+  const { records } = (await first.call('POST', `${GROUP}/acquire`, {})).json
+  const [one, two] = records.map(({ receipt }: { receipt: string }) => ({ receipt, type: 'release' }))
+  const oldestAt = new Date(clock.wallMs()).toISOString()
+  const acknowledgements = [one, { ...two, delay: '1h' }]
+  const { results } = (await first.call('POST', `${GROUP}/acknowledge`, { acknowledgements })).json
+  t.match(results, [{ tier: '5s' }, { tier: 'delayed' }])
+  await first.stop()
+  const { call } = await startService(t, {}, { clock, directory: first.directory })
+  await clock.advance(2_000)
+  const { partitions, lanes } = (await call('GET', GROUP)).json
+  t.strictSame(partitions[0].waiting, { '5s': 1, '10s': 0, '15s': 0, delayed: 1 })
+  const topic = 'orders.billing.retry'
+  t.strictSame(lanes, [
+    { tier: '5s', topic: `${topic}.5s`, waiting: 1, oldestAt, oldestAtMs: Date.parse(oldestAt), oldestAgeMs: 2_000 },
+    { tier: '10s', topic: `${topic}.10s`, waiting: 0 },
+    { tier: '15s', topic: `${topic}.15s`, waiting: 0 },
+    { tier: 'delayed', topic: `${topic}.delayed`, waiting: 1 },
+  ])
+  t.match((await call('GET', '/metrics')).text, /dwell_retries_waiting 2\n/)
+})
