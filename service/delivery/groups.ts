@@ -15,6 +15,7 @@ import { describeGroup, type GroupDescription } from './group-description.ts'
 import { GroupRegistry } from './group-registry.ts'
 import { DEFAULT_GROUP_SETTINGS, type GroupSettings, type Pause } from './group-settings.ts'
 import type { GroupView } from './group-view.ts'
+import { type GroupsStats, newCounters, retriesWaitingIn } from './groups-stats.ts'
 import { deadLetterTopic } from './lane.ts'
 import { describeLanes, type LaneDescription } from './lane-description.ts'
 import { keepDeadLetters, trimLanes } from './lane-retention.ts'
@@ -41,6 +42,7 @@ export {
   RETRY_TIERS_MAX,
 } from './group-settings.ts'
 export { GROUPS_TOPIC } from './group-store.ts'
+export type { GroupsStats } from './groups-stats.ts'
 export { deadLetterTopic } from './lane.ts'
 export type { LaneDescription } from './lane-description.ts'
 
@@ -63,26 +65,6 @@ export interface GroupsOptions {
 /** Told of a group that came, went, or whose settings changed. */
 export type GroupListener = (topic: string, group: string) => void
 
-/** Since this process began, but for `groups`, `paused`, `waitingAcquires` and `redrivesRunning`. */
-export interface GroupsStats {
-  groups: number
-  paused: number
-  waitingAcquires: number
-  acquired: number
-  acknowledged: { accept: number; release: number; reject: number; renew: number }
-  invalidReceipts: number
-  lockExpiries: number
-  deadLettered: { CLIENT_REJECT: number; DELIVERY_COUNT_EXCEEDED: number }
-  /** Records that could not be delivered, retried or, each time somebody looks, shown: their bytes are damaged or deleted. */
-  skipped: number
-  /** Dead letters that went back to their group, and that were removed. */
-  redriven: number
-  purged: number
-  redrivesRunning: number
-  /** How often groups were paused because too many of their records died. */
-  floods: number
-}
-
 /** Errors of all calls: TOPIC_NOT_FOUND, GROUP_NOT_FOUND, and those of the engine. */
 export class Groups {
   readonly deadLetters: DeadLetters
@@ -92,17 +74,7 @@ export class Groups {
   readonly #registry: GroupRegistry
   readonly #dead: DeadStore
   readonly #listeners = new Set<GroupListener>()
-  readonly #counters = {
-    acquired: 0,
-    acknowledged: { accept: 0, release: 0, reject: 0, renew: 0 },
-    invalidReceipts: 0,
-    lockExpiries: 0,
-    deadLettered: { CLIENT_REJECT: 0, DELIVERY_COUNT_EXCEEDED: 0 },
-    skipped: 0,
-    redriven: 0,
-    purged: 0,
-    floods: 0,
-  }
+  readonly #counters = newCounters()
   #stopped = false
   #warming = false
 
@@ -372,13 +344,7 @@ export class Groups {
 
   /** How many failed records of all groups wait for their next try, in lanes and in the wheel. */
   get retriesWaiting(): number {
-    let waiting = 0
-    for (const { group } of this.#registry.all()) {
-      for (const { place, available, inWheel } of group.sources) {
-        if (place.kind === 'tier' || place.kind === 'delayed') waiting += available + inWheel
-      }
-    }
-    return waiting
+    return this.#registry.all().reduce((sum, { group }) => sum + retriesWaitingIn(group), 0)
   }
 
   stats(): GroupsStats {

@@ -46,6 +46,7 @@ export async function traceOf(
     parked: nothing,
     held: nothing,
     freed: nothing,
+    sent: nothing,
   }
   const { logStartOffset, highWatermark, sizeBytes } = engine.offsets(GROUPS_TOPIC, 0)
   const bytesMax = Math.min(TRACE_BYTES_MAX, budget.bytes)
