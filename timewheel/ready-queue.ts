@@ -1,13 +1,14 @@
 // The messages between the hand and the horizon: all that is due soon, in memory, in the order of firing. What was read
-// from slots is sorted once; what arrives later goes into a binary heap beside it; the first of the two comes next.
+// from slots is sorted once; what arrives later goes into a heap beside it; the first of the two comes next.
 
 import { comparePlaces } from './entry/place.ts'
+import { Heap } from './heap.ts'
 import { READY_ENTRY_OVERHEAD, type ReadyEntry } from './slot/slot-reader.ts'
 
 export class ReadyQueue {
   #sorted: ReadyEntry[] = []
   #next = 0
-  readonly #heap: ReadyEntry[] = []
+  readonly #heap = new Heap<ReadyEntry>((a, b) => comparePlaces(a, b) < 0)
   readonly #cancelled = new Set<number>()
   /** Memory held, as estimated. */
   bytes = 0
@@ -21,15 +22,7 @@ export class ReadyQueue {
 
   push(entry: ReadyEntry): void {
     this.bytes += entry.envelope.length + READY_ENTRY_OVERHEAD
-    const heap = this.#heap
-    let at = heap.push(entry) - 1
-    while (at > 0) {
-      const parent = (at - 1) >> 1
-      if (comparePlaces(heap[parent], entry) <= 0) break
-      heap[at] = heap[parent]
-      at = parent
-    }
-    heap[at] = entry
+    this.#heap.push(entry)
   }
 
   /** Takes a message that is in this queue out of it. */
@@ -55,12 +48,12 @@ export class ReadyQueue {
   forEach(each: (entry: ReadyEntry) => void): void {
     for (let i = this.#next; i < this.#sorted.length; i++)
       if (!this.#cancelled.has(this.#sorted[i].offset)) each(this.#sorted[i])
-    for (const entry of this.#heap) if (!this.#cancelled.has(entry.offset)) each(entry)
+    for (const entry of this.#heap.items) if (!this.#cancelled.has(entry.offset)) each(entry)
   }
 
   #first(): ReadyEntry | undefined {
     const sorted = this.#sorted[this.#next]
-    const heaped = this.#heap[0]
+    const heaped = this.#heap.first
     if (sorted === undefined) return heaped
     return heaped === undefined || comparePlaces(sorted, heaped) <= 0 ? sorted : heaped
   }
@@ -73,22 +66,6 @@ export class ReadyQueue {
         this.#sorted = []
         this.#next = 0
       }
-    } else this.#dropHeapRoot()
-  }
-
-  #dropHeapRoot(): void {
-    const heap = this.#heap
-    const last = heap.pop() as ReadyEntry
-    if (heap.length === 0) return
-    let at = 0
-    for (;;) {
-      let child = 2 * at + 1
-      if (child >= heap.length) break
-      if (child + 1 < heap.length && comparePlaces(heap[child + 1], heap[child]) < 0) child++
-      if (comparePlaces(last, heap[child]) <= 0) break
-      heap[at] = heap[child]
-      at = child
-    }
-    heap[at] = last
+    } else this.#heap.shift()
   }
 }

@@ -17,6 +17,7 @@ import {
   isMessageRank,
   ownOffsetAt,
   rankAt,
+  readWhole,
   SLOT_HEADER_SIZE,
 } from '../slot/slot-entry.ts'
 import type { PageCollector } from './page-collector.ts'
@@ -81,9 +82,8 @@ export class SlotMap {
   async #read(file: DiskFile, position: number, end: number, block: Buffer): Promise<Buffer> {
     const size = end - position
     const bytes = size > block.length ? Buffer.allocUnsafeSlow(size) : block.subarray(0, size)
-    const read = await file.read(bytes, position)
-    if (read === size) return bytes
-    throw damaged(this.#second, position + read, `it ends ${size - read} bytes too early`)
+    await readWhole(file, bytes, position, this.#second)
+    return bytes
   }
 }
 

@@ -1,7 +1,7 @@
 // Where a merge stands in one sorted run: the entry that comes next, and how much behind it is in memory already.
 
 import type { DiskFile } from '../../storage/index.ts'
-import { checkSum, damaged, dueAtMsAt, ENTRY_HEADER_SIZE, endAt, RANKED_SIZE, rankAt } from './slot-entry.ts'
+import { checkSum, damaged, dueAtMsAt, ENTRY_HEADER_SIZE, endAt, RANKED_SIZE, rankAt, readWhole } from './slot-entry.ts'
 
 /** Entries in the order of firing, in a stretch of a file. */
 export interface FileRun {
@@ -122,7 +122,7 @@ export class RunCursor {
     const position = this.#readPosition
     const bytes = into.subarray(0, Math.min(into.length, fileEnd - position))
     if (bytes.length < RANKED_SIZE) throw damaged(this.#second, position, 'an entry is not whole')
-    await this.#fill(file, bytes, position)
+    await readWhole(file, bytes, position, this.#second)
     let last = 0
     let end = 0
     while (end + ENTRY_HEADER_SIZE <= bytes.length) {
@@ -146,7 +146,7 @@ export class RunCursor {
   async readLarge(): Promise<Buffer> {
     const [{ position, largeSize, bytes: known }] = this.#blocks
     const bytes = Buffer.allocUnsafeSlow(largeSize)
-    await this.#fill((this.#file as FileRun).file, bytes, position)
+    await readWhole((this.#file as FileRun).file, bytes, position, this.#second)
     this.#blocks[0] = { bytes, position, at: 0, end: largeSize, largeSize: 0 }
     this.#readHead()
     return known
@@ -196,11 +196,5 @@ export class RunCursor {
     this.#at = at
     this.dueAtMs = dueAtMs
     this.rank = rank
-  }
-
-  async #fill(file: DiskFile, into: Buffer, position: number): Promise<void> {
-    const read = await file.read(into, position)
-    if (read === into.length) return
-    throw damaged(this.#second, position + read, `it ends ${into.length - read} bytes too early`)
   }
 }

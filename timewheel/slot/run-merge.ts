@@ -7,6 +7,7 @@
 //      (Knuth, The Art of Computer Programming, volume 3, 5.4.6: forecasting).
 //   3. Only fill() waits: head and shift() go on as far as what is in memory reaches.
 
+import { Heap } from '../heap.ts'
 import { type Run, RunCursor } from './run-cursor.ts'
 import { RANKED_SIZE } from './slot-entry.ts'
 
@@ -20,8 +21,8 @@ export class RunMerge {
   readonly #free: Buffer[] = []
   #blocks = 0
   #largeBytes = 0
-  /** A binary heap of those runs whose next entry is known. */
-  readonly #heap: RunCursor[] = []
+  /** Those runs whose next entry is known. */
+  readonly #heap = new Heap<RunCursor>((a, b) => a.isBefore(b))
   /** Those whose next entry has to be read. */
   readonly #unread: RunCursor[] = []
 
@@ -41,26 +42,26 @@ export class RunMerge {
 
   /** Memory held by runs that are in memory as a whole. */
   get memoryBytes(): number {
-    return this.#heap.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0)
+    return this.#heap.items.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0)
   }
 
   /** True when it can go on without a fill(), or is at its end. */
   get isFilled(): boolean {
-    return this.#unread.length === 0 && !(this.#heap.length > 0 && this.#heap[0].isLarge)
+    return this.#unread.length === 0 && !this.#heap.first?.isLarge
   }
 
   get isAtEnd(): boolean {
-    return this.#unread.length === 0 && this.#heap.length === 0
+    return this.#unread.length === 0 && this.#heap.size === 0
   }
 
   /** The run whose next entry is the first of all; undefined at the end, and when fill() has to be called. */
   get head(): RunCursor | undefined {
-    return this.isFilled ? this.#heap[0] : undefined
+    return this.isFilled ? this.#heap.first : undefined
   }
 
   /** What is left of all runs. */
   rest(): Run[] {
-    return [...this.#heap, ...this.#unread].map(({ rest }) => rest)
+    return [...this.#heap.items, ...this.#unread].map(({ rest }) => rest)
   }
 
   /**
@@ -75,8 +76,9 @@ export class RunMerge {
         this.#unread.pop()
         this.#put(unread)
       } else if (!this.isFilled) {
-        const known = await this.#heap[0].readLarge()
-        this.#largeBytes = this.#heap[0].envelopeSize
+        const large = this.#heap.first as RunCursor
+        const known = await large.readLarge()
+        this.#largeBytes = large.envelopeSize
         this.#give(known)
       } else {
         const first = this.#firstToRunOut()
@@ -88,13 +90,12 @@ export class RunMerge {
 
   /** The entry of the head is taken. */
   shift(): void {
-    const cursor = this.#heap[0]
+    const cursor = this.#heap.first as RunCursor
     const used = cursor.shift()
     if (used !== undefined) this.#give(used)
-    if (cursor.hasHead) this.#siftDown(cursor)
+    if (cursor.hasHead) this.#heap.firstMoved()
     else {
-      const last = this.#heap.pop() as RunCursor
-      if (last !== cursor) this.#siftDown(last)
+      this.#heap.shift()
       if (cursor.hasMore) this.#unread.push(cursor)
     }
   }
@@ -102,7 +103,7 @@ export class RunMerge {
   #firstToRunOut(): RunCursor | undefined {
     if (this.#blocks >= this.#blocksMax && this.#free.length === 0) return undefined
     let first: RunCursor | undefined
-    for (const cursor of this.#heap) {
+    for (const cursor of this.#heap.items) {
       if (cursor.hasMore && (first === undefined || cursor.endsBefore(first))) first = cursor
     }
     return first
@@ -121,33 +122,7 @@ export class RunMerge {
   }
 
   #put(cursor: RunCursor): void {
-    if (!cursor.hasHead) {
-      if (cursor.hasMore) this.#unread.push(cursor)
-      return
-    }
-    const heap = this.#heap
-    let at = heap.push(cursor) - 1
-    while (at > 0) {
-      const parent = (at - 1) >> 1
-      if (!cursor.isBefore(heap[parent])) break
-      heap[at] = heap[parent]
-      at = parent
-    }
-    heap[at] = cursor
-  }
-
-  /** Puts `cursor` where it belongs, from the root on. */
-  #siftDown(cursor: RunCursor): void {
-    const heap = this.#heap
-    let at = 0
-    for (;;) {
-      let child = 2 * at + 1
-      if (child >= heap.length) break
-      if (child + 1 < heap.length && heap[child + 1].isBefore(heap[child])) child++
-      if (!heap[child].isBefore(cursor)) break
-      heap[at] = heap[child]
-      at = child
-    }
-    heap[at] = cursor
+    if (cursor.hasHead) this.#heap.push(cursor)
+    else if (cursor.hasMore) this.#unread.push(cursor)
   }
 }

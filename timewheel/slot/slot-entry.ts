@@ -4,7 +4,7 @@
 // withdrawal from its target's offset, and is just below that of its target. So a withdrawal always comes directly before
 // what it takes away, and whoever goes through entries in order need not remember any other.
 
-import { crc32c, DwellError, readUInt64 } from '../../storage/index.ts'
+import { crc32c, type DiskFile, DwellError, readUInt64 } from '../../storage/index.ts'
 import { CANCEL, CANCELLED, checkEnvelope, targetOf } from '../entry/entry.ts'
 
 export const SLOT_MAGIC = 'DWSL'
@@ -95,6 +95,16 @@ export function forEachEntry(
     position = end
   }
   return position
+}
+
+/**
+ * Reads `into` full from `position` of a slot's file, or of what was sorted of it, on.
+ * @throws SLOT_DAMAGED when the file ends before
+ */
+export async function readWhole(file: DiskFile, into: Buffer, position: number, second: number): Promise<void> {
+  const read = await file.read(into, position)
+  if (read === into.length) return
+  throw damaged(second, position + read, `it ends ${into.length - read} bytes too early`)
 }
 
 /** @throws SLOT_DAMAGED */

@@ -21,6 +21,7 @@ import {
   ENTRY_HEADER_SIZE,
   endAt,
   rankAt,
+  readWhole,
   SLOT_HEADER_SIZE,
 } from './slot-entry.ts'
 import { StagedWriter } from './staged-writer.ts'
@@ -90,7 +91,7 @@ export class SlotSurvey {
     const { second } = this.#options
     const bytes = Buffer.allocUnsafeSlow(to - from)
     this.heldBytes = bytes.length
-    await this.#fill(file, bytes, from)
+    await readWhole(file, bytes, from, second)
     const order = new FiringOrder()
     let at = this.#headerAt(bytes, from)
     while (at < bytes.length) {
@@ -112,7 +113,7 @@ export class SlotSurvey {
     let stretch: Stretch | undefined
     for (let position = from; position < to; ) {
       const bytes = block.subarray(0, Math.min(block.length, to - position))
-      await this.#fill(file, bytes, position)
+      await readWhole(file, bytes, position, second)
       this.heldBytes = block.length + loose.heldBytes
       let at = this.#headerAt(bytes, position)
       for (
@@ -150,13 +151,6 @@ export class SlotSurvey {
     if (stretch?.isLong) runs.push({ file, position: stretch.position, end: to })
     if (loose.size > 0) runs.push(loose.size <= keepBytes ? loose.toRun() : await this.#write(loose))
     return runs
-  }
-
-  /** @throws SLOT_DAMAGED */
-  async #fill(file: DiskFile, into: Buffer, position: number): Promise<void> {
-    const read = await file.read(into, position)
-    if (read === into.length) return
-    throw damaged(this.#options.second, position + read, `it ends ${into.length - read} bytes too early`)
   }
 
   /** Where the entries begin in what was read from `position` on. */
