@@ -38,6 +38,7 @@ import { decodeMark, encodeMark } from '../timewheel/mark.ts'
 import { Overflow } from '../timewheel/overflow.ts'
 import { ChunkPool } from '../timewheel/slot/chunk-pool.ts'
 import { Slot } from '../timewheel/slot/slot.ts'
+import { slotPath } from '../timewheel/slot/slot-files.ts'
 import { SimulatedDisk } from './storage/simulated-disk.ts'
 import { MemoryStore } from './support/memory-store.ts'
 import { SeededRandom } from './support/seeded-random.ts'
@@ -285,7 +286,7 @@ async function slotFile(): Promise<Buffer> {
   slot.add(DUE_MS, 7, withdrawalOf(moved()))
   slot.add(LATER_MS, 7, moved())
   slot.seal()
-  return fileOf(`${D}/${slot.name}`, (disk) => slot.write(disk, D, Buffer.alloc(8_192)))
+  return fileOf(slotPath(D, slot.second), (disk) => slot.write(disk, D, Buffer.alloc(8_192)))
 }
 
 const ROWS = { sequence: 1, lost: undefined, offset: 4, fates: [{ cancelledBy: 6 }, undefined] }

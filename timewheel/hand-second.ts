@@ -4,11 +4,11 @@
 //
 // It is read as on its way to the hand, in pieces and inside the budget, whatever its size; nothing of it is kept.
 
-import { join } from 'node:path'
 import type { Disk, Log } from '../storage/index.ts'
 import type { Census } from './census/census.ts'
 import { topicIdOf } from './entry/entry.ts'
 import { comparePlaces, type Place } from './entry/place.ts'
+import { slotPath } from './slot/slot-files.ts'
 import { SlotReader } from './slot/slot-reader.ts'
 import type { Slots } from './slot/slots.ts'
 
@@ -32,7 +32,10 @@ export async function countHandSecond(options: HandSecondOptions): Promise<void>
   census.dropUpTo(second)
   const slot = slots.get(second)
   if (slot === undefined) return
-  const reader = new SlotReader(slot, { ...options, open: ({ name }) => disk.open(join(slotsDirectory, name), 'read') })
+  const reader = new SlotReader(slot, {
+    ...options,
+    open: ({ second }) => disk.open(slotPath(slotsDirectory, second), 'read'),
+  })
   try {
     for (let after = hand; comparePlaces(after, slot.lastPlace) < 0; ) {
       if (!reader.isPrepared) await reader.prepare()

@@ -8,12 +8,12 @@
 //   3. A slot is derived only when its file is at fault, and once: it would not be right the second time either. Any other
 //      error is the end of the wheel.
 
-import { join } from 'node:path'
 import type { Disk, DwellError, Log, LogEngine } from '../storage/index.ts'
 import { deriveSlot } from './derivation.ts'
 import { comparePlaces, lastPlaceOf } from './entry/place.ts'
 import type { Pending } from './pending.ts'
 import type { Slot } from './slot/slot.ts'
+import { slotPath } from './slot/slot-files.ts'
 import { SlotReader } from './slot/slot-reader.ts'
 import { Window } from './slot/window.ts'
 
@@ -119,7 +119,7 @@ export class Horizon {
     this.#windowSecond = second
     this.#window.slide(second, (ahead) => {
       const slot = pending.slots.get(ahead)
-      return slot?.inFile && !slot.writing ? join(slotsDirectory, slot.name) : undefined
+      return slot?.inFile && !slot.writing ? slotPath(slotsDirectory, slot.second) : undefined
     })
   }
 
@@ -156,7 +156,7 @@ export class Horizon {
 
   #readerOf(slot: Slot): SlotReader {
     const { disk, slotsDirectory, readBytes, pending } = this.#options
-    const open = async () => this.#window.take(slot.second) ?? disk.open(join(slotsDirectory, slot.name), 'read')
+    const open = async () => this.#window.take(slot.second) ?? disk.open(slotPath(slotsDirectory, slot.second), 'read')
     return new SlotReader(slot, { disk, slotsDirectory, readBytes, slots: pending.slots, open })
   }
 

@@ -1,6 +1,5 @@
 // Opens what the wheel is made of: decides what to go on from, and puts together from that what waits.
 
-import { join } from 'node:path'
 import type { Clock, Disk, KeyValueStore, Log, LogEngine } from '../storage/index.ts'
 import { CatchUp } from './catch-up.ts'
 import { Census } from './census/census.ts'
@@ -14,6 +13,7 @@ import { KeptMessages } from './kept-messages.ts'
 import { lastMark, MARK_TOPIC } from './mark.ts'
 import { Overflow } from './overflow.ts'
 import { Pending } from './pending.ts'
+import { slotsPath } from './slot/slot-files.ts'
 import { Slots } from './slot/slots.ts'
 
 /** A slot with more than this part of the budget for reading is hot. */
@@ -53,7 +53,7 @@ export async function openParts(options: OpeningOptions): Promise<Opened> {
   for (const topic of [DELAY_TOPIC, MARK_TOPIC]) {
     if (engine.topic(topic) === undefined) await engine.createTopic(topic, { partitions: 1, cleanup: 'delete' })
   }
-  const slotsDirectory = join(directory, 'slots')
+  const slotsDirectory = slotsPath(directory)
   await disk.makeDirectory(slotsDirectory)
   const mark = await lastMark(engine)
   hand.notBefore(mark.hand.dueAtMs)

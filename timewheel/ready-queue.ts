@@ -2,13 +2,19 @@
 // from slots is sorted once; what arrives later goes into a heap beside it; the first of the two comes next.
 
 import { comparePlaces } from './entry/place.ts'
-import { Heap } from './heap.ts'
+import { Heap, type Order } from './heap.ts'
 import { READY_ENTRY_OVERHEAD, type ReadyEntry } from './slot/slot-reader.ts'
+
+class FiringFirst implements Order<ReadyEntry> {
+  isBefore(a: ReadyEntry, b: ReadyEntry): boolean {
+    return comparePlaces(a, b) < 0
+  }
+}
 
 export class ReadyQueue {
   #sorted: ReadyEntry[] = []
   #next = 0
-  readonly #heap = new Heap<ReadyEntry>((a, b) => comparePlaces(a, b) < 0)
+  readonly #heap = new Heap<ReadyEntry>(new FiringFirst())
   readonly #cancelled = new Set<number>()
   /** Memory held, as estimated. */
   bytes = 0

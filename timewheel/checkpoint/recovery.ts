@@ -30,12 +30,11 @@
 // "Derive" deletes all slot files and consumes `__delay` from its log start; overflow rows due within reach are copied again.
 // What is not gone on from is worthless before the first slot is written: slot files would not be those that it names.
 
-import { join } from 'node:path'
 import type { Disk, Log } from '../../storage/index.ts'
 import { DwellError } from '../../storage/index.ts'
 import type { Mark } from '../mark.ts'
 import type { Overflow } from '../overflow.ts'
-import { SLOT_SUFFIX } from '../slot/slot.ts'
+import { slotPath, slotsPath } from '../slot/slot-files.ts'
 import { type Checkpoint, readCheckpoint } from './checkpoint.ts'
 import { checkpointPath, distrustCheckpoint, removeSynced, syncedPath, type Taken, take } from './checkpoint-files.ts'
 import { readSynced, restoreTails, type Synced } from './synced-file.ts'
@@ -170,7 +169,7 @@ export async function recover(options: RecoverOptions): Promise<Recovered> {
   if (decision === 'go on') return { checkpoint: written.contents, synced, because }
   if (isOfThisBoot) await distrustCheckpoint(disk, directory)
   if (decision === 'go on from the synced one' && synced !== undefined) {
-    await restoreTails(disk, join(directory, 'slots'), synced, Math.floor(mark.hand.dueAtMs / 1000))
+    await restoreTails(disk, slotsPath(directory), synced, Math.floor(mark.hand.dueAtMs / 1000))
     return { checkpoint: synced.checkpoint, synced, because }
   }
   if (synced !== undefined) await removeSynced(disk, directory)
@@ -192,7 +191,7 @@ async function look(
     census: checkpoint.census !== undefined,
     delayThere: checkpoint.consumed >= delayLogStart,
     slotsTrusted,
-    slotFilesThere: slotsTrusted && (await slotFilesThere(disk, join(directory, 'slots'), checkpoint, mark)),
+    slotFilesThere: slotsTrusted && (await slotFilesThere(disk, slotsPath(directory), checkpoint, mark)),
   }
 }
 
@@ -200,7 +199,7 @@ async function slotFilesThere(disk: Disk, directory: string, { slots }: Checkpoi
   const handSecond = Math.floor(hand.dueAtMs / 1000)
   for (const { second, fileSize } of slots) {
     if (second < handSecond || fileSize === 0) continue
-    const size = await disk.size(`${directory}/${second}${SLOT_SUFFIX}`)
+    const size = await disk.size(slotPath(directory, second))
     if (size === undefined || size < fileSize) return false
   }
   return true

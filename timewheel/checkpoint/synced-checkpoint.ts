@@ -17,9 +17,8 @@
 //
 // After a crash: recovery.ts decides.
 
-import { join } from 'node:path'
 import { type Clock, type Disk, type DiskFile, DwellError, isFull, type Log, type Timer } from '../../storage/index.ts'
-import { SLOT_SUFFIX } from '../slot/slot.ts'
+import { slotName, slotPath, slotsPath } from '../slot/slot-files.ts'
 import type { Checkpoint, SlotRow } from './checkpoint.ts'
 import { syncedPath } from './checkpoint-files.ts'
 import { tailSizeOf, writeSynced } from './synced-file.ts'
@@ -129,7 +128,7 @@ export class SyncedCheckpoint {
       await this.#pause(Math.max(1000 / SYNCS_A_SECOND, REST * (clock.monotonicMs() - beganMs)))
     }
     if (this.#closed) return
-    await disk.syncDirectory(join(directory, 'slots'))
+    await disk.syncDirectory(slotsPath(directory))
     const tails = new Map<number, Buffer>()
     for (const { second } of slots) {
       const tail = second < handSecond() ? undefined : this.#synced.get(second)?.tail
@@ -143,7 +142,7 @@ export class SyncedCheckpoint {
   /** Undefined when it cannot be opened or read: whoever reads the slot finds out why. */
   async #open({ second, fileSize }: SlotRow): Promise<{ file: DiskFile; tail: Buffer } | undefined> {
     const { disk, directory, log, handSecond } = this.#options
-    const path = join(directory, 'slots', `${second}${SLOT_SUFFIX}`)
+    const path = slotPath(slotsPath(directory), second)
     let file: DiskFile | undefined
     try {
       // For reading: it must not be created. A sync does not ask how its file was opened.
@@ -189,7 +188,7 @@ async function syncAndClose(file: DiskFile, { second }: SlotRow): Promise<void> 
   try {
     await file.sync()
   } catch (error) {
-    const sentence = `The slot ${second}${SLOT_SUFFIX} cannot be synced: ${(error as Error).message}`
+    const sentence = `The slot ${slotName(second)} cannot be synced: ${(error as Error).message}`
     throw new DwellError('SLOT_WRITE_FAILED', sentence, { second }, error)
   } finally {
     await file.close()

@@ -7,9 +7,8 @@
 //
 // Inside a durable file with the magic DWWS.
 
-import { join } from 'node:path'
 import { type Disk, readDurableFile, readUInt64, writeDurableFile, writeUInt64 } from '../../storage/index.ts'
-import { SLOT_SUFFIX } from '../slot/slot.ts'
+import { slotPath } from '../slot/slot-files.ts'
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from './checkpoint.ts'
 
 export const SYNCED_FORMAT = { magic: 'DWWS', version: 1 }
@@ -75,7 +74,7 @@ export async function restoreTails(
     while (next < slots.length) {
       const { second, fileSize } = slots[next++]
       const tail = tails.get(second) as Buffer
-      const file = await disk.open(join(directory, `${second}${SLOT_SUFFIX}`), 'write')
+      const file = await disk.open(slotPath(directory, second), 'write')
       try {
         await file.write(tail, fileSize - tail.length)
       } finally {

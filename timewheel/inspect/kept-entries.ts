@@ -10,7 +10,7 @@ import {
   StoreView,
 } from '../../storage/index.ts'
 import { DELAY_TOPIC, isWithdrawal } from '../entry/entry.ts'
-import { SLOT_SUFFIX } from '../slot/slot.ts'
+import { secondOf, slotsPath } from '../slot/slot-files.ts'
 import { isWholeMessage } from './envelope.ts'
 import { readOverflowRow } from './overflow-row.ts'
 import { walkSlot } from './slot-walk.ts'
@@ -31,12 +31,13 @@ export async function keptEntries(
     if (isWithdrawal(envelope) && kept.has(offset)) return
     kept.set(offset, { timestampMs: 0, body: encodeRecordBody(null, envelope, []) })
   }
-  const slots = join(directory, 'wheel', 'slots')
+  const slots = slotsPath(join(directory, 'wheel'))
   for (const name of await disk.list(slots)) {
-    if (!name.endsWith(SLOT_SUFFIX)) continue
+    const second = secondOf(name)
+    if (second === undefined) continue
     const file = await disk.open(join(slots, name), 'read')
     try {
-      for await (const item of walkSlot(file, Number(name.slice(0, -SLOT_SUFFIX.length)), await file.size())) {
+      for await (const item of walkSlot(file, second, await file.size())) {
         if (item.kind === 'entry') keep(item.offset, item.envelope)
       }
     } finally {

@@ -2,13 +2,12 @@
 // decides: the one written last when it is of this boot and its slots are there, else the synced one, else none, and all
 // slots are derived.
 
-import { join } from 'node:path'
 import { type Disk, DwellError, type Finding, note, wrong } from '../../storage/index.ts'
 import { type Checkpoint, readCheckpoint } from '../checkpoint/checkpoint.ts'
 import { checkpointPath, syncedPath } from '../checkpoint/checkpoint-files.ts'
 import { readSynced } from '../checkpoint/synced-file.ts'
 import type { Mark } from '../mark.ts'
-import { SLOT_SUFFIX } from '../slot/slot.ts'
+import { slotPath, slotsPath } from '../slot/slot-files.ts'
 
 export interface Checkpoints {
   written: Checkpoint | undefined
@@ -73,7 +72,7 @@ export async function* checkpointInUse(
   for (const candidate of candidates) {
     let isThere = true
     for (const { second, fileSize } of countingSlots(candidate, mark)) {
-      const path = join(directory, 'slots', `${second}${SLOT_SUFFIX}`)
+      const path = slotPath(slotsPath(directory), second)
       const size = await disk.size(path)
       if (size !== undefined && size >= fileSize) continue
       isThere = false

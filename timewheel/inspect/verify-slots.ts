@@ -1,11 +1,10 @@
 // Checks the slot files that the next start relies on: each entry against its checksum and against `__delay`.
 
-import { join } from 'node:path'
 import { type Counts, counted, type Disk, type Finding, wrong } from '../../storage/index.ts'
 import type { Checkpoint } from '../checkpoint/checkpoint.ts'
 import { DELAY_TOPIC } from '../entry/entry.ts'
 import type { Mark } from '../mark.ts'
-import { SLOT_SUFFIX } from '../slot/slot.ts'
+import { slotPath, slotsPath } from '../slot/slot-files.ts'
 import type { DelayTable } from './delay-table.ts'
 import { walkSlot } from './slot-walk.ts'
 import { countingSlots } from './verify-checkpoints.ts'
@@ -37,7 +36,7 @@ async function* verifySlot(
   second: number,
   fileSize: number,
 ): AsyncGenerator<Finding, boolean> {
-  const path = join(directory, 'slots', `${second}${SLOT_SUFFIX}`)
+  const path = slotPath(slotsPath(directory), second)
   const file = await disk.open(path, 'read')
   try {
     for await (const item of walkSlot(file, second, fileSize)) {

@@ -9,7 +9,6 @@
 //      knows of messages of the topic are read; of a large slot all of it once, then only what a page needs (slot-map.ts).
 //   4. One page is made at a time, and few are waited for.
 
-import { join } from 'node:path'
 import { type Clock, type Disk, type DiskFile, DwellError, Turns } from '../../storage/index.ts'
 import { decodeMessage } from '../entry/entry.ts'
 import { comparePlaces, lastPlaceOf, messageId, type Place } from '../entry/place.ts'
@@ -17,6 +16,7 @@ import { covers } from '../mark.ts'
 import { ROWS_AT_ONCE } from '../overflow.ts'
 import type { Pending } from '../pending.ts'
 import type { Slot } from '../slot/slot.ts'
+import { slotPath } from '../slot/slot-files.ts'
 import { type KeptEntry, PageCollector, type PageCollectorOptions } from './page-collector.ts'
 import { collectEntries, SlotMap } from './slot-map.ts'
 
@@ -199,7 +199,7 @@ export class Listing {
     const { disk, slotsDirectory, pending } = this.#options
     let file: DiskFile
     try {
-      file = await disk.open(join(slotsDirectory, slot.name), 'read')
+      file = await disk.open(slotPath(slotsDirectory, slot.second), 'read')
     } catch (error) {
       // Its second is over, and its file gone.
       if (pending.slots.get(slot.second) !== slot) return 0

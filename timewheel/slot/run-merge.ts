@@ -7,13 +7,19 @@
 //      (Knuth, The Art of Computer Programming, volume 3, 5.4.6: forecasting).
 //   3. Only fill() waits: head and shift() go on as far as what is in memory reaches.
 
-import { Heap } from '../heap.ts'
+import { Heap, type Order } from '../heap.ts'
 import { type Run, RunCursor } from './run-cursor.ts'
 import { RANKED_SIZE } from './slot-entry.ts'
 
 const BLOCK_SIZE_MAX = 256 * 1024
 /** One block to read ahead for so many runs. */
 const SPARE_SHARE = 4
+
+class HeadFirst implements Order<RunCursor> {
+  isBefore(a: RunCursor, b: RunCursor): boolean {
+    return a.isBefore(b)
+  }
+}
 
 export class RunMerge {
   readonly #blockSize: number
@@ -22,7 +28,7 @@ export class RunMerge {
   #blocks = 0
   #largeBytes = 0
   /** Those runs whose next entry is known. */
-  readonly #heap = new Heap<RunCursor>((a, b) => a.isBefore(b))
+  readonly #heap = new Heap<RunCursor>(new HeadFirst())
   /** Those whose next entry has to be read. */
   readonly #unread: RunCursor[] = []
 

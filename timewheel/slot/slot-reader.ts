@@ -9,13 +9,13 @@
 //      that is larger than they are.
 //   4. Damage ends the reading (SLOT_DAMAGED): what was taken up to there is right, nothing behind it was taken.
 
-import { join } from 'node:path'
 import type { Disk, DiskFile } from '../../storage/index.ts'
 import { comparePlaces, type Place } from '../entry/place.ts'
 import type { Run, RunCursor } from './run-cursor.ts'
 import { RunMerge } from './run-merge.ts'
-import { type Chunk, type Slot, SORTED_SUFFIX } from './slot.ts'
+import type { Chunk, Slot } from './slot.ts'
 import { dueAtMsAt, ENTRY_HEADER_SIZE, endAt, isMessageRank, offsetOf, ownOffsetAt, rankAt } from './slot-entry.ts'
+import { sortedPath } from './slot-files.ts'
 import { SlotSurvey } from './slot-survey.ts'
 import type { Slots } from './slots.ts'
 
@@ -74,7 +74,7 @@ export class SlotReader {
     this.#survey = new SlotSurvey({
       disk,
       second: slot.second,
-      sortedPath: join(slotsDirectory, `${slot.second}${SORTED_SUFFIX}`),
+      sortedPath: sortedPath(slotsDirectory, slot.second),
       budgetBytes: readBytes * SURVEY_SHARE,
     })
     this.#merge = this.#mergeOf([])
@@ -114,7 +114,7 @@ export class SlotReader {
   /** Takes the next piece behind `after`, at one go. */
   take(after: Place): SlotPiece {
     const piece = this.#takeFromRuns(after)
-    const chunks = this.#options.slots.takeUnsealed(this.slot)
+    const chunks = this.slot.takeUnsealed()
     return chunks.length > 0 ? this.#takeFromMemory(chunks, after, piece) : piece
   }
 

@@ -20,17 +20,13 @@
 //
 // After a crash: derived. The checkpoint says how much of the file counts, the rest comes again from `__delay`.
 
-import { join } from 'node:path'
 import { crc32c, type Disk, writeUInt64 } from '../../storage/index.ts'
 import { lastPlaceOf, type Place } from '../entry/place.ts'
 import { CHUNK_SIZE, type ChunkPool } from './chunk-pool.ts'
 import { FiringOrder } from './firing-order.ts'
 import { dueAtMsAt, ENTRY_HEADER_SIZE, endAt, rankAt, SLOT_MAGIC, SLOT_VERSION } from './slot-entry.ts'
+import { slotPath } from './slot-files.ts'
 import { StagedWriter } from './staged-writer.ts'
-
-export const SLOT_SUFFIX = '.slot'
-/** What was in no order in a slot's file, put in order beside it while that is read. */
-export const SORTED_SUFFIX = '.sorted'
 
 const HEADER = Buffer.concat([Buffer.from(SLOT_MAGIC, 'latin1'), Buffer.from([0, SLOT_VERSION])])
 const SLOT_HEADER: Chunk = { bytes: HEADER, used: HEADER.length }
@@ -123,10 +119,6 @@ export class Slot {
     return chunks.map(({ bytes, used }) => bytes.subarray(0, used))
   }
 
-  get name(): string {
-    return `${this.second}${SLOT_SUFFIX}`
-  }
-
   /** Settles which bytes the next write() will write, and with them `fileSize`. */
   seal(): void {
     if (this.#chunks.length === 0) return
@@ -162,7 +154,7 @@ export class Slot {
     const isHot = this.fileSize - this.from > this.#hotBytes
     this.#sealed = []
     this.#sealedSize = 0
-    const file = await disk.open(join(directory, this.name), 'write')
+    const file = await disk.open(slotPath(directory, this.second), 'write')
     try {
       const writer = new StagedWriter(file, position, stage)
       for (const chunks of sealed) {

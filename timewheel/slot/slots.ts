@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { assert, type Disk, DwellError } from '../../storage/index.ts'
 import { ChunkPool } from './chunk-pool.ts'
-import { type Chunk, SLOT_SUFFIX, Slot, SORTED_SUFFIX } from './slot.ts'
+import { type Chunk, Slot } from './slot.ts'
+import { isSortedName, secondOf, slotPath } from './slot-files.ts'
 
 const WRITES_AT_ONCE = 4
 const STAGE_SIZE = 64 * 1024
@@ -83,7 +84,7 @@ export class Slots {
   /** Forgets what a slot holds, in memory and in its file: it is to be filled anew. Nothing of it may wait to be written. */
   startAnew(slot: Slot): void {
     assert(!slot.writing, 'what was sealed is written before a slot is begun anew')
-    this.release(slot, this.takeUnsealed(slot))
+    this.release(slot, slot.takeUnsealed())
     this.#slots.set(slot.second, this.#make(slot.second, slot.fileSize))
   }
 
@@ -101,11 +102,7 @@ export class Slots {
     return first
   }
 
-  /** Hands over what a slot has not sealed, to be read and then released. */
-  takeUnsealed(slot: Slot): Chunk[] {
-    return slot.takeUnsealed()
-  }
-
+  /** Gives back what a slot has handed over. */
   release(slot: Slot, chunks: readonly Chunk[]): void {
     this.#memoryBytes -= slot.release(chunks)
   }
@@ -166,7 +163,7 @@ export class Slots {
           const freedBytes = await slot.write(this.#disk, this.#directory, stage)
           this.#memoryBytes -= freedBytes
         } catch (error) {
-          const path = join(this.#directory, slot.name)
+          const path = slotPath(this.#directory, slot.second)
           const sentence = `The slot ${path} cannot be written: ${(error as Error).message}`
           throw new DwellError('SLOT_WRITE_FAILED', sentence, { path }, error)
         }
@@ -189,18 +186,18 @@ export class Slots {
     for (const slot of [...this.#slots.values()]) {
       if (slot.second >= second) continue
       await slot.written()
-      this.release(slot, this.takeUnsealed(slot))
+      this.release(slot, slot.takeUnsealed())
       this.#slots.delete(slot.second)
-      if (slot.fileSize > 0) await this.#disk.remove(join(this.#directory, slot.name))
+      if (slot.fileSize > 0) await this.#disk.remove(slotPath(this.#directory, slot.second))
     }
   }
 
   /** Deletes every file in the folder that is none of these slots, and what was sorted of them. */
   async deleteOthers(): Promise<void> {
     for (const name of await this.#disk.list(this.#directory)) {
-      const second = Number(name.slice(0, -SLOT_SUFFIX.length))
-      const isSlot = name.endsWith(SLOT_SUFFIX)
-      if (!(isSlot || name.endsWith(SORTED_SUFFIX)) || (isSlot && this.#slots.has(second))) continue
+      const second = secondOf(name)
+      const isOther = second === undefined ? isSortedName(name) : !this.#slots.has(second)
+      if (!isOther) continue
       await this.#disk.remove(join(this.#directory, name))
     }
   }
