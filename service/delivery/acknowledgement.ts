@@ -7,7 +7,7 @@ export type Acknowledgement =
   | { receipt: string; type: 'release'; delayMs?: number; reason?: string }
   /** Never again: to the dead letters. */
   | { receipt: string; type: 'reject'; reason?: string }
-  /** Needs more time: the lock begins anew with `lockMs`, or with that of the acquisition. */
+  /** Needs more time: the lock begins anew with `lockMs`, or as long as it was before. */
   | { receipt: string; type: 'renew'; lockMs?: number }
 
 export type AcknowledgeType = Acknowledgement['type']

@@ -41,7 +41,7 @@
 import { VarintReader, varintSize, writeVarint } from '../../storage/index.ts'
 import { DEFAULT_GROUP_SETTINGS, type GroupSettings } from './group-settings.ts'
 import type { Hold } from './holds.ts'
-import type { ParkedPlace } from './parked.ts'
+import type { ParkedPlace } from './parked-places.ts'
 import { Run, Status, TOKEN_SIZE } from './run.ts'
 import type { SourceKind, SourcePlace } from './source.ts'
 

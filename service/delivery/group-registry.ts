@@ -16,6 +16,7 @@ import type { GroupSettings } from './group-settings.ts'
 import { GROUPS_TOPIC, GroupStore } from './group-store.ts'
 import { laneBase, laneBaseOf } from './lane.ts'
 import { LiveGroup, type LiveParts } from './live-group.ts'
+import { ParkedRoom } from './parked-room.ts'
 import { ReadAheadBudget } from './read-ahead.ts'
 
 export class GroupRegistry {
@@ -48,6 +49,7 @@ export class GroupRegistry {
       engine: parts.engine,
       store,
       budget: new ReadAheadBudget(),
+      parkedRoom: new ParkedRoom(),
       watch: (topic, group) => {
         const watching = this.#watchers.get(topic) ?? new Set()
         this.#watchers.set(topic, watching.add(group))

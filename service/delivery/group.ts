@@ -15,6 +15,7 @@ import type { GroupSettings } from './group-settings.ts'
 import type { GroupStore } from './group-store.ts'
 import { KeyTurns } from './key-turns.ts'
 import { laneTopic } from './lane.ts'
+import type { ParkedRoom } from './parked-room.ts'
 import type { ReadAheadBudget } from './read-ahead.ts'
 import { MOVES, Run } from './run.ts'
 import { Source, type SourceKind } from './source.ts'
@@ -23,6 +24,7 @@ export interface GroupParts {
   engine: LogEngine
   store: GroupStore
   budget: ReadAheadBudget
+  parkedRoom: ParkedRoom
   /** Asks to hear of the high watermarks of a topic. */
   watch(topic: string, group: Group): void
 }
@@ -207,6 +209,7 @@ export class Group {
   #attach(source: Source): void {
     const { topic, topicId, partition } = source.place
     this.#parts.watch(topic, this)
+    source.parked.share(this.#parts.parkedRoom)
     const description = this.#parts.engine.topic(topic)
     if (description?.id !== topicId || partition >= description.partitions) return
     source.highWatermark = this.#parts.engine.offsets(topic, partition).highWatermark

@@ -1,59 +1,68 @@
 // Records of a source that were passed over because their key had another record under way.
 //
 // Always true:
-//   1. They come in the order of their offsets, and leave it by key: of each key the first is the next.
+//   1. Of each key the first is the next (parked-places.ts).
 //   2. `#free` holds the keys with a record here that may begin: what becomes free is told, never searched.
-//   3. Bodies are in the log. Only what is about to be acquired is read, and may be dropped at any time.
+//   3. Bodies are in the log. Some are kept, up to KEPT_BYTES_MAX: those that were passed over first, later those that lie
+//      where something was read. Any may be dropped at any time.
 //
-// The bound is PARKED_MAX a source: so far, and no further, a source looks ahead behind records whose keys are busy.
+// The bound is OWN_MAX a source, and beyond that what is left for all sources (parked-room.ts): so far, and no further, a
+// source looks ahead behind records whose keys are busy.
 //
 // After a crash: places and hashes stand in `__groups` (group-log.ts).
 
 import { DwellError, type LogEngine, readPage, type StoredRecord } from '../../storage/index.ts'
+import { type ParkedPlace, ParkedPlaces } from './parked-places.ts'
+import type { ParkedRoom } from './parked-room.ts'
 import type { ReadAheadBudget } from './read-ahead.ts'
 
-export const PARKED_MAX = 10_000
+export const OWN_MAX = 4_000
 
 const READ_SIZE = 64 * 1024
 const KEPT_BYTES_MAX = 4 * 1024 * 1024
-
-export interface ParkedPlace {
-  offset: number
-  /** Of its key (key-turns.ts). */
-  hash: number
-}
-
-interface Entry extends ParkedPlace {
-  record: StoredRecord | undefined
-}
+/** Whoever looks for what is ready looks at so many free keys at most. */
+const LOOKED_AT_MAX = 10_000
 
 export class Parked {
   readonly #budget: ReadAheadBudget
-  readonly #byOffset = new Map<number, Entry>()
-  readonly #byKey = new Map<number, Entry[]>()
+  readonly #places = new ParkedPlaces()
   readonly #free = new Set<number>()
-  readonly #read = new Set<Entry>()
+  /** Bodies, by offset, those that were kept first at the front. */
+  readonly #kept = new Map<number, StoredRecord>()
+  #keptBytes = 0
+  #room: ParkedRoom | undefined
 
   constructor(budget: ReadAheadBudget) {
     this.#budget = budget
   }
 
-  get count(): number {
-    return this.#byOffset.size
+  /** From now on it shares `room` with others. */
+  share(room: ParkedRoom): void {
+    this.#room = room
+    room.take(this.#beyond)
   }
 
-  get isFull(): boolean {
-    return this.count >= PARKED_MAX
+  get #beyond(): number {
+    return Math.max(0, this.count - OWN_MAX)
+  }
+
+  get count(): number {
+    return this.#places.count
+  }
+
+  /** So many more may be added. */
+  get room(): number {
+    return Math.max(0, OWN_MAX - this.count) + (this.#room?.left ?? 0)
   }
 
   /** undefined when there is none. */
   get firstOffset(): number | undefined {
-    return this.#byOffset.keys().next().value
+    return this.#places.firstOffset
   }
 
   /** In order of their offsets. */
   get places(): Iterable<ParkedPlace> {
-    return this.#byOffset.values()
+    return this.#places
   }
 
   /** How many lie at or behind `offset`; quick where all do. */
@@ -62,53 +71,67 @@ export class Parked {
   }
 
   has(offset: number): boolean {
-    return this.#byOffset.has(offset)
+    return this.#places.has(offset)
   }
 
   /** How many of its key were passed over before a record that is parked; undefined for one that is not. */
   aheadOf(offset: number): number | undefined {
-    const entry = this.#byOffset.get(offset)
-    return entry && this.#byKey.get(entry.hash)?.indexOf(entry)
+    return this.#places.aheadOf(offset)
   }
 
   countOf(hash: number): number {
-    return this.#byKey.get(hash)?.length ?? 0
+    return this.#places.countOf(hash)
   }
 
   hasKey(hash: number): boolean {
-    return this.#byKey.has(hash)
+    return this.#places.hasKey(hash)
   }
 
   /** Adds one behind all others. Its key is busy, or has others here. */
   add({ offset, hash }: ParkedPlace): void {
-    const entry = { offset, hash, record: undefined }
-    this.#byOffset.set(offset, entry)
-    const ofKey = this.#byKey.get(hash)
-    if (ofKey === undefined) this.#byKey.set(hash, [entry])
-    else ofKey.push(entry)
+    this.#places.add(offset, hash)
+    if (this.count > OWN_MAX) this.#room?.take(1)
+  }
+
+  /** Keeps the body of one that is here while that costs no other: the first are those that are needed first. */
+  keep(record: StoredRecord): void {
+    if (this.#keptBytes + record.body.length <= KEPT_BYTES_MAX) this.#keep(record)
+  }
+
+  #keep({ offset, timestampMs, body }: StoredRecord): void {
+    if (this.#kept.has(offset)) return
+    // A copy: a view would pin all that was read with it.
+    this.#kept.set(offset, { offset, timestampMs, body: Buffer.from(body as Buffer) })
+    this.#keptBytes += body.length
+    this.#budget.hold(this, this.#keptBytes)
+  }
+
+  #letGo(offset: number): void {
+    const record = this.#kept.get(offset)
+    if (record === undefined) return
+    this.#kept.delete(offset)
+    this.#keptBytes -= record.body.length
+    if (this.#kept.size === 0) this.#budget.letGo(this)
   }
 
   remove(offset: number): void {
-    const entry = this.#byOffset.get(offset)
-    if (entry === undefined) return
-    this.#byOffset.delete(offset)
-    if (this.#read.delete(entry) && this.#read.size === 0) this.#budget.letGo(this)
-    const ofKey = this.#byKey.get(entry.hash) ?? []
-    ofKey.splice(ofKey.indexOf(entry), 1)
-    if (ofKey.length > 0) return
-    this.#byKey.delete(entry.hash)
-    this.#free.delete(entry.hash)
+    const beyond = this.#beyond
+    const hash = this.#places.remove(offset)
+    if (hash === 0) return
+    this.#room?.take(this.#beyond - beyond)
+    this.#letGo(offset)
+    if (!this.#places.hasKey(hash)) this.#free.delete(hash)
   }
 
   clear(): void {
+    this.#room?.take(-this.#beyond)
     this.drop()
-    this.#byOffset.clear()
-    this.#byKey.clear()
+    this.#places.clear()
     this.#free.clear()
   }
 
   keyFreed(hash: number): void {
-    if (this.#byKey.has(hash)) this.#free.add(hash)
+    if (this.#places.hasKey(hash)) this.#free.add(hash)
   }
 
   keyTaken(hash: number): void {
@@ -118,24 +141,28 @@ export class Parked {
   /** Asks anew for each key whether it is free. */
   sort(isBusy: (hash: number) => boolean): void {
     this.#free.clear()
-    for (const hash of this.#byKey.keys()) if (!isBusy(hash)) this.#free.add(hash)
+    for (const hash of this.#places.keys) if (!isBusy(hash)) this.#free.add(hash)
   }
 
-  /** Those that may begin and are read, at most `max`, by offset. */
+  /** Those that may begin and are kept, at most `max`, by offset. */
   ready(max: number): StoredRecord[] {
     const records: StoredRecord[] = []
-    for (const { record } of this.#nexts()) {
-      if (records.length >= max) break
-      if (record !== undefined) records.push(record)
+    if (max > 0 && this.#kept.size > 0) {
+      for (const offset of this.#nexts(LOOKED_AT_MAX)) {
+        const record = this.#kept.get(offset)
+        if (record !== undefined && records.push(record) >= max) break
+      }
     }
     return records.sort((a, b) => a.offset - b.offset)
   }
 
-  /** The first of each free key. */
-  *#nexts(): Iterable<Entry> {
+  /** The first of each free key, at most `max`. */
+  *#nexts(max: number): Iterable<number> {
+    let known = 0
     for (const hash of this.#free) {
-      const [first] = this.#byKey.get(hash) ?? []
-      if (first !== undefined) yield first
+      if (known++ >= max) return
+      const offset = this.#places.firstOf(hash)
+      if (offset !== undefined) yield offset
     }
   }
 
@@ -143,54 +170,45 @@ export class Parked {
   async read(engine: LogEngine, topic: string, partition: number, max: number): Promise<number[]> {
     const gone = this.#before(engine.offsets(topic, partition).logStartOffset)
     if (gone.length > 0) return gone
-    const wanted: Entry[] = []
-    let known = 0
-    for (const entry of this.#nexts()) {
-      if (known++ >= max) break
-      if (entry.record === undefined) wanted.push(entry)
-    }
-    wanted.sort((a, b) => a.offset - b.offset)
+    const wanted = [...this.#nexts(max)].filter((offset) => !this.#kept.has(offset)).sort((a, b) => a - b)
     const lost: number[] = []
     let bytes = 0
     for (let i = 0; i < wanted.length && bytes < KEPT_BYTES_MAX; ) {
-      const { offset } = wanted[i]
-      const page = await readFrom(engine, topic, partition, offset)
-      let at = 0
-      do {
-        const entry = wanted[i++]
-        while (at < page.length && page[at].offset < entry.offset) at++
-        if (page[at]?.offset !== entry.offset) lost.push(entry.offset)
-        else if (this.#byOffset.get(entry.offset) === entry) {
-          const { timestampMs, body } = page[at]
-          entry.record = { offset: entry.offset, timestampMs, body: Buffer.from(body as Buffer) }
-          this.#read.add(entry)
-          bytes += body.length
-        }
-      } while (i < wanted.length && page.length > 0 && wanted[i].offset <= page[page.length - 1].offset)
+      const page = await readFrom(engine, topic, partition, wanted[i])
+      // What else is parked there will be wanted soon.
+      for (const record of page) {
+        if (!this.#places.has(record.offset)) continue
+        this.#keep(record)
+        bytes += record.body.length
+      }
+      const end = page.length === 0 ? wanted[i] : page[page.length - 1].offset
+      for (; i < wanted.length && wanted[i] <= end; i++) if (!this.#kept.has(wanted[i])) lost.push(wanted[i])
     }
-    if (bytes > 0) this.#hold()
-    return lost.filter((offset) => this.#byOffset.has(offset))
+    this.#dropOldest(bytes)
+    return lost.filter((offset) => this.#places.has(offset))
+  }
+
+  /** The last `newBytes` stay. */
+  #dropOldest(newBytes: number): void {
+    for (const offset of this.#kept.keys()) {
+      if (this.#keptBytes <= Math.max(KEPT_BYTES_MAX, newBytes)) return
+      this.#letGo(offset)
+    }
   }
 
   #before(offset: number): number[] {
     const before: number[] = []
-    for (const place of this.places) {
+    for (const place of this.#places) {
       if (place.offset >= offset) break
       before.push(place.offset)
     }
     return before
   }
 
-  #hold(): void {
-    let size = 0
-    for (const { record } of this.#read) size += record?.body.length ?? 0
-    this.#budget.hold(this, size)
-  }
-
   /** Lets go of bodies. */
   drop(): void {
-    for (const entry of this.#read) entry.record = undefined
-    this.#read.clear()
+    this.#kept.clear()
+    this.#keptBytes = 0
     this.#budget.letGo(this)
   }
 }

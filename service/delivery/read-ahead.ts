@@ -4,12 +4,15 @@
 // The bound is on all buffers together: whoever reads beyond it drops those that were filled longest ago.
 
 import type { StoredRecord } from '../../storage/index.ts'
+import { hashOfRecord } from './key-turns.ts'
 
 const BUDGET_BYTES = 64 * 1024 * 1024
 
 export class ReadAhead {
   readonly #budget: ReadAheadBudget
   #records: StoredRecord[] = []
+  /** Of their keys, where somebody asked. */
+  #hashes: number[] = []
   #at = 0
   #bytes = 0
 
@@ -31,10 +34,16 @@ export class ReadAhead {
     return this.#records[this.#at + index]
   }
 
+  /** Of its key (key-turns.ts). Asked for several times a record, so it is reckoned once. */
+  hash(index: number): number {
+    return (this.#hashes[this.#at + index] ??= hashOfRecord(this.peek(index).body))
+  }
+
   /** Adds what was read: `records` are views into a buffer of `size` bytes. */
   add(records: StoredRecord[], size: number): void {
     const kept = this.count
     this.#records = kept === 0 ? records : this.#records.slice(this.#at).concat(records)
+    this.#hashes = kept === 0 ? [] : this.#hashes.slice(this.#at)
     this.#at = 0
     // What is left of the readings before pins their whole buffers.
     this.#bytes = kept === 0 ? size : this.#bytes + size
@@ -48,6 +57,7 @@ export class ReadAhead {
 
   drop(): void {
     this.#records = []
+    this.#hashes = []
     this.#at = 0
     this.#bytes = 0
     this.#budget.letGo(this)

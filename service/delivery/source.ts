@@ -16,7 +16,7 @@ import type { DeltaWriter } from './group-log.ts'
 import { Holds } from './holds.ts'
 import { hashOfRecord, type KeyTurns } from './key-turns.ts'
 import { type LaneKind, laneTier } from './lane.ts'
-import { PARKED_MAX, Parked } from './parked.ts'
+import { Parked } from './parked.ts'
 import { ReadAhead, type ReadAheadBudget } from './read-ahead.ts'
 import { Run } from './run.ts'
 import { Runs } from './runs.ts'
@@ -163,14 +163,16 @@ export class Source {
   #choose(max: number): StoredRecord[] {
     const turns = this.#turns
     const chosen: StoredRecord[] = []
-    if (turns === undefined || !turns.isLoaded) return chosen
+    if (turns === undefined) return chosen
     const seen = new Set<number>()
-    let room = PARKED_MAX - this.parked.count
+    let { room } = this.parked
     for (let i = 0; i < this.#ahead.count && chosen.length < max; i++) {
       const record = this.#ahead.peek(i)
-      const hash = hashOfRecord(record.body)
-      if (hash === 0 || this.holds.has(record)) {
+      const hash = this.#ahead.hash(i)
+      if (this.holds.has(record) || (hash === 0 && turns.isLoaded)) {
         chosen.push(record)
+      } else if (!turns.isLoaded) {
+        break
       } else if (seen.has(hash) || turns.isBusy(hash) || this.parked.hasKey(hash)) {
         if (room-- <= 0) break
         seen.add(hash)
@@ -187,7 +189,7 @@ export class Source {
   hungry(nowMs: number, max: number): boolean {
     const { count } = this.#ahead
     if (count > 0 && this.#ahead.bytes >= AHEAD_BYTES_MAX) return false
-    if (count > 0 && this.#takesTurns && this.parked.isFull) return false
+    if (count > 0 && this.#takesTurns && this.parked.room === 0) return false
     if (count === 0) return this.next < this.highWatermark && (this.#headDueMs ?? nowMs) <= nowMs
     if (this.#readEnd >= this.highWatermark) return false
     if (this.#takesTurns) return this.#turns?.isFull === false && this.#choose(max).length < max
@@ -258,12 +260,13 @@ export class Source {
   }
 
   #parkBefore(offset: number, delta: DeltaWriter): void {
-    while (this.#ahead.count > 0 && !this.parked.isFull) {
+    while (this.#ahead.count > 0 && this.parked.room > 0) {
       const record = this.#ahead.peek(0)
-      const hash = hashOfRecord(record.body)
+      const hash = this.#ahead.hash(0)
       if (record.offset >= offset || !(this.#turns?.isBusy(hash) || this.parked.hasKey(hash))) return
       this.#ahead.skip(1)
       this.park(record.offset, hash)
+      this.parked.keep(record)
       delta.parked(this.place.index, record.offset, hash)
     }
   }
