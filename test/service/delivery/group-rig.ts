@@ -1,7 +1,8 @@
 // Groups on an engine in memory, with a clock that the test moves and a wheel that a test can turn by hand.
 
-import { type GroupSettings, Groups } from '../../../service/delivery/groups.ts'
+import { type DelayedAppends, type GroupSettings, Groups } from '../../../service/delivery/groups.ts'
 import {
+  type Append,
   decodeRecordBody,
   encodeRecordBody,
   type Header,
@@ -9,7 +10,7 @@ import {
   readRecords,
   SILENT,
 } from '../../../storage/index.ts'
-import { ManualClock } from '../../support/manual-clock.ts'
+import { ManualClock, settle } from '../../support/manual-clock.ts'
 import { MemoryEngine } from '../../support/memory-engine.ts'
 
 interface Delayed {
@@ -61,17 +62,17 @@ export class GroupRig {
       defaults,
       hand: { nowMs: () => this.handMs() },
       random: { bytes: (size) => Buffer.alloc(size, `${this.#random++}.`) },
-      wheel: {
-        append: (records) => {
-          const timestampMs = clock.wallMs()
-          const entries = records.map(({ topic, partition, dueAtMs, body, fillId }) => {
-            const key = Buffer.from(JSON.stringify({ topic, partition, dueAtMs, fillId }))
-            return { timestampMs, body: encodeRecordBody(key, body, []) }
-          })
-          return { topic: '__delay', partition: 0, records: entries }
-        },
-      },
+      wheel: { append: (records) => this.#delay(records) },
     })
+  }
+
+  #delay(records: Parameters<DelayedAppends['append']>[0]): Append {
+    const timestampMs = this.clock.wallMs()
+    const entries = records.map(({ topic, partition, dueAtMs, body, fillId }) => {
+      const key = Buffer.from(JSON.stringify({ topic, partition, dueAtMs, fillId }))
+      return { timestampMs, body: encodeRecordBody(key, body, []) }
+    })
+    return { topic: '__delay', partition: 0, records: entries }
   }
 
   /** As after kill -9: what was not durable is gone, and so is all memory. */
@@ -96,6 +97,21 @@ export class GroupRig {
     })
     const [offset] = await this.engine.append([{ topic, partition, records }])
     return offset
+  }
+
+  /** Through the wheel. */
+  async publishDelayed(
+    topic: string,
+    value: string,
+    { partition, key, dueAtMs }: { partition: number; key: string | null; dueAtMs: number },
+  ): Promise<void> {
+    const body = encodeRecordBody(key === null ? null : Buffer.from(key), Buffer.from(value), [])
+    await this.engine.append([this.#delay([{ topic, partition, dueAtMs, body, fillId: false }])])
+  }
+
+  /** Lets what is under way come to an end. */
+  idle(): Promise<void> {
+    return settle()
   }
 
   acquire(max = 100, waitMs = 0, topic = 'orders', group = 'billing') {

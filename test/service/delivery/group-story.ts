@@ -1,320 +1,309 @@
-// A story of a group: random steps, and a model that knows, per record, what consumers were told. Calls that a crash cut off
-// may or may not have happened.
+// A story of a group: random steps, played on the service, and what was answered told to a model (group-model.ts).
 
 import fc from 'fast-check'
-import type { Acknowledgement, AcknowledgeResult, Delivery, GroupSettings } from '../../../service/delivery/groups.ts'
+import type { Acknowledgement, AcknowledgeResult, GroupSettings } from '../../../service/delivery/groups.ts'
 import { settle } from '../../support/manual-clock.ts'
+import { check, GroupModel, IN_FLIGHT_MAX, LOCK_MS } from './group-model.ts'
 import { GroupRig, textOf } from './group-rig.ts'
 
-const TIERS_MS = [5_000, 10_000]
-const LOCK_MS = 8_000
+const RETRIES = [[5_000, 10_000], [5_000], [], [1_000, 2_000, 3_000, 4_000]] as const
 const PARTITIONS = 2
+const PARTITIONS_MAX = 3
+const REDRIVE_TURNS_MAX = 200
 
 export type Step =
-  | { type: 'publish'; count: number; partition: number }
+  | { type: 'publish'; count: number; partition: number; delayMs: number | undefined }
   | { type: 'acquire'; max: number; cut: number | undefined }
-  | { type: 'acknowledge'; choices: number[]; cut: number | undefined; both: boolean }
+  | { type: 'acknowledge'; choices: number[]; cut: number | undefined; beside: number }
   | { type: 'advance'; ms: number }
   | { type: 'wait'; max: number }
   | { type: 'checkpoint' }
   | { type: 'crash' }
+  | { type: 'pause' }
+  | { type: 'resume' }
+  | { type: 'grow' }
   | { type: 'order'; order: GroupSettings['order'] }
+  | { type: 'retry'; which: number }
+  | { type: 'reset'; to: 'earliest' | 'latest' | number }
+  | { type: 'redrive'; cut: number | undefined }
+  | { type: 'purge'; cut: number | undefined }
 
 /** After how many appends the process dies in the middle of the call; undefined when it does not. */
 const cut = fc.nat(20).map((n) => (n < 3 ? n : undefined))
+const max = fc.integer({ min: 1, max: 8 })
 
-export const step: fc.Arbitrary<Step> = fc.oneof(
-  {
-    weight: 4,
-    arbitrary: fc.record({
-      type: fc.constant('publish' as const),
-      count: fc.integer({ min: 1, max: 6 }),
-      partition: fc.nat(PARTITIONS - 1),
-    }),
-  },
-  {
-    weight: 6,
-    arbitrary: fc.record({
-      type: fc.constant('acquire' as const),
-      max: fc.integer({ min: 1, max: 8 }),
-      cut,
-    }),
-  },
-  {
-    weight: 7,
-    arbitrary: fc.record({
-      type: fc.constant('acknowledge' as const),
-      choices: fc.array(fc.nat(1_000), { minLength: 1, maxLength: 10 }),
-      cut,
-      both: fc.boolean(),
-    }),
-  },
-  {
-    weight: 4,
-    arbitrary: fc.record({ type: fc.constant('advance' as const), ms: fc.integer({ min: 1, max: 12_000 }) }),
-  },
-  { weight: 1, arbitrary: fc.record({ type: fc.constant('wait' as const), max: fc.integer({ min: 1, max: 8 }) }) },
-  { weight: 1, arbitrary: fc.constant({ type: 'checkpoint' as const }) },
-  { weight: 1, arbitrary: fc.constant({ type: 'crash' as const }) },
-)
-
-interface Life {
-  /** Of its partition: records of a key come in this order. */
-  number: number
-  partition: number
-  key: string | null
-  /** Was under way while no order was kept. */
-  isFree: boolean
-  deliveries: number
-  /** Answers that were lost: so many deliveries may have happened that nobody saw. */
-  unseen: boolean
-  lockedUntilMs: number
-  notBeforeMs: number
-  end: 'accepted' | 'dead' | undefined
-  /** A call that may have ended it was cut off. */
-  mayHaveEnded: boolean
+function of<T extends Step['type']>(weight: number, type: T, rest: object = {}) {
+  return { weight, arbitrary: fc.record({ type: fc.constant(type), ...rest }) as fc.Arbitrary<Step> }
 }
 
-export class Model {
-  readonly rig: GroupRig
-  readonly lives = new Map<string, Life>()
-  held: Delivery[] = []
+/** `rare` steps change what the others mean; without them order of keys and tiers are looked at more closely. */
+export function stepOf(rare: readonly Step['type'][]): fc.Arbitrary<Step> {
+  const steps = [
+    of(4, 'publish', {
+      count: fc.integer({ min: 1, max: 6 }),
+      partition: fc.nat(PARTITIONS_MAX - 1),
+      delayMs: fc.nat(9).map((n) => (n < 2 ? n * 3_000 + 1 : undefined)),
+    }),
+    of(6, 'acquire', { max, cut }),
+    of(7, 'acknowledge', { choices: fc.array(fc.nat(1_000), { minLength: 1, maxLength: 10 }), cut, beside: fc.nat(4) }),
+    of(4, 'advance', { ms: fc.integer({ min: 1, max: 12_000 }) }),
+    of(1, 'wait', { max }),
+    of(1, 'checkpoint'),
+    of(1, 'crash'),
+  ]
+  const more: Partial<Record<Step['type'], ReturnType<typeof of>>> = {
+    pause: of(1, 'pause'),
+    resume: of(2, 'resume'),
+    grow: of(1, 'grow'),
+    order: of(1, 'order', { order: fc.constantFrom('none', 'key') }),
+    retry: of(1, 'retry', { which: fc.nat(RETRIES.length - 1) }),
+    reset: of(1, 'reset', { to: fc.oneof(fc.constantFrom('earliest', 'latest'), fc.nat(20)) }),
+    redrive: of(2, 'redrive', { cut }),
+    purge: of(1, 'purge', { cut }),
+  }
+  return fc.oneof(...steps, ...rare.flatMap((type) => more[type] ?? []))
+}
+
+export const RARE = ['pause', 'resume', 'grow', 'order', 'retry', 'reset', 'redrive', 'purge'] as const
+
+export interface StoryOptions {
   order: GroupSettings['order']
+  keyOf(n: number): string | null
+  start?: (settings: Partial<GroupSettings>) => Promise<GroupRig>
+}
+
+export class GroupStory {
+  readonly rig: GroupRig
+  readonly model: GroupModel
   readonly #keyOf: (n: number) => string | null
   #published = 0
 
-  constructor(rig: GroupRig, keyOf: (n: number) => string | null, order: GroupSettings['order'] = 'none') {
+  private constructor(rig: GroupRig, { order, keyOf }: StoryOptions) {
     this.rig = rig
-    this.order = order
+    this.model = new GroupModel(RETRIES[0], order)
     this.#keyOf = keyOf
   }
 
-  static async begin(keyOf: (n: number) => string | null, order: GroupSettings['order'] = 'none') {
-    const settings = { retry: TIERS_MS, lockMs: LOCK_MS, maxInFlight: 10, order }
-    return new Model(await GroupRig.start({ orders: PARTITIONS }, settings), keyOf, order)
+  static async begin(options: StoryOptions): Promise<GroupStory> {
+    const settings = { retry: RETRIES[0], lockMs: LOCK_MS, maxInFlight: IN_FLIGHT_MAX, order: options.order }
+    const start = options.start ?? ((settings) => GroupRig.start({ orders: PARTITIONS }, settings))
+    const rig = await start(settings)
+    await rig.groups.configure('orders', 'billing', {})
+    return new GroupStory(rig, options)
   }
 
-  async publish(count: number, partition: number): Promise<void> {
+  get #nowMs(): number {
+    return this.rig.clock.wallMs()
+  }
+
+  async play(step: Step): Promise<void> {
+    const { rig, model } = this
+    const { groups } = rig
+    if (step.type === 'publish') await this.#publish(step)
+    else if (step.type === 'acquire') await this.#acquire(step)
+    else if (step.type === 'acknowledge') await this.#acknowledge(step)
+    else if (step.type === 'advance') await this.#advance(step.ms)
+    else if (step.type === 'wait') await this.#wait(step.max)
+    else if (step.type === 'checkpoint') await groups.checkpoint()
+    else if (step.type === 'crash') await this.#crash()
+    else if (step.type === 'pause' || step.type === 'resume') {
+      await groups[step.type]('orders', 'billing', 'because')
+      model.isPaused = step.type === 'pause'
+    } else if (step.type === 'grow') {
+      const orders = rig.engine.topic('orders')!
+      await rig.engine.alterTopic('orders', { ...orders, partitions: PARTITIONS_MAX })
+    } else if (step.type === 'order') {
+      await groups.configure('orders', 'billing', { order: step.order })
+      model.keep(step.order)
+    } else if (step.type === 'retry') {
+      model.retry = RETRIES[step.which]
+      await groups.configure('orders', 'billing', { retry: model.retry })
+    } else if (step.type === 'reset') await this.#reset(step.to)
+    else if (step.type === 'redrive') await this.#redrive(step.cut)
+    else if (step.type === 'purge') await this.#purge(step.cut)
+  }
+
+  async #publish({ count, partition, delayMs }: Extract<Step, { type: 'publish' }>): Promise<void> {
+    const there = partition % this.rig.engine.topic('orders')!.partitions
     for (let i = 0; i < count; i++) {
-      const number = this.#published++
-      const key = this.#keyOf(number)
-      const value = `value-${number}`
-      const none = {
-        deliveries: 0,
-        unseen: false,
-        lockedUntilMs: 0,
-        notBeforeMs: 0,
-        mayHaveEnded: false,
-        isFree: false,
-      }
-      this.lives.set(value, { ...none, number, partition, key, end: undefined })
-      await this.rig.publish('orders', [value], partition, key)
+      const n = this.#published++
+      const [value, key] = [`v${n}`, this.#keyOf(n)]
+      let offset: number | undefined
+      if (delayMs === undefined) offset = await this.rig.publish('orders', [value], there, key)
+      else await this.rig.publishDelayed('orders', value, { partition: there, key, dueAtMs: this.#nowMs + delayMs })
+      this.model.published(value, key, there, offset, this.#nowMs)
     }
   }
 
-  async received(deliveries: readonly Delivery[]): Promise<void> {
-    if (this.order === 'key') await this.#checkOrder(deliveries)
-    this.#receive(deliveries)
+  async #acquire({ max, cut }: { max: number; cut: number | undefined }): Promise<void> {
+    if (cut === undefined) return this.model.received(await this.rig.acquire(max))
+    const deliveries = await this.#cut(cut, () => this.rig.acquire(max))
+    if (deliveries === undefined) this.model.acquireLost(this.#nowMs)
+    else this.model.received(deliveries)
+    await this.#crash()
   }
 
-  /** No earlier record of the key is under way. */
-  async #checkOrder(deliveries: readonly Delivery[]): Promise<void> {
-    const dead = await this.dead()
-    for (const value of deliveries.map(textOf)) {
-      const life = this.lives.get(value)
-      if (life === undefined || life.key === null || life.isFree) continue
-      for (const [other, { key, partition, number, end, mayHaveEnded, isFree }] of this.lives) {
-        if (key !== life.key || partition !== life.partition || number >= life.number) continue
-        const isOver = end !== undefined || mayHaveEnded || isFree || dead.has(other)
-        check(isOver, `${value} of key ${key} overtakes ${other}`)
-      }
+  async #acknowledge(step: Extract<Step, { type: 'acknowledge' }>): Promise<void> {
+    const { rig, model } = this
+    const acknowledgements = step.choices.flatMap((choice) => this.#acknowledgementOf(choice) ?? [])
+    if (acknowledgements.length === 0) return
+    const acknowledge = () => rig.groups.acknowledge('orders', 'billing', acknowledgements)
+    if (step.cut !== undefined) {
+      const results = await this.#cut(step.cut, acknowledge)
+      if (results === undefined) model.acknowledgeLost(acknowledgements)
+      else model.answered(acknowledgements, results, this.#nowMs)
+      return this.#crash()
     }
-  }
-
-  async dead(): Promise<Set<string>> {
-    const dead = new Set<string>()
-    if (this.rig.engine.topic('orders.billing.dlq') === undefined) return dead
-    for (let partition = 0; partition < PARTITIONS; partition++) {
-      for (const { value } of await this.rig.log('orders.billing.dlq', partition)) dead.add(String(value))
-    }
-    return dead
-  }
-
-  /** Changes what is kept; what was under way without an order may come in any. */
-  async keep(order: GroupSettings['order']): Promise<void> {
-    await this.rig.groups.configure('orders', 'billing', { order })
-    if (this.order === 'none') for (const life of this.lives.values()) life.isFree = life.deliveries > 0 || life.unseen
-    this.order = order
-  }
-
-  #receive(deliveries: readonly Delivery[]): void {
-    const nowMs = this.rig.clock.wallMs()
-    for (const delivery of deliveries) {
-      const value = textOf(delivery)
-      const isSuspect = delivery.attempts.some(({ cause }) => cause === 'LOCK_EXPIRED')
-      const isLastTry = delivery.deliveryCount > TIERS_MS.length
-      check(!isSuspect || !isLastTry || deliveries.length === 1, `${value} comes to its last try with others`)
-      const life = this.lives.get(value)
-      check(life !== undefined, `phantom: ${value}`)
-      check(life.end === undefined, `${value} was ${life.end} and is delivered again`)
-      check(life.lockedUntilMs <= nowMs, `two holders of ${value}`)
-      check(life.notBeforeMs <= nowMs, `${value} came before its tier was over`)
-      const { deliveryCount, attempts } = delivery
-      if (life.unseen) check(deliveryCount > life.deliveries, `count of ${value} is ${deliveryCount}`)
-      else
-        check(deliveryCount === life.deliveries + 1, `count of ${value} is ${deliveryCount} after ${life.deliveries}`)
-      check(attempts.length === deliveryCount - 1, `${value} has ${attempts.length} attempts at ${deliveryCount}`)
-      check(delivery.topic === 'orders', `${value} is of ${delivery.topic}`)
-      life.deliveries = deliveryCount
-      life.unseen = false
-      life.mayHaveEnded = false
-      life.lockedUntilMs = delivery.lockedUntilMs
-      this.held.push(delivery)
-    }
+    // Beside it others acquire, or say the same once more.
+    const acquired = step.beside > 2 ? [rig.acquire(3), rig.acquire(2)] : []
+    const answered = [acknowledge(), ...(step.beside % 2 === 1 ? [acknowledge()] : [])]
+    for (const results of await Promise.all(answered)) model.answered(acknowledgements, results, this.#nowMs)
+    for (const deliveries of await Promise.all(acquired)) model.received(deliveries)
   }
 
   /** Which acknowledgement a number stands for: also used-up receipts are tried again. */
-  acknowledgementOf(choice: number): Acknowledgement | undefined {
-    if (this.held.length === 0) return undefined
-    const { receipt } = this.held[choice % this.held.length]
+  #acknowledgementOf(choice: number): Acknowledgement | undefined {
+    const { held } = this.model
+    if (held.length === 0) return undefined
+    const { receipt } = held[held.length - 1 - (choice % Math.min(held.length, 20))]
     const kind = Math.floor(choice / 7) % 8
     if (kind < 3) return { receipt, type: 'accept' }
     if (kind < 5) return { receipt, type: 'release', reason: `r${choice}` }
     if (kind === 5) return { receipt, type: 'release', delayMs: (choice % 9) * 1_000 }
-    return kind === 6 ? { receipt, type: 'reject' } : { receipt, type: 'renew', lockMs: 20_000 }
+    return kind === 6
+      ? { receipt, type: 'reject' }
+      : { receipt, type: 'renew', lockMs: choice % 2 ? 20_000 : undefined }
   }
 
-  answered(acknowledgements: readonly Acknowledgement[], results: readonly AcknowledgeResult[]): void {
-    const nowMs = this.rig.clock.wallMs()
-    check(results.length === acknowledgements.length, 'a result for each')
-    for (const [i, result] of results.entries()) {
-      const delivery = this.held.find(({ receipt }) => receipt === acknowledgements[i].receipt) as Delivery
-      const life = this.lives.get(textOf(delivery)) as Life
-      const isNewest = life.deliveries === delivery.deliveryCount
-      if (result.state === 'invalid') continue
-      check(isNewest && life.end === undefined, `an old receipt of ${textOf(delivery)} was good`)
-      if (result.state === 'acquired') {
-        life.lockedUntilMs = result.lockedUntilMs
-        continue
-      }
-      life.lockedUntilMs = nowMs
-      if (result.state === 'acknowledged') life.end = 'accepted'
-      else if (result.state === 'dead') {
-        life.end = 'dead'
-        const isLast = delivery.deliveryCount > TIERS_MS.length
-        check(isLast || acknowledgements[i].type === 'reject', `dead after ${delivery.deliveryCount} deliveries`)
-      } else {
-        life.notBeforeMs = nowMs + waitMsOf(acknowledgements[i], delivery.deliveryCount)
-        check(result.dueAtMs === life.notBeforeMs, `due at ${result.dueAtMs}, not ${life.notBeforeMs}`)
+  async #advance(ms: number): Promise<void> {
+    await this.rig.clock.advance(ms)
+    await this.rig.idle()
+    this.model.expire(this.#nowMs)
+    await this.rig.turnWheel()
+    this.model.turned(this.#nowMs)
+    for (let partition = 0; partition < this.rig.engine.topic('orders')!.partitions; partition++) {
+      for (const { value, offset } of await this.rig.log('orders', partition)) {
+        this.model.lives.get(String(value))!.offset = offset
       }
     }
   }
 
-  /** A call was cut off by a crash. */
-  lost(acknowledgements: readonly Acknowledgement[]): void {
-    for (const { receipt, type } of acknowledgements) {
-      const life = this.lives.get(textOf(this.held.find((held) => held.receipt === receipt) as Delivery)) as Life
-      if (type !== 'renew') {
-        life.mayHaveEnded = true
-        life.lockedUntilMs = 0
-      }
+  /** Two calls wait, first come first served, while time goes on. */
+  async #wait(max: number): Promise<void> {
+    const waiting = [this.rig.acquire(max, 15_000), this.rig.acquire(max, 15_000)]
+    await this.rig.idle()
+    await this.rig.clock.advance(15_000)
+    const answers = await Promise.all(waiting)
+    for (const deliveries of answers) this.model.inCompany(deliveries)
+    const deliveries = answers.flat().sort((a, b) => a.lockedUntilMs - b.lockedUntilMs)
+    this.model.receivedApart(deliveries)
+    await this.#advance(0)
+  }
+
+  /** Calls while only `appends` more reach the disk; undefined when no answer came. */
+  async #cut<T>(appends: number, call: () => Promise<T>): Promise<T | undefined> {
+    this.rig.cutAfter(appends)
+    let answer: T | undefined
+    call().then(
+      (given) => {
+        answer = given
+      },
+      () => {},
+    )
+    await this.rig.idle()
+    return answer
+  }
+
+  async #crash(): Promise<void> {
+    await this.rig.crash()
+    this.model.expire(this.#nowMs)
+    this.model.crashed(this.#nowMs)
+    await this.#redriven()
+  }
+
+  async #reset(to: 'earliest' | 'latest' | number): Promise<void> {
+    const { rig, model } = this
+    const lives = [...model.lives.values()].filter(({ offset }) => offset !== undefined)
+    const at = typeof to === 'number' ? (lives[to % Math.max(1, lives.length)]?.publishedMs ?? this.#nowMs) : to
+    const firsts = new Map<number, number>()
+    for (let partition = 0; partition < PARTITIONS_MAX; partition++) {
+      const records = partition < rig.engine.topic('orders')!.partitions ? await rig.log('orders', partition) : []
+      const from = typeof at === 'number' ? records.find(({ timestampMs }) => timestampMs >= at)?.offset : undefined
+      firsts.set(partition, at === 'earliest' ? 0 : (from ?? records.length))
+    }
+    await rig.groups.reset('orders', 'billing', at)
+    model.reset((partition) => firsts.get(partition) ?? 0, at)
+  }
+
+  async #redrive(cut: number | undefined): Promise<void> {
+    const redrive = () => this.rig.groups.deadLetters.redrives.begin('orders', 'billing', { filter: {} })
+    if (cut === undefined) {
+      await redrive()
+      this.model.redriven(this.#nowMs)
+      return this.#redriven()
+    }
+    await this.#cut(cut, redrive)
+    this.model.redriveLost()
+    await this.#crash()
+  }
+
+  /** Until no redrive runs any more. */
+  async #redriven(): Promise<void> {
+    for (let turns = 0; this.rig.groups.deadLetters.redrives.running > 0; turns++) {
+      check(turns < REDRIVE_TURNS_MAX, 'a redrive does not end')
+      await settle(2)
+    }
+  }
+
+  async #purge(cut: number | undefined): Promise<void> {
+    const purge = () => this.rig.groups.deadLetters.purge('orders', 'billing')
+    if (cut === undefined) return this.model.purged(await purge())
+    await this.#cut(cut, purge)
+    this.model.purgeLost()
+    await this.#crash()
+  }
+
+  /** Lets go on until nothing comes any more, accepting all; then every record was accepted or is dead. */
+  async end(): Promise<void> {
+    const { rig, model } = this
+    await this.play({ type: 'resume' })
+    const inWheel = (await rig.delayed()).filter(({ topic }) => topic !== 'orders').length
+    check(rig.groups.retriesWaiting >= inWheel, `${inWheel} are in the wheel, more than are told of`)
+    for (let quiet = 0; quiet < 3; ) {
+      await this.#advance(40_000)
+      const deliveries = await rig.acquire(1_000)
+      quiet = deliveries.length === 0 ? quiet + 1 : 0
+      model.received(deliveries)
+      const acknowledgements = deliveries.map(({ receipt }) => ({ receipt, type: 'accept' }) as const)
+      if (deliveries.length === 0) continue
+      const results: AcknowledgeResult[] = await rig.groups.acknowledge('orders', 'billing', acknowledgements)
+      model.answered(acknowledgements, results, this.#nowMs)
+    }
+    await rig.crash()
+    check((await rig.acquire()).length === 0, 'nothing is left')
+    const { records } = await rig.groups.deadLetters.list('orders', 'billing', { limit: 10_000 })
+    model.ended(records.map(textOf))
+    for (const partition of rig.groups.describe('orders', 'billing').partitions) {
+      check(partition.lag === 0 && partition.inFlight === 0, `lag ${partition.lag}, in flight ${partition.inFlight}`)
+      check(!partition.waiting.some(({ count }) => count > 0), 'nothing waits')
+      check(partition.startOffset === partition.endOffset, 'the start offset moved over all of it')
     }
   }
 }
 
-function waitMsOf(acknowledgement: Acknowledgement, deliveryCount: number): number {
-  if (acknowledgement.type === 'release' && acknowledgement.delayMs !== undefined) return acknowledgement.delayMs
-  return TIERS_MS[deliveryCount - 1]
+/** How many stories a property tells, and from which seed: RUNS and SEED by hand, few and by chance otherwise. */
+export function storyRuns(usually: number): { numRuns: number; seed?: number; path?: string } {
+  const { RUNS, SEED, STORY_PATH } = process.env
+  return {
+    numRuns: Number(RUNS ?? usually),
+    ...(SEED === undefined ? {} : { seed: Number(SEED) }),
+    ...(STORY_PATH === undefined ? {} : { path: STORY_PATH }),
+  }
 }
 
-export function check(holds: unknown, sentence: string): asserts holds {
-  if (!holds) throw new Error(sentence)
-}
-
-export async function play(model: Model, step: Step): Promise<void> {
-  const { rig } = model
-  if (step.type === 'publish') return model.publish(step.count, step.partition)
-  if (step.type === 'checkpoint') return rig.groups.checkpoint()
-  if (step.type === 'crash') return rig.crash()
-  if (step.type === 'order') return model.keep(step.order)
-  if (step.type === 'advance') {
-    await rig.clock.advance(step.ms)
-    return rig.turnWheel()
-  }
-  if (step.type === 'wait') {
-    const waiting = [rig.acquire(step.max, 15_000), rig.acquire(step.max, 15_000)]
-    await settle()
-    await rig.clock.advance(15_000)
-    for (const deliveries of await Promise.all(waiting)) {
-      // They came some time ago; what is told of their locks is still true.
-      for (const delivery of deliveries) check(delivery.lockedUntilMs > 0, 'a lock')
-      await model.received(deliveries)
-    }
-    return
-  }
-  if (step.type === 'acquire') {
-    if (step.cut === undefined) return model.received(await rig.acquire(step.max))
-    rig.cutAfter(step.cut)
-    for (const life of model.lives.values()) life.unseen = true
-    void rig.acquire(step.max).then((deliveries) => model.received(deliveries))
-    await settle()
-    return rig.crash()
-  }
-  const acknowledgements = step.choices.flatMap((choice) => model.acknowledgementOf(choice) ?? [])
-  if (acknowledgements.length === 0) return
-  if (step.cut !== undefined) {
-    rig.cutAfter(step.cut)
-    let results: AcknowledgeResult[] | undefined
-    void rig.groups.acknowledge('orders', 'billing', acknowledgements).then((answered) => {
-      results = answered
-    })
-    await settle()
-    if (results) model.answered(acknowledgements, results)
-    else model.lost(acknowledgements)
-    return rig.crash()
-  }
-  if (!step.both)
-    return model.answered(acknowledgements, await rig.groups.acknowledge('orders', 'billing', acknowledgements))
-  const acquired = rig.acquire(3)
-  const results = await rig.groups.acknowledge('orders', 'billing', acknowledgements)
-  model.answered(acknowledgements, results)
-  await model.received(await acquired)
-}
-
-/** Waits until nothing comes any more, accepting all; then every record was accepted or is dead. Answers how many were delivered. */
-export async function end(model: Model): Promise<number> {
-  const { rig } = model
-  const inWheel = (await rig.delayed()).length
-  check(rig.groups.retriesWaiting >= inWheel, `${inWheel} are in the wheel, more than are told of`)
-  for (let quiet = 0; quiet < 3; ) {
-    await rig.clock.advance(40_000)
-    await rig.turnWheel()
-    const deliveries = await rig.acquire(1_000)
-    quiet = deliveries.length === 0 ? quiet + 1 : 0
-    await model.received(deliveries)
-    const acknowledgements = deliveries.map(({ receipt }) => ({ receipt, type: 'accept' }) as const)
-    if (deliveries.length === 0) continue
-    model.answered(acknowledgements, await rig.groups.acknowledge('orders', 'billing', acknowledgements))
-  }
-  await rig.crash()
-  check((await rig.acquire()).length === 0, 'nothing is left')
-  const { records } = await rig.groups.deadLetters.list('orders', 'billing', { limit: 10_000 })
-  const dead = records.map(textOf)
-  check(new Set(dead).size === dead.length, 'a record is dead once')
-  let delivered = 0
-  for (const [value, life] of model.lives) {
-    delivered += life.deliveries
-    const isDead = dead.includes(value)
-    if (life.end === 'accepted') check(!isDead, `${value} was accepted and is dead`)
-    else if (life.end === 'dead') check(isDead, `${value} is dead, yet not among the dead letters`)
-    // Its last tier may have ended with a lock that ran out.
-    else check(isDead || life.mayHaveEnded, `${value} is lost after ${life.deliveries} deliveries`)
-  }
-  for (const partition of rig.groups.describe('orders', 'billing').partitions) {
-    check(partition.lag === 0 && partition.inFlight === 0, `lag ${partition.lag}, in flight ${partition.inFlight}`)
-    const waits = partition.waiting.some(({ count }) => count > 0)
-    check(!waits, 'nothing waits')
-    check(partition.startOffset === partition.endOffset, 'the start offset moved over all of it')
-  }
-  return delivered
+export async function tell(options: StoryOptions, steps: readonly Step[]): Promise<number> {
+  const story = await GroupStory.begin(options)
+  for (const step of steps) await story.play(step)
+  await story.end()
+  return story.model.deliveries
 }
