@@ -33,7 +33,7 @@ import { buildServer } from './http/server.ts'
 import { Metrics } from './metrics.ts'
 import { pendingByTopic } from './pending-by-topic.ts'
 import { AllowedHosts } from './push/allowed-hosts.ts'
-import { ownAddresses, resolve } from './push/network.ts'
+import { ownAddresses, sharedResolve } from './push/network.ts'
 import { Pusher } from './push/pusher.ts'
 import type { Settings } from './settings.ts'
 import { Topics } from './topics.ts'
@@ -212,14 +212,14 @@ export class Broker {
       await checkpoints.run()
     })
 
-    const pushSockets = Math.min(settings.PUSH_CONNECTIONS_MAX, Math.floor(descriptors.connections / 2))
+    const pushSockets = Math.min(settings.PUSH_CONNECTIONS_MAX, Math.floor(descriptors.connections / 4))
     const pusher = Pusher.start({
       groups,
       clock,
       log,
       hosts: pushHosts,
       clusterId,
-      resolve,
+      resolve: sharedResolve(),
       socketsMax: pushSockets,
       bytesMax: settings.PUSH_BYTES_MAX,
       stopMs: settings.STOP_TIMEOUT,
@@ -264,7 +264,7 @@ export class Broker {
       clusterId,
       stopping: this.#stopping.signal,
     })
-    this.#server.server.maxConnections = descriptors.connections - (pushHosts.isEmpty ? 0 : pushSockets)
+    this.#server.server.maxConnections = descriptors.connections - (pushHosts.isEmpty ? 0 : 2 * pushSockets)
     this.#server.server.on('drop', () => metrics?.countDroppedConnection())
     this.#opened('server', () => this.#closeServer())
     this.#address = await listen(this.#server, settings)

@@ -3,9 +3,12 @@
 //
 // A name is looked up once a connection, and the addresses that were checked are those that are dialled; so a name that stands
 // for another address a moment later gains nothing. SNI, certificate check and Host keep the name.
+//
+// Two bounds that undici does not keep: an answer's bytes as they come in (what is neither header nor body, such as chunk
+// extensions, counts nowhere), and idle sockets, which are closed rather than kept once there are many.
 
 import type { LookupAddress } from 'node:dns'
-import type { LookupFunction } from 'node:net'
+import type { LookupFunction, Socket } from 'node:net'
 import { buildConnector, type Dispatcher, Pool } from 'undici'
 import { DwellError } from '../../storage/index.ts'
 import type { AllowedHosts } from './allowed-hosts.ts'
@@ -20,11 +23,15 @@ export interface ConnectionsOptions {
   connectMs: number
   hosts: AllowedHosts
   resolve: Resolve
+  /** Told of each socket that is open from now on. */
+  opened(socket: Socket): void
   /** Trusted instead of the well-known authorities. */
   ca?: string
 }
 
 const HEADERS_SIZE_MAX = 16 * 1024
+/** An answer with all that frames it; exchange.ts reads less of its body. */
+const ANSWER_RAW_SIZE_MAX = 256 * 1024
 /** Shorter than the 5 s after which Node's and other servers close idle connections, so that a push seldom meets that moment. */
 const IDLE_MS = 4_000
 
@@ -35,6 +42,8 @@ export function openPool(url: URL, options: ConnectionsOptions): Dispatcher {
     pipelining: 1,
     connect: guardedConnector(options),
     keepAliveTimeout: IDLE_MS,
+    // Whatever the endpoint says.
+    keepAliveMaxTimeout: IDLE_MS,
     maxHeaderSize: HEADERS_SIZE_MAX,
     // exchange.ts bounds the whole, by the clock that it is given.
     headersTimeout: 0,
@@ -42,7 +51,7 @@ export function openPool(url: URL, options: ConnectionsOptions): Dispatcher {
   })
 }
 
-function guardedConnector({ connectMs, hosts, resolve, ca }: ConnectionsOptions): buildConnector.connector {
+function guardedConnector({ connectMs, hosts, resolve, opened, ca }: ConnectionsOptions): buildConnector.connector {
   const lookup: LookupFunction = (name, { all }, answer) => {
     resolve(name).then(
       (found) => {
@@ -65,9 +74,26 @@ function guardedConnector({ connectMs, hosts, resolve, ca }: ConnectionsOptions)
   return (options, answer) => {
     const { hostname } = options
     // Node looks no address up, so one never comes to lookup() above: that it is named is all that it needs.
-    if (hosts.names(hostname)) connect(options, answer)
-    else answer(notAllowed(`${hostname} is not in PUSH_ALLOWED_HOSTS`), null)
+    if (!hosts.names(hostname)) return answer(notAllowed(`${hostname} is not in PUSH_ALLOWED_HOSTS`), null)
+    connect(options, (...[error, socket]) => {
+      if (error) return answer(error, null)
+      boundAnswers(socket)
+      opened(socket)
+      answer(null, socket)
+    })
   }
+}
+
+/** Ends a socket on which more comes in after a request than an answer may have. One request is under way on it at a time. */
+function boundAnswers(socket: Socket): void {
+  let written = 0
+  let readBefore = 0
+  socket.prependListener('readable', () => {
+    if (socket.bytesWritten !== written) {
+      written = socket.bytesWritten
+      readBefore = socket.bytesRead
+    } else if (socket.bytesRead - readBefore > ANSWER_RAW_SIZE_MAX) socket.destroy(new Error('An answer without end.'))
+  })
 }
 
 function whyNot(hosts: AllowedHosts, found: readonly LookupAddress[]): string {

@@ -12,18 +12,15 @@
 //
 // After a crash: what was in hand is locked for a while, and then comes again, as a try whose lock ran out.
 
-import type { Dispatcher } from 'undici'
 import type { Clock, Log, Timer } from '../../storage/index.ts'
 import type { GroupSettings, Groups, PushSettings } from '../delivery/groups.ts'
 import { Acknowledgements } from './acknowledgements.ts'
-import { exchange } from './exchange.ts'
 import { Health } from './health.ts'
 import { InHand, type Push } from './in-hand.ts'
-import { type PushRequest, pushRequest, type Sender } from './push-request.ts'
 import type { Share, SharedBound } from './shared-bound.ts'
-import { keyOf } from './signature.ts'
+import { Target, type TargetParts } from './target.ts'
 import { TokenBucket } from './token-bucket.ts'
-import { judge, type Verdict } from './verdict.ts'
+import type { Verdict } from './verdict.ts'
 
 /** How long a call of acquire waits; ended early when settings change. */
 const WAIT_MS = 5 * 60_000
@@ -35,20 +32,14 @@ const LOCK_MS_MIN = 5_000
 const TAKE_BYTES = 1024 * 1024
 /** Records taken ahead, for each push that may be under way. */
 const AHEAD_MAX = 8
-/** What is shorter is no secret. */
-const SECRET_LENGTH_MIN = 6
 
-export interface EndpointParts {
+export interface EndpointParts extends TargetParts {
   groups: Groups
   clock: Clock
   log: Log
-  clusterId: string
   /** What all endpoints share: sockets in use, and bytes in hand. */
   sockets: SharedBound
   bytes: SharedBound
-  openPool(push: PushSettings): Dispatcher
-  /** A push ended. */
-  onEnd(outcome: Verdict['outcome'], tookMs: number): void
 }
 
 export class Endpoint {
@@ -56,6 +47,7 @@ export class Endpoint {
   readonly #group: string
   readonly #parts: EndpointParts
   readonly #acknowledgements: Acknowledgements
+  readonly #target: Target
   readonly #health: Health
   readonly #sockets: Share
   readonly #bytes: Share
@@ -63,14 +55,7 @@ export class Endpoint {
   readonly #underWay = new Set<Promise<void>>()
   #settings: GroupSettings
   #push: PushSettings
-  #url!: URL
-  #pool: Dispatcher
-  /** Closed, but for pushes that are under way still. */
-  readonly #oldPools = new Set<Dispatcher>()
   #bucket: TokenBucket | undefined
-  #sender!: Sender
-  /** What an endpoint may repeat and no reason may hold: hooks are often known by their path alone. */
-  #secrets!: readonly string[]
   #probe: Push | undefined
   /** So many records are taken ahead. */
   #ahead = 0
@@ -108,8 +93,7 @@ export class Endpoint {
       lockMs: () => this.#lockMs,
       renew: (receipt, lockMs) => this.#acknowledgements.add({ receipt, type: 'renew', lockMs }),
     })
-    this.#prepare()
-    this.#pool = parts.openPool(push)
+    this.#target = new Target(place.group, push, parts)
     this.#bucket = bucketOf(push, parts.clock)
     if (push.paused) this.#health.pause()
     this.#running = this.#run()
@@ -125,34 +109,14 @@ export class Endpoint {
 
   /** The group's settings changed. What is under way ends as it began. */
   update(settings: GroupSettings, push: PushSettings): void {
-    const { clock, openPool } = this.#parts
     const before = this.#push
     this.#settings = settings
     this.#push = push
-    this.#prepare()
-    if (push.url !== before.url || push.concurrency !== before.concurrency || push.timeoutMs !== before.timeoutMs) {
-      const old = this.#pool
-      this.#oldPools.add(old)
-      // One that is cut off while it closes is gone as well.
-      const gone = () => void this.#oldPools.delete(old)
-      old.close().then(gone, gone)
-      this.#pool = openPool(push)
-    }
-    if (push.rate !== before.rate) this.#bucket = bucketOf(push, clock)
+    this.#target.update(push)
+    if (push.rate !== before.rate) this.#bucket = bucketOf(push, this.#parts.clock)
     if (before.paused && !push.paused) this.#health.works()
     this.#waiting?.abort()
     this.#goOn()
-  }
-
-  /** What every push needs of the settings. */
-  #prepare(): void {
-    const { url, headers, secrets } = this.#push
-    const keys = secrets.map(keyOf).filter((key) => key !== undefined)
-    this.#url = new URL(url)
-    this.#sender = { group: this.#group, clusterId: this.#parts.clusterId, headers, keys }
-    const { pathname, search } = this.#url
-    const texts = [pathname + search, pathname, ...secrets, ...Object.values(headers)]
-    this.#secrets = texts.filter(({ length }) => length >= SECRET_LENGTH_MIN)
   }
 
   /** Something changed: pushes what may be, and lets more be taken. */
@@ -245,7 +209,7 @@ export class Endpoint {
   #begin(push: Push): void {
     this.#bucket?.spend(1)
     if (this.isPaused) this.#probe = push
-    const ending = this.#send(push).then((verdict) => {
+    const ending = this.#target.push(push.delivery).then((verdict) => {
       this.#underWay.delete(ending)
       this.#sockets.give(1)
       this.#ended++
@@ -253,24 +217,6 @@ export class Endpoint {
       this.#goOn()
     })
     this.#underWay.add(ending)
-  }
-
-  async #send({ delivery }: Push): Promise<Verdict> {
-    const { clock, onEnd } = this.#parts
-    const { timeoutMs } = this.#push
-    const beganMs = clock.monotonicMs()
-    let request: PushRequest
-    try {
-      request = pushRequest(delivery, this.#sender, clock.wallMs())
-    } catch (error) {
-      // Released, it is told and counted as what cannot be retried either.
-      return { outcome: 'release', endpoint: 'failed', reason: String(error), blamesRequest: true }
-    }
-    const { pathname, search } = this.#url
-    const result = await exchange(this.#pool, pathname + search, request, { clock, timeoutMs })
-    const verdict = judge(result, clock.wallMs(), this.#secrets)
-    onEnd(verdict.outcome, clock.monotonicMs() - beganMs)
-    return verdict
   }
 
   #settle(push: Push, verdict: Verdict): void {
@@ -282,7 +228,7 @@ export class Endpoint {
       const isTooMuch = this.#health.failed(this.#push.pauseAfter)
       if (endpoint === 'paused') this.#pause(reason)
       else if (isTooMuch) this.#pause(`${this.#push.pauseAfter} failures in a row, the last of them: ${reason}`)
-    } else if (wasProbe) this.#health.probeFailed()
+    } else if (wasProbe) this.#health.probeFailed(verdict)
     if (endpoint !== 'works' && this.isPaused && !blamesRequest) {
       this.#hand.keep(push)
       return
@@ -316,9 +262,8 @@ export class Endpoint {
     )
   }
 
-  /** What logs say of it: no path and no query, which may hold a secret. */
   get #names() {
-    return { topic: this.#topic, group: this.#group, host: this.#url.host }
+    return { topic: this.#topic, group: this.#group, host: this.#target.host }
   }
 
   /** Takes nothing more; resolves when what is under way has ended and is acknowledged. */
@@ -334,13 +279,13 @@ export class Endpoint {
     await this.#acknowledgements.settled()
     this.#parts.sockets.leave(this.#sockets)
     this.#parts.bytes.leave(this.#bytes)
-    await this.#pool.destroy()
+    await this.#target.close()
   }
 
   /** Ends what is under way without an answer; its locks run out. */
   cut(): void {
     this.#isCut = true
-    for (const pool of [this.#pool, ...this.#oldPools]) pool.destroy().catch(() => {})
+    this.#target.cut()
   }
 }
 

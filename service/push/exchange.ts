@@ -3,7 +3,7 @@
 // Always true:
 //   1. It ends: with an answer, or at the latest when its time is over, however slowly the endpoint drips.
 //   2. At most ANSWER_SIZE_MAX bytes of a body are read, as they are (nothing is unpacked), and TEXT_SIZE of them kept. What
-//      would be more is cut off by closing the socket; the answer counts.
+//      would be more is cut off by closing the socket; the answer counts. What frames a body is bounded by connections.ts.
 //   3. An answer that breaks off, or that is not over in time, is none: nobody knows whether the endpoint was done.
 //   4. No redirect is followed.
 
@@ -32,12 +32,19 @@ export type Exchange =
   /** The connector refused to dial. */
   | { kind: 'denied'; why: string }
 
+export interface ExchangeOptions {
+  clock: Clock
+  timeoutMs: number
+  /** Whether the socket is not to be used again. */
+  closesSocket: boolean
+}
+
 /** Sends `request` to `path` of the pool's host. Never rejects. */
 export function exchange(
   pool: Dispatcher,
   path: string,
   { headers, body }: PushRequest,
-  { clock, timeoutMs }: { clock: Clock; timeoutMs: number },
+  { clock, timeoutMs, closesSocket }: ExchangeOptions,
 ): Promise<Exchange> {
   return new Promise((resolve) => {
     let controller: Dispatcher.DispatchController | undefined
@@ -82,7 +89,7 @@ export function exchange(
       onResponseError: (_, error) => end(failed(error)),
     }
     try {
-      pool.dispatch({ method: 'POST', path, headers, body }, handler)
+      pool.dispatch({ method: 'POST', path, headers, body, reset: closesSocket }, handler)
     } catch (error) {
       end(failed(error))
     }

@@ -3,7 +3,7 @@
 //   open ──pauseAfter failures in a row, 410, or not allowed──► paused ──a push that works, or a call of resume──► open
 //
 // While it is paused one push at a time is tried: the first 5 s after the pause began, then after twice as long each time, at
-// most 5 min. Not durable, but for the pause itself (PushSettings.paused): a start begins with the first probe.
+// most 5 min; an answer that blames the request tells that somebody is there, and the next probe is 5 s away again. Not durable, but for the pause itself (PushSettings.paused): a start begins with the first probe.
 
 const PROBE_MS_FIRST = 5_000
 const PROBE_MS_MAX = 5 * 60_000
@@ -21,7 +21,6 @@ export class Health {
   /** A push worked, or somebody says that it will. */
   works(): void {
     this.#failures = 0
-    this.#probeMs = PROBE_MS_FIRST
   }
 
   /** A push failed while the endpoint was open; whether it is to be paused. */
@@ -30,13 +29,16 @@ export class Health {
   }
 
   pause(): void {
-    this.#probeMs = PROBE_MS_FIRST
-    this.#probeAtMs = this.#clock.monotonicMs() + this.#probeMs
+    this.#probeAfter(PROBE_MS_FIRST)
   }
 
-  probeFailed(): void {
-    this.#probeMs = Math.min(this.#probeMs * 2, PROBE_MS_MAX)
-    this.#probeAtMs = this.#clock.monotonicMs() + this.#probeMs
+  probeFailed({ blamesRequest }: { blamesRequest: boolean }): void {
+    this.#probeAfter(blamesRequest ? PROBE_MS_FIRST : Math.min(this.#probeMs * 2, PROBE_MS_MAX))
+  }
+
+  #probeAfter(ms: number): void {
+    this.#probeMs = ms
+    this.#probeAtMs = this.#clock.monotonicMs() + ms
   }
 
   /** How long it is until the next probe; 0 when it is due. */

@@ -2,6 +2,7 @@
 //
 // After a crash: nothing here is durable. Which groups push, and whose endpoint is paused, stands in their settings.
 
+import type { Socket } from 'node:net'
 import type { Clock, Log } from '../../storage/index.ts'
 import type { GroupSettings, Groups, PushSettings } from '../delivery/groups.ts'
 import type { AllowedHosts } from './allowed-hosts.ts'
@@ -17,7 +18,7 @@ export interface PusherOptions {
   hosts: AllowedHosts
   clusterId: string
   resolve: Resolve
-  /** All endpoints together have so many sockets in use, and bytes in hand. */
+  /** All endpoints together have so many sockets in use, as many idle ones at most, and so many bytes in hand. */
   socketsMax: number
   bytesMax: number
   /** How long a stop waits for pushes under way. */
@@ -30,12 +31,15 @@ export interface PusherOptions {
   ca?: string
 }
 
-/** `pushes` since this process began. */
+/** `dialled` and `pushes` since this process began. */
 export interface PusherStats {
   endpoints: number
   paused: number
   underWay: number
   bytes: number
+  /** Sockets that are open, in use or idle; and how many were dialled. */
+  connections: number
+  dialled: number
   pushes: Readonly<Record<Verdict['outcome'], number>>
 }
 
@@ -58,6 +62,9 @@ export class Pusher {
     gone: 0,
   }
   #openPool: typeof openPool | undefined
+  /** Sockets that are open, in use or idle, and how many there ever were. */
+  #openCount = 0
+  #dialled = 0
   #stopped: Promise<void> | undefined
 
   private constructor(options: PusherOptions) {
@@ -108,13 +115,21 @@ export class Pusher {
       sockets: this.#sockets,
       bytes: this.#bytes,
       openPool: ({ url, concurrency, timeoutMs }) => {
-        return open(new URL(url), { count: concurrency, connectMs: timeoutMs, ...this.#options })
+        const opened = (socket: Socket) => this.#opened(socket)
+        return open(new URL(url), { count: concurrency, connectMs: timeoutMs, opened, ...this.#options })
       },
+      isCrowded: () => this.#openCount - this.#sockets.held > this.#options.socketsMax / 2,
       onEnd: (outcome, tookMs) => {
         this.#pushes[outcome]++
         onPush?.(tookMs)
       },
     })
+  }
+
+  #opened(socket: Socket): void {
+    this.#openCount++
+    this.#dialled++
+    socket.once('close', () => this.#openCount--)
   }
 
   #leave(key: string, endpoint: Endpoint): void {
@@ -148,6 +163,8 @@ export class Pusher {
       paused: endpoints.filter(({ isPaused }) => isPaused).length,
       underWay: this.#sockets.held,
       bytes: this.#bytes.held,
+      connections: this.#openCount,
+      dialled: this.#dialled,
       pushes: { ...this.#pushes },
     }
   }

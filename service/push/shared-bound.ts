@@ -4,7 +4,11 @@
 //   1. Half of it is parted equally among those who share it: that much each of them gets at any time, whatever the others
 //      hold. The other half goes to whoever asks first.
 //   2. No more than the total is given out; but who joins gets its part though others still hold it, and everybody gets one.
-//   3. Who was refused is told when there is room again.
+//   3. Who was refused is told when there is room again, those who have waited longest first and few at a time: of a thousand
+//      that are refused all the time, each end of a push would wake all. Nobody depends on being told: who is refused holds
+//      something, and asks again when that ends.
+
+const TOLD_MAX = 4
 
 export class SharedBound {
   readonly #total: number
@@ -12,6 +16,7 @@ export class SharedBound {
   /** Who got less than was wanted. */
   readonly #refused = new Set<Share>()
   #own = 0
+  #held = 0
   /** Held by anybody beyond the own part. */
   #beyond = 0
 
@@ -20,7 +25,7 @@ export class SharedBound {
   }
 
   get held(): number {
-    return [...this.#shares].reduce((sum, { held }) => sum + held, 0)
+    return this.#held
   }
 
   /** `onRoom` is called after take() gave less than was wanted, when there may be more. */
@@ -35,6 +40,7 @@ export class SharedBound {
   leave(share: Share): void {
     this.#shares.delete(share)
     this.#refused.delete(share)
+    this.#held -= share.held
     share.held = 0
     this.#part()
     this.#tell()
@@ -56,15 +62,21 @@ export class SharedBound {
     return count
   }
 
-  moved(before: number, after: number): void {
+  moved(share: Share, before: number): void {
+    const after = share.held
+    if (!this.#shares.has(share)) return
+    this.#held += after - before
     this.#beyond += Math.max(0, after - this.#own) - Math.max(0, before - this.#own)
     if (after < before) this.#tell()
   }
 
   #tell(): void {
-    const refused = [...this.#refused]
-    this.#refused.clear()
-    for (const share of refused) share.onRoom()
+    const told: Share[] = []
+    for (const share of this.#refused) {
+      if (told.push(share) === TOLD_MAX) break
+    }
+    for (const share of told) this.#refused.delete(share)
+    for (const share of told) share.onRoom()
   }
 }
 
@@ -102,6 +114,6 @@ export class Share {
   #move(count: number): void {
     const before = this.held
     this.held += count
-    if (count !== 0) this.#bound.moved(before, this.held)
+    if (count !== 0) this.#bound.moved(this, before)
   }
 }

@@ -2,16 +2,25 @@
 //
 // From the IANA registries of special-purpose addresses (RFC 6890), and the metadata services of clouds. Of IPv6 only global
 // unicast (2000::/3) is public at all. An IPv4 address inside of IPv6 (`::ffff:…`) counts as that IPv4 address; other ways to
-// reach IPv4 through IPv6 (NAT64, 6to4, Teredo) are special as a whole.
+// reach IPv4 through IPv6 (NAT64, 6to4, Teredo) are special as a whole, and where the IPv4 address can be read off, it counts too.
+//
+// The first network of the list that holds an address says what it is: those of metadata services come before what they lie in.
 
 import { BlockList, isIP } from 'node:net'
 
+/** Metadata services hand out the keys of the machine to whoever asks from it. */
+const METADATA = 'a metadata service'
 const SPECIAL: readonly (readonly [network: string, kind: string])[] = [
+  ['100.100.100.200/32', METADATA],
+  ['168.63.129.16/32', METADATA],
+  ['169.254.169.254/32', METADATA],
+  ['169.254.170.2/32', METADATA],
+  ['192.0.0.192/32', METADATA],
+  ['fd00:ec2::254/128', METADATA],
   ['0.0.0.0/8', 'this network'],
   ['10.0.0.0/8', 'private'],
   ['100.64.0.0/10', 'carrier-grade NAT'],
   ['127.0.0.0/8', 'loopback'],
-  ['168.63.129.16/32', 'a metadata service'],
   ['169.254.0.0/16', 'link-local'],
   ['172.16.0.0/12', 'private'],
   ['192.0.0.0/24', 'reserved'],
@@ -37,11 +46,19 @@ const SPECIAL: readonly (readonly [network: string, kind: string])[] = [
   ['ff00::/8', 'multicast'],
 ]
 
+/** A kind of address: a network of those above. */
+export interface Special {
+  kind: string
+  /** How many bits of an address make it one of them. */
+  bits: number
+}
+
 const BLOCKS = SPECIAL.map(([network, kind]) => {
   const block = new BlockList()
   addNetwork(block, network)
-  return { block, kind }
+  return { block, kind, bits: Number(network.split('/')[1]) }
 })
+const RESERVED: Special = { kind: 'reserved', bits: 8 }
 const GLOBAL_UNICAST = new BlockList()
 addNetwork(GLOBAL_UNICAST, '2000::/3')
 
@@ -64,21 +81,37 @@ function familyName(address: string): 'ipv4' | 'ipv6' {
   return isIP(address) === 4 ? 'ipv4' : 'ipv6'
 }
 
-const MAPPED = /^\[::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})\]$/
-
 /** The address that is meant: without a zone, and IPv4 where it only dresses as IPv6. */
 export function plainAddress(address: string): string {
   const [plain] = address.split('%')
-  if (isIP(plain) !== 6) return plain
-  const mapped = MAPPED.exec(new URL(`http://[${plain}]`).hostname)
-  if (mapped === null) return plain
-  const [high, low] = [Number.parseInt(mapped[1], 16), Number.parseInt(mapped[2], 16)]
+  const groups = isIP(plain) === 6 ? groupsOf(plain) : []
+  const isMapped = groups.length === 8 && groups[5] === 0xffff && groups.slice(0, 5).every((group) => group === 0)
+  return isMapped ? ipv4Of(groups[6], groups[7]) : plain
+}
+
+/** The IPv4 address to which a NAT64 gateway or a 6to4 relay would pass on what is sent to this plain address. */
+export function reachedThrough(address: string): string | undefined {
+  if (isIP(address) !== 6) return undefined
+  const groups = groupsOf(address)
+  if (groups[0] === 0x2002) return ipv4Of(groups[1], groups[2])
+  const isNat64 = groups[0] === 0x64 && groups[1] === 0xff9b && groups.slice(2, 6).every((group) => group === 0)
+  return isNat64 ? ipv4Of(groups[6], groups[7]) : undefined
+}
+
+/** The eight groups of an IPv6 address, however it is written. */
+function groupsOf(address: string): number[] {
+  const [before, after] = new URL(`http://[${address}]`).hostname.slice(1, -1).split('::')
+  const [left, right] = [before, after ?? ''].map((half) => (half === '' ? [] : half.split(':')))
+  const zeros = Array<string>(8 - left.length - right.length).fill('0')
+  return [...left, ...zeros, ...right].map((group) => Number.parseInt(group, 16))
+}
+
+function ipv4Of(high: number, low: number): string {
   return [high >> 8, high & 0xff, low >> 8, low & 0xff].join('.')
 }
 
 /** Why a plain address is not public; undefined when it is. */
-export function specialKind(address: string): string | undefined {
+export function specialOf(address: string): Special | undefined {
   const special = BLOCKS.find(({ block }) => isIn(block, address))
-  if (special !== undefined) return special.kind
-  return isIP(address) === 4 || isIn(GLOBAL_UNICAST, address) ? undefined : 'reserved'
+  return special ?? (isIP(address) === 4 || isIn(GLOBAL_UNICAST, address) ? undefined : RESERVED)
 }

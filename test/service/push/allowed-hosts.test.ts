@@ -24,14 +24,19 @@ const SPECIAL: [written: string, kind: string][] = [
   ['0.0.0.0', 'this network'],
   ['0', 'this network'],
   ['0.1.2.3', 'this network'],
-  ['169.254.169.254', 'link-local'],
-  ['2852039166', 'link-local'],
-  ['0xA9FEA9FE', 'link-local'],
-  ['[::ffff:169.254.169.254]', 'link-local'],
+  ['169.254.169.254', 'a metadata service'],
+  ['2852039166', 'a metadata service'],
+  ['0xA9FEA9FE', 'a metadata service'],
+  ['[::ffff:169.254.169.254]', 'a metadata service'],
   ['168.63.129.16', 'a metadata service'],
-  ['100.100.100.200', 'carrier-grade NAT'],
-  ['192.0.0.192', 'reserved'],
-  ['[fd00:ec2::254]', 'private'],
+  ['100.100.100.200', 'a metadata service'],
+  ['192.0.0.192', 'a metadata service'],
+  ['169.254.170.2', 'a metadata service'],
+  ['169.254.1.1', 'link-local'],
+  ['192.0.0.8', 'reserved'],
+  ['[fd00:ec2::254]', 'a metadata service'],
+  ['[fd00:0ec2:0::0:0254]', 'a metadata service'],
+  ['[fd00:ec2::253]', 'private'],
   ['[fe80::1]', 'link-local'],
   ['[fec0::1]', 'reserved'],
   ['10.0.0.1', 'private'],
@@ -71,7 +76,7 @@ PUBLIC.push('[2606:4700::1111]', '[2a00:1450::1]', '[::ffff:8.8.8.8]', '13474407
 
 const bare = (written: string) => new URL(`http://${written}/`).hostname.replace(/^\[(.*)\]$/, '$1')
 
-t.test('every special address, however it is written, is refused with its kind', async (t) => {
+t.test('A8, A10: every special address, however it is written, is refused with its kind', async (t) => {
   const hosts = new AllowedHosts('*.example.com')
   for (const [written, kind] of SPECIAL) {
     t.equal(hosts.refusalOf(bare(written)), `is ${kind}`, written)
@@ -82,7 +87,7 @@ t.test('every special address, however it is written, is refused with its kind',
   t.equal(hosts.refusalOf('example.com'), 'is no address')
 })
 
-t.test('a special address may be dialled when it or its network is named, and no other', async (t) => {
+t.test('A12: a special address may be dialled when it or its network is named, and no other', async (t) => {
   const hosts = new AllowedHosts('10.1.0.0/16, 127.0.0.1, fd12::/16 ,[::1]')
   for (const address of ['10.1.2.3', '127.0.0.1', 'fd12::7', '::1', '::ffff:10.1.2.3']) {
     t.equal(hosts.refusalOf(address), undefined, address)
@@ -94,11 +99,47 @@ t.test('a special address may be dialled when it or its network is named, and no
   }
 })
 
-t.test('addresses of this machine, though public', async (t) => {
+t.test('A12: a network so wide that it holds more than one kind names none of them', async (t) => {
+  const wide = new AllowedHosts('0.0.0.0/0,::/0,a.test')
+  for (const [written, kind] of SPECIAL) t.equal(wide.refusalOf(bare(written)), `is ${kind}`, written)
+  for (const written of PUBLIC) t.equal(wide.refusalOf(bare(written)), undefined, `${written} is public`)
+  t.ok(wide.names('8.8.8.8'), 'though it does name public ones')
+})
+
+t.test('A12: a metadata service may be dialled when it is named itself, not with what it lies in', async (t) => {
+  const clusters = new AllowedHosts('fd00::/8,100.64.0.0/10,169.254.0.0/16,192.0.0.0/24')
+  for (const address of ['fd00:ec2::253', '100.64.0.7', '169.254.1.1', '192.0.0.8']) {
+    t.equal(clusters.refusalOf(address), undefined, address)
+  }
+  for (const address of ['fd00:ec2::254', '100.100.100.200', '169.254.169.254', '192.0.0.192']) {
+    t.equal(clusters.refusalOf(address), 'is a metadata service', address)
+    t.equal(new AllowedHosts(address).refusalOf(address), undefined, `${address}, named`)
+    t.equal(new AllowedHosts(`${address}/${address.includes(':') ? 128 : 32}`).refusalOf(address), undefined)
+  }
+})
+
+t.test('A10: where a gateway to IPv4 is named, the address behind it counts', async (t) => {
+  const hosts = new AllowedHosts('64:ff9b::/96,2002::/16,10.0.0.0/8')
+  for (const address of ['64:ff9b::8.8.8.8', '64:ff9b::10.1.2.3', '2002:808:808::1', '2002:a01:203::']) {
+    t.equal(hosts.refusalOf(bare(`[${address}]`)), undefined, address)
+  }
+  const inside: [address: string, kind: string][] = [
+    ['64:ff9b::127.0.0.1', 'loopback'],
+    ['64:ff9b::169.254.169.254', 'a metadata service'],
+    ['64:ff9b:0:0:0:0:c0a8:101', 'private'],
+    ['2002:7f00:1::', 'loopback'],
+    ['2002:a9fe:a9fe::1', 'a metadata service'],
+  ]
+  for (const [address, kind] of inside) t.equal(hosts.refusalOf(address), `is ${kind}`, address)
+})
+
+t.test('A8: addresses of this machine, though public', async (t) => {
   const own = () => ['1.2.3.4', '2606:4700::1111']
   t.equal(new AllowedHosts('a.test', own).refusalOf('1.2.3.4'), 'is an address of this machine')
   t.equal(new AllowedHosts('a.test', own).refusalOf('::ffff:1.2.3.4'), 'is an address of this machine')
-  t.equal(new AllowedHosts('a.test,1.2.3.4', own).refusalOf('1.2.3.4'), undefined)
+  for (const named of ['1.2.3.4', '1.2.3.0/24', '::ffff:1.2.3.4', '[::ffff:102:304]']) {
+    t.equal(new AllowedHosts(`a.test,${named}`, own).refusalOf('1.2.3.4'), undefined, named)
+  }
 })
 
 t.test('names', async (t) => {

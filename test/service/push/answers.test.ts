@@ -1,5 +1,6 @@
-// What becomes of a message, by what its endpoint does. Each row has an endpoint of its own.
+// What becomes of a message, by what its endpoint does: rows N4, A11 and A13 of FAULTS.md. Each row here has an endpoint of its own.
 
+import type { Duplex } from 'node:stream'
 import t from 'tap'
 import { PushRig, type Received, TestEndpoint, until } from './push-rig.ts'
 
@@ -89,7 +90,7 @@ const ROWS: Row[] = [
     message: 'dead',
   },
   {
-    endpoint: 'redirects, which is not followed',
+    endpoint: 'redirects (A11), which is not followed',
     behave: ({ answer, headers }) => answer(301, { location: `http://${headers.host}/elsewhere` }),
     outcome: 'release',
     message: 5_000,
@@ -155,6 +156,33 @@ const ROWS: Row[] = [
     reason: /OVERFLOW/i,
   },
   {
+    endpoint: 'answers with chunks whose extensions never end',
+    behave: (received) => pourRaw(received, 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1;', 'x'),
+    outcome: 'unreachable',
+    message: 5_000,
+    reason: /without end/,
+  },
+  {
+    endpoint: 'answers with early hints for ever',
+    behave: (received) => pourRaw(received, '', 'HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n'),
+    outcome: 'unreachable',
+    message: 5_000,
+    reason: /without end/,
+  },
+  {
+    endpoint: 'answers 200 with a flood of trailers',
+    behave: (received) => pourRaw(received, 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n', 'a: b\r\n'),
+    outcome: 'unreachable',
+    message: 5_000,
+    reason: /OVERFLOW|without end/i,
+  },
+  {
+    endpoint: 'answers with a line break inside a field',
+    behave: (received) => received.request.socket.end('HTTP/1.1 200 OK\r\na: b\nc\r\n\r\n'),
+    outcome: 'unreachable',
+    message: 5_000,
+  },
+  {
     endpoint: 'answers what is no HTTP',
     behave: ({ request }) => void request.socket.end('SSH-2.0-OpenSSH_9.2\r\n'),
     outcome: 'unreachable',
@@ -173,11 +201,20 @@ const ROWS: Row[] = [
 ]
 
 function pour(response: Received['response'], status = 200): void {
-  const piece = Buffer.alloc(16 * 1024, 'x')
   response.writeHead(status)
+  pourInto(response, 'x'.repeat(16 * 1024))
+}
+
+/** Writes `head` as it is, and then `more` for ever. */
+function pourRaw({ request }: Received, head: string, more: string): void {
+  if (head !== '') request.socket.write(head)
+  pourInto(request.socket, more.repeat(4_096))
+}
+
+function pourInto(stream: Duplex | Received['response'], piece: string): void {
   const more = () => {
-    while (!response.destroyed && response.write(piece));
-    if (!response.destroyed) response.once('drain', more)
+    while (!stream.destroyed && stream.write(piece));
+    if (!stream.destroyed) stream.once('drain', more)
   }
   more()
 }
@@ -213,7 +250,7 @@ async function comesAgainInMs(rig: PushRig): Promise<number> {
 }
 
 for (const row of ROWS) {
-  t.test(`an endpoint that ${row.endpoint}: ${row.outcome}`, async (t) => {
+  t.test(`N4: an endpoint that ${row.endpoint}: ${row.outcome}`, async (t) => {
     const endpoint = await TestEndpoint.start(t, row.behave)
     const rig = await PushRig.start(t)
     await rig.push(endpoint.url)
@@ -239,7 +276,7 @@ async function reasonOf(rig: PushRig): Promise<string> {
   return (await rig.groups.one()).attempts[0].reason
 }
 
-t.test('of an endless body 64 KiB are read, and what the system had on its way', async (t) => {
+t.test('A13: of an endless body 64 KiB are read, and what the system had on its way', async (t) => {
   const endpoint = await TestEndpoint.start(t, ({ response }) => pour(response))
   const rig = await PushRig.start(t)
   await rig.push(endpoint.url)
@@ -250,14 +287,27 @@ t.test('of an endless body 64 KiB are read, and what the system had on its way',
   t.ok(request.socket.bytesWritten < 16 * 1024 * 1024, `${request.socket.bytesWritten} bytes were written`)
 })
 
-t.test('a secret that an endpoint repeats stands in no reason', async (t) => {
-  const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
-  const endpoint = await TestEndpoint.start(t, ({ answer }) =>
-    answer(500, {}, `Bearer token-1 was wrong, ${secret} too`),
+t.test('A13: of what frames a body 256 KiB are read, and what the system had on its way', async (t) => {
+  const endpoint = await TestEndpoint.start(t, (received) =>
+    pourRaw(received, 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1;', 'x'),
   )
   const rig = await PushRig.start(t)
-  await rig.push(endpoint.url, { headers: { authorization: 'Bearer token-1' }, secrets: [secret] })
+  await rig.push(endpoint.url)
   await rig.published('a')
   await until(() => rig.groups.groups.stats().acknowledged.release === 1)
-  t.equal(await reasonOf(rig), 'HTTP 500: … was wrong, … too')
+  const { socket } = endpoint.received[0].request
+  await until(() => socket.destroyed, 'the closing of the socket')
+  t.ok(socket.bytesWritten < 16 * 1024 * 1024, `${socket.bytesWritten} bytes were written`)
+})
+
+t.test('what an endpoint repeats of what is secret stands in no reason', async (t) => {
+  const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
+  const said = `Bearer token-1 was wrong, ${secret} too, so was ${secret.slice(6)}, also token-1, and q-12345 at /hook?key=q-12345`
+  const endpoint = await TestEndpoint.start(t, ({ answer }) => answer(500, {}, said))
+  const rig = await PushRig.start(t)
+  const url = endpoint.url.replace('a=1', 'key=q-12345')
+  await rig.push(url, { headers: { authorization: 'Bearer token-1' }, secrets: [secret] })
+  await rig.published('a')
+  await until(() => rig.groups.groups.stats().acknowledged.release === 1)
+  t.equal(await reasonOf(rig), 'HTTP 500: … was wrong, … too, so was …, also …, and … at …')
 })

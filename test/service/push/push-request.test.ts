@@ -1,3 +1,5 @@
+// What an endpoint is sent: rows A14 and A15 of FAULTS.md.
+
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto'
 import t from 'tap'
 import type { Delivery } from '../../../service/delivery/groups.ts'
@@ -71,7 +73,7 @@ t.test('what is sent with a record', async (t) => {
   t.equal(signature, `v1,${createHmac('sha256', keys[0]).update(signed).digest('base64')}`)
 })
 
-t.test('the id stays the same over all tries of a record, and is that of no other', async (t) => {
+t.test('A15: the id stays the same over all tries of a record, and is that of no other', async (t) => {
   const idOf = (more: Partial<Delivery>, sender: Partial<Sender> = {}) => {
     const delivery = deliveryOf(null, null, [], more)
     return fieldsOf(pushRequest(delivery, { ...SENDER, ...sender }, NOW_MS))['webhook-id']
@@ -90,7 +92,7 @@ t.test('the id stays the same over all tries of a record, and is that of no othe
   t.equal(new Set([id, ...others]).size, 7)
 })
 
-t.test('the signature of the specification', async (t) => {
+t.test('A15: the signature of the specification', async (t) => {
   const key = keyOf('whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw') as KeyObject
   const body = Buffer.from('{"test": 2432232314}')
   t.equal(
@@ -120,7 +122,7 @@ t.test('content types', async (t) => {
   }
 })
 
-t.test('no header of a message sets one of ours, of the connection, or breaks a line', async (t) => {
+t.test('A14: no header of a message sets one of ours, of the connection, or breaks a line', async (t) => {
   const evil = ['Host', 'Authorization', 'Content-Length', 'Transfer-Encoding', 'webhook-signature', 'Dwell-Topic']
   const names = fields(evil.map((name) => [name, Buffer.from('evil')]))
   for (const name of evil) {
@@ -156,7 +158,7 @@ t.test('keys that a header cannot carry', async (t) => {
   t.same(keyed(Buffer.alloc(1_025, 'k')), [undefined, undefined], 'too long')
 })
 
-t.test('headers of a message are bounded', async (t) => {
+t.test('A14: headers of a message are bounded', async (t) => {
   const many: Header[] = Array.from({ length: 256 }, (_, i) => [`h${i}`, Buffer.alloc(100, 'x')])
   const { headers } = pushRequest(deliveryOf(null, null, many), SENDER, NOW_MS)
   t.ok(headers.join('').length < 6_000)

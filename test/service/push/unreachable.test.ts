@@ -29,7 +29,7 @@ async function reasonOf(rig: PushRig): Promise<string> {
   return (await rig.groups.one()).attempts[0].reason
 }
 
-t.test('nobody listens', async (t) => {
+t.test('N4: nobody listens', async (t) => {
   const server = createServer()
   const port = await listen(t, server)
   await new Promise((resolve) => server.close(resolve))
@@ -39,7 +39,7 @@ t.test('nobody listens', async (t) => {
   t.match(await reasonOf(rig), /ECONNREFUSED/)
 })
 
-t.test('a name that does not exist, and one whose look-up hangs', async (t) => {
+t.test('N4: a name that does not exist, and one whose look-up hangs', async (t) => {
   const gone = await PushRig.start(t, {
     resolve: async (name) => {
       throw Object.assign(new Error(`getaddrinfo ENOTFOUND ${name}`), { code: 'ENOTFOUND' })
@@ -62,7 +62,7 @@ t.test('a name that does not exist, and one whose look-up hangs', async (t) => {
   t.equal(await reasonOf(hanging), 'No answer in time')
 })
 
-t.test('one of three addresses works', async (t) => {
+t.test('N4: one of three addresses works', async (t) => {
   const endpoint = await TestEndpoint.start(t)
   const { port } = new URL(endpoint.url)
   const rig = await PushRig.start(t, {
@@ -74,7 +74,7 @@ t.test('one of three addresses works', async (t) => {
   t.equal(endpoint.received[0].headers.host, `hook.test:${port}`, 'Host is the name')
 })
 
-t.test('a certificate of nobody known; the same one trusted', async (t) => {
+t.test('N4: a certificate of nobody known; the same one trusted', async (t) => {
   const names: (string | false | null)[] = []
   const server = createTlsServer(SELF_SIGNED, (request, response) => {
     names.push((request.socket as import('node:tls').TLSSocket & { servername: string }).servername)
@@ -97,7 +97,7 @@ t.test('a certificate of nobody known; the same one trusted', async (t) => {
   t.match(await reasonOf(misnamed), /other\.test/)
 })
 
-t.test('what speaks no TLS is no https endpoint', async (t) => {
+t.test('N4: what speaks no TLS is no https endpoint', async (t) => {
   const endpoint = await TestEndpoint.start(t)
   const rig = await PushRig.start(t)
   await rig.push(endpoint.url.replace('http:', 'https:'))
@@ -105,7 +105,7 @@ t.test('what speaks no TLS is no https endpoint', async (t) => {
   t.match(await reasonOf(rig), /SSL|TLS|EPROTO|ECONNRESET/)
 })
 
-t.test('one that never ends its head, byte by byte', async (t) => {
+t.test('N4: one that never ends its head, byte by byte', async (t) => {
   let socketClosed = false
   const server = createServer((socket) => {
     socket.on('error', () => {})
@@ -149,6 +149,7 @@ t.test('connections that do not close well, when the URL changes, end nothing', 
     sockets: new SharedBound(1),
     bytes: new SharedBound(1),
     openPool: () => ({ close, destroy: async () => {} }) as unknown as Dispatcher,
+    isCrowded: () => false,
     onEnd: () => {},
   })
   endpoint.update(settings, { ...push, url: 'http://hook.test/other' })
