@@ -184,6 +184,7 @@ export class Broker {
     })
     this.#opened('groups', () => groups.stop())
     await wheel.start()
+    await groups.warmed
 
     const topics = new Topics({
       engine,

@@ -46,7 +46,7 @@ export type { GroupsStats } from './groups-stats.ts'
 export { deadLetterTopic } from './lane.ts'
 export type { LaneDescription } from './lane-description.ts'
 
-/** A start takes at most so much longer. */
+/** A start waits so long for dead letters to be looked at; with very many that goes on behind it. */
 const WARM_WAIT_MS = 2_000
 
 export interface GroupsOptions {
@@ -68,6 +68,8 @@ export type GroupListener = (topic: string, group: string) => void
 /** Errors of all calls: TOPIC_NOT_FOUND, GROUP_NOT_FOUND, and those of the engine. */
 export class Groups {
   readonly deadLetters: DeadLetters
+  /** Resolves when the first look at dead letters is as fast as any, or WARM_WAIT_MS after open(). Never rejects. */
+  warmed: Promise<void> = Promise.resolve()
   /** Settings of a group that nobody configured. */
   readonly defaults: GroupSettings
   readonly #options: GroupsOptions
@@ -98,7 +100,7 @@ export class Groups {
     const groups = new Groups(options, await DeadStore.open(options.engine, options.clock))
     await groups.#registry.load()
     groups.deadLetters.redrives.resume()
-    await groups.#warmAtStart()
+    groups.warmed = groups.#warmAtStart()
     return groups
   }
 
@@ -308,7 +310,6 @@ export class Groups {
     void this.#warm()
   }
 
-  /** A start waits a while for it, so that it is there for the first look; with very many it goes on in the background. */
   #warmAtStart(): Promise<void> {
     return new Promise((resolve) => {
       const timer = this.#options.clock.setTimer(resolve, WARM_WAIT_MS)

@@ -11,6 +11,8 @@ import { Time } from './schemas.ts'
 
 const CAUSES = ['CLIENT_REJECT', 'DELIVERY_COUNT_EXCEEDED']
 const HEADER = 'header.'
+/** Names and values together: tasks keep their filters, and there may be many. */
+const FILTER_LENGTH_MAX = 4_096
 const NAMES = ['reason', 'cause', 'key', 'header.<name>', 'from', 'to']
 
 export const FILTER = {
@@ -51,7 +53,11 @@ export const DeadLetterShown = Type.Object({
 /** `within` is what the filter is part of, for the refusal. @throws INVALID_FIELD, UNKNOWN_FIELD, INVALID_TIME */
 export function filterOf(given: Record<string, unknown>, within: 'query' | 'filter' = 'query'): DeadLetterFilter {
   const filter: DeadLetterFilter & { headers?: Record<string, string> } = {}
+  let length = 0
   for (const name in given) {
+    length += name.length + String(given[name]).length
+    if (length > FILTER_LENGTH_MAX)
+      throw invalidField(within, `at most ${FILTER_LENGTH_MAX} characters`, { limit: FILTER_LENGTH_MAX })
     const field = within === 'query' ? name : `${within}.${name}`
     if (name === 'from') filter.fromMs = timeOf(given[name], field)
     else if (name === 'to') filter.toMs = timeOf(given[name], field)

@@ -2,16 +2,20 @@
 
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
+import { Turns } from '../../storage/index.ts'
 import { invalidField } from '../delivery/message.ts'
 import { formatTime } from '../time.ts'
 import { namesOf } from './consume.ts'
 import { DeadLetterShown, deadLetterJson, FILTER, Filter, filterOf, OPEN, textOf } from './dead-letter-forms.ts'
 import { JSON_TYPE } from './messages.ts'
+import { PageMemory } from './page-memory.ts'
 import type { HttpParts } from './parts.ts'
 import { answers, CLOSED, GroupPath, NoQuery, QueryCount } from './schemas.ts'
 
 const LIMIT_MAX = 1_000
 const LIMIT = 100
+/** Pages that are made at once: each may be of many records. */
+const MAKING_MAX = 8
 const RATE_MIN = 0.001
 const RATE_MAX = 1_000_000
 
@@ -61,6 +65,8 @@ interface OfGroup {
 export function deadLetterRoutes(app: FastifyInstance, { groups }: HttpParts): void {
   const tags = ['Dead letters']
   const path = '/v1/topics/:topic/groups/:group/dead-letters'
+  const memory = new PageMemory()
+  const making = new Turns(MAKING_MAX)
   // The names of the query are open, so the schema describes and filterOf() checks.
   const unchecked = { validatorCompiler: () => () => true }
   // A call without a body means all.
@@ -86,9 +92,13 @@ export function deadLetterRoutes(app: FastifyInstance, { groups }: HttpParts): v
     async ({ params, query: { limit, after, ...rest } }, reply) => {
       const { topic, group } = namesOf(params)
       const page = { limit: limitOf(limit), after: textOf('after', after), filter: filterOf(rest) }
-      const { records, after: next } = await groups.deadLetters.list(topic, group, page)
+      const text = await making.run(async () => {
+        const { records, after: next } = await groups.deadLetters.list(topic, group, page)
+        return `{"records":[${records.map(deadLetterJson).join(',')}],"after":${JSON.stringify(next)}}`
+      })
+      memory.lend(text.length).endWith(reply.raw)
       reply.header('content-type', JSON_TYPE)
-      return `{"records":[${records.map(deadLetterJson).join(',')}],"after":${JSON.stringify(next)}}`
+      return text
     },
   )
 

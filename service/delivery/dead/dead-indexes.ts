@@ -8,7 +8,6 @@
 //
 // The log is read once, when an index is built; later looks read what came since.
 
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import {
   type Clock,
   DwellError,
@@ -22,14 +21,10 @@ import {
 import { DeadIndex } from './dead-index.ts'
 import { readDeath } from './death-row.ts'
 import { Fingerprints } from './fingerprint.ts'
+import { Slices } from './slices.ts'
 
 const KEPT_BYTES_MAX = 64 * 1024 * 1024
-const INDEX_BYTES_MAX = KEPT_BYTES_MAX / 2
-/** Warming leaves room for what is looked at. */
-const WARMED_BYTES_MAX = KEPT_BYTES_MAX / 2
 const READ_SIZE = 512 * 1024
-/** How long the loop is not given up, about. */
-const SLICE_MS = 5
 /** An index is not full of rows that are no more. */
 const GONE_MIN = 10_000
 
@@ -39,6 +34,8 @@ export interface DeadIndexesParts {
   random: Random
   log: Log
   counters: { skipped: number }
+  /** What all indexes together may take; KEPT_BYTES_MAX when absent. */
+  keptBytesMax?: number
 }
 
 interface Kept {
@@ -53,11 +50,14 @@ export class DeadIndexes {
   readonly #parts: DeadIndexesParts
   /** By topic and partition, the one used last at the end. */
   readonly #kept = new Map<string, Kept>()
+  readonly #slices: Slices
+  readonly #sizeMax: number
   #size = 0
-  #restedAtMs = 0
 
   constructor(parts: DeadIndexesParts) {
     this.#parts = parts
+    this.#sizeMax = parts.keptBytesMax ?? KEPT_BYTES_MAX
+    this.#slices = new Slices(parts.clock)
     this.fingerprints = new Fingerprints(parts.random.bytes(8))
   }
 
@@ -66,29 +66,38 @@ export class DeadIndexes {
     return this.#size
   }
 
-  /** Indexes that together cover `from` to before `to`, each as soon as it is there, and the part that it covers. */
+  #isFull(index: DeadIndex): boolean {
+    return index.size >= this.#sizeMax / 2
+  }
+
+  /** Warming leaves room for what is looked at. */
+  get #hasRoom(): boolean {
+    return this.#size < this.#sizeMax / 2
+  }
+
+  /**
+   * Indexes that together cover `from` to before `to`, each as soon as it is there, with the part that it covers: an empty one
+   * while an index has not come so far yet.
+   */
   async *covering(
     topic: string,
     partition: number,
     { from, to }: { from: number; to: number },
   ): AsyncGenerator<{ index: DeadIndex; from: number; to: number }> {
     for (let at = from; at < to; ) {
-      const index = await this.#reaching(topic, partition, at)
-      const end = Math.min(to, index.end)
-      if (end <= at) return
-      yield { index, from: at, to: end }
-      at = end
+      const kept = this.#use(topic, partition)
+      let { index } = kept
+      const { end } = index
+      if (end <= at && this.#isFull(index)) {
+        index = new DeadIndex(index.topicId, at)
+        await this.#take(index, topic, partition)
+      } else if (end <= at) await this.#extend(kept, topic, partition)
+      // The topic was deleted meanwhile and made anew: what was there is no more.
+      if (end <= at && index.end === end) return
+      const covered = Math.max(at, Math.min(to, index.end))
+      yield { index, from: at, to: covered }
+      at = covered
     }
-  }
-
-  /** An index that covers `offset`. */
-  async #reaching(topic: string, partition: number, offset: number): Promise<DeadIndex> {
-    const kept = this.#use(topic, partition)
-    while (kept.index.end <= offset && !isFull(kept.index)) await this.#extend(kept, topic, partition)
-    if (kept.index.end > offset) return kept.index
-    const piece = new DeadIndex(kept.index.topicId, offset)
-    await this.#take(piece, topic, partition)
-    return piece
   }
 
   #use(topic: string, partition: number): Kept {
@@ -115,7 +124,7 @@ export class DeadIndexes {
     this.#size += index.size - kept.size
     kept.size = index.size
     for (const [key, other] of this.#kept) {
-      if (this.#size <= KEPT_BYTES_MAX) return
+      if (this.#size <= this.#sizeMax) return
       if (other === kept) continue
       this.#kept.delete(key)
       this.#size -= other.size
@@ -124,7 +133,7 @@ export class DeadIndexes {
 
   /** Takes the next piece of the log in. */
   async #take(index: DeadIndex, topic: string, partition: number): Promise<void> {
-    const { clock, engine } = this.#parts
+    const { engine } = this.#parts
     const { highWatermark, logStartOffset } = engine.offsets(topic, partition)
     const from = Math.max(index.end, logStartOffset)
     const { records, nextOffset } = await this.#read(topic, partition, from)
@@ -137,9 +146,7 @@ export class DeadIndexes {
       else if (row !== undefined) index.add(offset, timestampMs, row)
     }
     index.end = Math.max(index.end, end)
-    if (clock.monotonicMs() - this.#restedAtMs < SLICE_MS) return
-    await nextTurn()
-    this.#restedAtMs = clock.monotonicMs()
+    await this.#slices.rest()
   }
 
   /** What lies from `offset` on: nothing where the records are damaged or were deleted meanwhile. */
@@ -172,10 +179,10 @@ export class DeadIndexes {
     const { engine } = this.#parts
     const { id, partitions } = engine.topic(topic) ?? { id: 0, partitions: 0 }
     let behind = 0
-    for (let partition = 0; partition < partitions && this.#size < WARMED_BYTES_MAX; partition++) {
+    for (let partition = 0; partition < partitions && this.#hasRoom; partition++) {
       const { logStartOffset, highWatermark } = engine.offsets(topic, partition)
       const index = this.#kept.get(`${topic}/${partition}`)?.index
-      if (index !== undefined && index.topicId === id && isFull(index)) continue
+      if (index !== undefined && index.topicId === id && this.#isFull(index)) continue
       behind += Math.max(0, highWatermark - Math.max(logStartOffset, index?.topicId === id ? index.end : 0))
     }
     return behind
@@ -187,17 +194,13 @@ export class DeadIndexes {
     const partitions = engine.topic(topic)?.partitions ?? 0
     for (let partition = 0; partition < partitions; partition++) {
       const { logStartOffset, highWatermark } = engine.offsets(topic, partition)
-      while (logStartOffset < highWatermark && this.#size < WARMED_BYTES_MAX) {
+      while (logStartOffset < highWatermark && this.#hasRoom) {
         const kept = this.#use(topic, partition)
-        if (kept.index.end >= highWatermark || isFull(kept.index)) break
+        if (kept.index.end >= highWatermark || this.#isFull(kept.index)) break
         await this.#extend(kept, topic, partition)
       }
     }
   }
-}
-
-function isFull(index: DeadIndex): boolean {
-  return index.size >= INDEX_BYTES_MAX
 }
 
 function isMostlyGone({ first, end }: DeadIndex, logStartOffset: number): boolean {

@@ -12,6 +12,7 @@ import { type DeadLetterFilter, matches } from './dead-letter-filter.ts'
 import { DeadProbe } from './dead-probe.ts'
 import { DeadReasons, type ReasonsFound } from './dead-reasons.ts'
 import type { DeadStore } from './dead-store.ts'
+import { Slices } from './slices.ts'
 
 const ROWS_AT_ONCE = 4_096
 
@@ -53,9 +54,11 @@ export interface DeadLetterSearchParts extends DeadIndexesParts {
 export class DeadLetterSearch {
   readonly indexes: DeadIndexes
   readonly #parts: DeadLetterSearchParts
+  readonly #slices: Slices
 
   constructor(parts: DeadLetterSearchParts) {
     this.#parts = parts
+    this.#slices = new Slices(parts.clock)
     this.indexes = new DeadIndexes(parts)
   }
 
@@ -152,10 +155,12 @@ export class DeadLetterSearch {
       const end = Math.min(ends === undefined ? highWatermark : (ends[partition] ?? 0), highWatermark)
       const begin = Math.max(logStartOffset, partition === from?.partition ? from.offset : 0)
       for await (const { index, from, to } of this.indexes.covering(topic, partition, { from: begin, to: end })) {
+        if (from === to) yield { place, rows: [], next: from }
         for (let at = from; at < to; ) {
           const { rows, next } = index.select(probe, { from: at, to, removed: store.removed(id, partition), max })
           yield { place, rows, next }
           at = next
+          await this.#slices.rest()
         }
       }
     }
@@ -167,6 +172,7 @@ export class DeadLetterSearch {
 
   /** undefined when it cannot be read. */
   async #read(reader: RecordReader, place: RecordPlace, offset: number): Promise<DeadLetter | undefined> {
+    await this.#slices.rest()
     const record = await reader.read(place, offset)
     if (record === undefined) return undefined
     try {

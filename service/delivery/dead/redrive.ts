@@ -78,7 +78,8 @@ export class Redrive {
         const due = Math.min(pace?.due ?? PIECE_RECORDS, PIECE_RECORDS)
         const moved = due === 0 ? 0 : await this.#inTurn(() => this.#step(due))
         pace?.did(moved)
-        if (pace !== undefined && pace.due === 0) await this.#wait(Math.max(STEP_MS, pace.waitMs(1)))
+        // One append for a step's worth, not many small ones, unless it is behind.
+        if (pace !== undefined && pace.due < PIECE_RECORDS) await this.#wait(Math.max(STEP_MS, pace.waitMs(1)))
       } catch (error) {
         log.warn({ task, topic, group, err: error }, 'A redrive could not go on.')
         await this.#failedOnce(error)

@@ -14,6 +14,9 @@ const TASK_SIZE = 8
 export class Redrives {
   readonly #parts: RedriveParts & { random: Random }
   readonly #running = new Map<string, { redrive: Redrive; ended: Promise<void> }>()
+  /** Those that have a place among the running and are not yet. */
+  #beginning = 0
+  #resting = false
 
   constructor(parts: RedriveParts & { random: Random }) {
     this.#parts = parts
@@ -37,37 +40,45 @@ export class Redrives {
     group: string,
     { filter, ratePerSecond }: { filter: DeadLetterFilter; ratePerSecond?: number },
   ): Promise<RedriveTask> {
-    const { engine, store, search, clock, random, groupOf } = this.#parts
-    await groupOf(topic, group)
-    if (this.#running.size >= RUNNING_MAX) {
+    await this.#parts.groupOf(topic, group)
+    if (this.#running.size + this.#beginning >= RUNNING_MAX) {
       throw new DwellError('TOO_MANY_REDRIVES', `${RUNNING_MAX} redrives are running; stop one, or wait.`, {
         limit: RUNNING_MAX,
       })
     }
-    const name = deadLetterTopic(topic, group)
+    this.#beginning++
+    try {
+      return await this.#begin({ topic, group, filter, ratePerSecond })
+    } finally {
+      this.#beginning--
+    }
+  }
+
+  async #begin(asked: Pick<RedriveTask, 'topic' | 'group' | 'filter' | 'ratePerSecond'>): Promise<RedriveTask> {
+    const { engine, store, search, clock, random } = this.#parts
+    const name = deadLetterTopic(asked.topic, asked.group)
     const { id: topicId = 0, partitions = 0 } = engine.topic(name) ?? {}
     const ends = Array.from({ length: partitions }, (_, partition) => engine.offsets(name, partition).highWatermark)
+    const startedMs = clock.wallMs()
+    const matched = await search.count(name, asked.filter, ends)
+    // Nothing ever died, or nothing that was asked for: there is nothing to run.
+    const outcome = matched > 0 ? { state: 'running' as const } : { state: 'done' as const, finishedMs: startedMs }
     const task: RedriveTask = {
+      ...asked,
+      ...outcome,
       task: random.bytes(TASK_SIZE).toString('hex'),
-      topic,
-      group,
       topicId,
-      filter,
-      ratePerSecond,
-      state: 'running',
-      matched: await search.count(name, filter, ends),
+      matched,
       moved: 0,
       failed: 0,
-      startedMs: clock.wallMs(),
+      startedMs,
       ends,
       next: { partition: 0, offset: 0 },
     }
-    // Nothing ever died: there is nothing to run.
-    if (partitions === 0) Object.assign(task, { state: 'done', finishedMs: task.startedMs })
     const { append, done } = store.change(topicId, new Map(), task)
     await engine.append([append])
     done()
-    if (task.state === 'running') this.#run(task)
+    if (task.state === 'running' && !this.#resting) this.#run(task)
     await this.#forgetOld()
     return task
   }
@@ -110,6 +121,7 @@ export class Redrives {
 
   /** Lets all of them rest until the next start; resolves when nothing is under way. */
   async rest(): Promise<void> {
+    this.#resting = true
     const running = [...this.#running.values()]
     for (const { redrive } of running) redrive.rest()
     await Promise.all(running.map(({ ended }) => ended))
