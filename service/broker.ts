@@ -184,7 +184,7 @@ export class Broker {
     })
     this.#opened('groups', () => groups.stop())
     await wheel.start()
-    await groups.warmed
+    await groups.deadLetters.warming.atStart()
 
     const topics = new Topics({
       engine,

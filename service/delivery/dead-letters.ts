@@ -9,6 +9,7 @@ import { DeadLetterSearch, type DeadLetterSearchParts, type DeadPlace } from './
 import type { ReasonsFound } from './dead/dead-reasons.ts'
 import type { DeadStore } from './dead/dead-store.ts'
 import { Redrives } from './dead/redrives.ts'
+import { Warming, type WarmingParts } from './dead/warming.ts'
 import type { Group } from './group.ts'
 import { deadLetterTopic } from './lane.ts'
 
@@ -29,10 +30,8 @@ const PAGE_BYTES_MAX = 16 * 1024 * 1024
 /** A purge lets others have their turn between its pieces. */
 const PURGE_RECORDS = 5_000
 const PURGE_MS = 50
-/** Nobody who looks must wait until more than so many are indexed. */
-const BEHIND_MAX = 4_096
 
-export interface DeadLettersOptions extends DeadLetterSearchParts {
+export interface DeadLettersOptions extends DeadLetterSearchParts, WarmingParts {
   hand: { nowMs(): number }
   counters: DeadLetterSearchParts['counters'] & { redriven: number; purged: number }
   /** @throws TOPIC_NOT_FOUND, GROUP_NOT_FOUND */
@@ -42,13 +41,14 @@ export interface DeadLettersOptions extends DeadLetterSearchParts {
 /** Dead letters of a group that is no more are shown as long as their topic is there. */
 export class DeadLetters {
   readonly redrives: Redrives
+  readonly warming: Warming
   readonly #options: DeadLettersOptions
   readonly #search: DeadLetterSearch
-  readonly #keepingUp = new Set<string>()
 
   constructor(options: DeadLettersOptions) {
     this.#options = options
     this.#search = new DeadLetterSearch(options)
+    this.warming = new Warming(this.#search.indexes, options)
     this.redrives = new Redrives({ ...options, search: this.#search })
   }
 
@@ -105,21 +105,6 @@ export class DeadLetters {
       })
     }
     return count
-  }
-
-  /** Records are dying: what to look at later is looked at now, when it has become much. */
-  keepUp(topic: string, group: string): void {
-    const name = deadLetterTopic(topic, group)
-    const { indexes } = this.#search
-    if (indexes.behind(name) < BEHIND_MAX || this.#keepingUp.has(name)) return
-    this.#keepingUp.add(name)
-    const done = () => void this.#keepingUp.delete(name)
-    indexes.warm(name).then(done, done)
-  }
-
-  /** Looks at the dead letters of a group once, so that the first who asks need not wait for it. */
-  async warm(topic: string, group: string): Promise<void> {
-    await this.#search.indexes.warm(deadLetterTopic(topic, group))
   }
 
   /** The dead-letter topic; when it is not there, at least the group is. */

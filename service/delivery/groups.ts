@@ -46,9 +46,6 @@ export type { GroupsStats } from './groups-stats.ts'
 export { deadLetterTopic } from './lane.ts'
 export type { LaneDescription } from './lane-description.ts'
 
-/** A start waits so long for dead letters to be looked at; with very many that goes on behind it. */
-const WARM_WAIT_MS = 2_000
-
 export interface GroupsOptions {
   engine: LogEngine
   clock: Clock
@@ -68,8 +65,6 @@ export type GroupListener = (topic: string, group: string) => void
 /** Errors of all calls: TOPIC_NOT_FOUND, GROUP_NOT_FOUND, and those of the engine. */
 export class Groups {
   readonly deadLetters: DeadLetters
-  /** Resolves when the first look at dead letters is as fast as any, or WARM_WAIT_MS after open(). Never rejects. */
-  warmed: Promise<void> = Promise.resolve()
   /** Settings of a group that nobody configured. */
   readonly defaults: GroupSettings
   readonly #options: GroupsOptions
@@ -78,12 +73,11 @@ export class Groups {
   readonly #listeners = new Set<GroupListener>()
   readonly #counters = newCounters()
   #stopped = false
-  #warming = false
 
   private constructor(options: GroupsOptions, store: DeadStore) {
     this.#options = options
     this.defaults = { ...DEFAULT_GROUP_SETTINGS, ...options.defaults }
-    const died = ({ topic, name }: Group) => this.deadLetters.keepUp(topic, name)
+    const died = ({ topic, name }: Group) => this.deadLetters.warming.keepUp(topic, name)
     const parts = { ...options, counters: this.#counters, died }
     this.#registry = new GroupRegistry(this.defaults, parts, (topic, group) => this.#tell(topic, group))
     this.#dead = store
@@ -92,6 +86,7 @@ export class Groups {
       store,
       counters: this.#counters,
       groupOf: async (topic, group) => (await this.#live(topic, group)).group,
+      groups: () => this.#registry.all().map(({ group }) => group),
     })
   }
 
@@ -100,7 +95,6 @@ export class Groups {
     const groups = new Groups(options, await DeadStore.open(options.engine, options.clock))
     await groups.#registry.load()
     groups.deadLetters.redrives.resume()
-    groups.warmed = groups.#warmAtStart()
     return groups
   }
 
@@ -307,38 +301,13 @@ export class Groups {
       await keepDeadLetters(group, this.#options.engine)
     }
     await this.#dead.checkpoint()
-    void this.#warm()
-  }
-
-  #warmAtStart(): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = this.#options.clock.setTimer(resolve, WARM_WAIT_MS)
-      void this.#warm().then(() => {
-        timer.cancel()
-        resolve()
-      })
-    })
-  }
-
-  /** Looks at all dead letters, so that who asks first need not wait for it. */
-  async #warm(): Promise<void> {
-    if (this.#warming) return
-    this.#warming = true
-    try {
-      for (const { group } of this.#registry.all()) {
-        if (this.#stopped) return
-        await this.deadLetters.warm(group.topic, group.name)
-      }
-    } catch (error) {
-      this.#options.log.warn({ err: error }, 'Dead letters could not be looked at ahead.')
-    } finally {
-      this.#warming = false
-    }
+    void this.deadLetters.warming.all()
   }
 
   /** Answers waiting acquires with [] and later ones too; resolves when all appends under way are done. */
   async stop(): Promise<void> {
     this.#stopped = true
+    this.deadLetters.warming.stop()
     await this.deadLetters.redrives.rest()
     await this.#registry.close()
   }
