@@ -51,7 +51,7 @@ export function scaleRoutes(app: FastifyInstance, { groups, hand, wheel, setting
     },
     async ({ params, query }) => {
       const { topic, group } = namesOf(params)
-      const withinMs = query.within === undefined ? WITHIN_MS : durationOf(query.within)
+      const withinMs = query.within === undefined ? Math.min(WITHIN_MS, withinMsMax) : durationOf(query.within)
       if (withinMs > withinMsMax) {
         throw invalidField('within', `at most ${formatDuration(withinMsMax)}`, { limit: withinMsMax })
       }

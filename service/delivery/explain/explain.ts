@@ -24,7 +24,7 @@ export type AskedMessage = { id: string } | { partition: number; offset: number 
 export interface ExplainerParts extends Omit<GroupAccountParts, 'hand'> {
   engine: LogEngine
   clock: Clock
-  topics: Topics
+  topics: Pick<Topics, 'describe'>
   delayed: Pick<DelayedMessages, 'find'>
   groups: {
     list(topic: string): { group: string }[]

@@ -13,7 +13,7 @@ import { type Copy, CopySearch, type CopySearchParts, type LookBudget, type Orig
 import type { GroupAccount } from './explanation.ts'
 import { type Traced, type TracedPlace, traceOf } from './group-trace.ts'
 import { happenedOf } from './happened.ts'
-import { type Found, foundInHand, standsIn } from './in-hand.ts'
+import { type Found, foundInHand, type InHand, standsIn } from './in-hand.ts'
 import { whyDead, whyGone, whyReady, whyRetrying } from './why.ts'
 
 const TRIES = 3
@@ -44,9 +44,7 @@ export class GroupAccounts {
         return this.#ahead(view, origin, isThere)
       }
       if (stands === 'held') {
-        const inHand = { source, deliveries: 0, ...origin }
-        const found = foundInHand(view, inHand, this.#parts.clock, this.#parts.hand.nowMs())
-        return this.#told(view, found, [place], [])
+        return this.#told(view, this.#inHand(view, { source, deliveries: 0, ...origin }), [place], [])
       }
       const before = this.#motion(view, origin)
       const durable = this.#untilDurable(before.underWay, origin.partition)
@@ -67,12 +65,18 @@ export class GroupAccounts {
     if (!isThere) return { group: name, state: 'removed', because: 'retention', why: whyGone('removed'), happened: [] }
     const source = view.group.sourceAt(topic, origin.partition)
     if (source !== undefined) {
-      const inHand = { source, deliveries: 0, ...origin }
-      return { group: name, ...foundInHand(view, inHand, this.#parts.clock, this.#parts.hand.nowMs()), happened: [] }
+      return { group: name, ...this.#inHand(view, { source, deliveries: 0, ...origin }), happened: [] }
     }
     const ahead = origin.offset - this.#parts.engine.offsets(topic, origin.partition).logStartOffset
     const ready = whyReady(view, { ahead, source })
     return { group: name, state: 'ready', ...ready, deliveryCount: 0, ahead, happened: [], next: { event: 'acquired' } }
+  }
+
+  #inHand(view: GroupView, inHand: Omit<InHand, 'logStartOffset'>): Found {
+    const { engine, clock, hand } = this.#parts
+    const { topic, partition } = inHand.source.place
+    const { logStartOffset } = engine.offsets(topic, partition)
+    return foundInHand(view, { ...inHand, logStartOffset }, clock, hand.nowMs())
   }
 
   async #told(
@@ -94,19 +98,17 @@ export class GroupAccounts {
   }
 
   #ofCopy(view: GroupView, { hash }: Origin, copy: Copy): Found {
-    const nowMs = this.#parts.hand.nowMs()
     const deliveryCount = copy.history?.deliveryCount
     if (copy.in === 'lane') {
       const { lane: source, offset, timestampMs, history } = copy
-      const inHand = { source, offset, timestampMs, deliveries: history.deliveryCount, hash }
-      return foundInHand(view, inHand, this.#parts.clock, nowMs)
+      return this.#inHand(view, { source, offset, timestampMs, deliveries: history.deliveryCount, hash })
     }
     if (copy.in === 'dead') {
       const why = whyDead(copy.history)
       return { state: 'dead', why, deliveryCount, next: { event: 'redrive-or-purge' } }
     }
     const { dueAtMs } = copy
-    const why = whyRetrying(nowMs, dueAtMs, undefined)
+    const why = whyRetrying(this.#parts.hand.nowMs(), dueAtMs, undefined)
     const next = { event: 'due', atMs: dueAtMs } as const
     return { state: 'retrying', because: 'own-delay', why, dueAtMs, tier: 'delayed', deliveryCount, next }
   }

@@ -20,6 +20,8 @@ export interface InHand {
   deliveries: number
   /** Of its key; 0 when there is none. */
   hash: number
+  /** Of its partition: what lies before it is gone. */
+  logStartOffset: number
 }
 
 /** Whether the source has finished it, has it in flight or parked, or has not come to it. */
@@ -46,7 +48,8 @@ export function foundInHand(view: GroupView, inHand: InHand, clock: Clock, nowMs
     const { because, why, ahead } = whyParked(view.group, source, hash, parkedAhead ?? parked.countOf(hash))
     return { ...common, state: 'parked', because, why, ahead, next: { event: 'freed' } }
   }
-  const ahead = parkedAhead === undefined ? offset - source.next : 0
+  const first = Math.max(source.next, inHand.logStartOffset)
+  const ahead = parkedAhead === undefined ? offset - first : 0
   return {
     ...common,
     state: 'ready',

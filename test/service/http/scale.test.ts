@@ -32,6 +32,13 @@ t.test('scale counts the log, locks, tiers and the wheel, as far ahead as is ask
   t.strictSame(await look('?within=0s'), { ready: 2, inFlight: 1, dueSoon: 0, paused: true })
 })
 
+t.test('a wheel that reaches less far than is asked by default', async (t) => {
+  const { call, publish } = await startService(t, { WHEEL_SLOTS: 8, WHEEL_WINDOW: 2 }, { clock: new ManualClock() })
+  await publish('orders', { messages: ['2s', '4s', '5s'].map((delay) => ({ value: 0, delay })) })
+  await call('PUT', '/v1/topics/orders/groups/billing', {})
+  t.strictSame((await call('GET', SCALE)).json, { ready: 0, inFlight: 0, dueSoon: 2 }, 'half of what it reaches')
+})
+
 t.test('what is refused', async (t) => {
   const { call } = await startService(t)
   t.match(await call('GET', SCALE), { status: 404, json: { code: 'TOPIC_NOT_FOUND' } })
