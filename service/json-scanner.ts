@@ -10,6 +10,7 @@
 
 import { isUtf8 } from 'node:buffer'
 import { DwellError } from '../storage/index.ts'
+import { ControlBytes } from './control-bytes.ts'
 
 /** Deeper than any parser of a consumer is likely to follow. */
 export const DEPTH_MAX = 1_000
@@ -34,14 +35,6 @@ const ESCAPED = new Uint8Array(256).map((_, byte) => ('"\\/bfnrt'.includes(Strin
 const SHORT_STRING = 48
 const HEX = new Uint8Array(256).map((_, byte) => (/[0-9a-fA-F]/.test(String.fromCharCode(byte)) ? 1 : 0))
 
-const HIGH_BITS = 0x80808080 | 0
-
-/** A word whose bytes have their high bits set, of those that matter, if one of the bytes of `word` is below 0x20. */
-function below20(word: number): number {
-  // Source: "Bit Twiddling Hacks", S. E. Anderson, "Determine if a word has a byte less than n".
-  return (word - 0x20202020) & ~word
-}
-
 /** Throws INVALID_UTF8 when `bytes` are not valid UTF-8. */
 export function checkUtf8(bytes: Uint8Array): void {
   if (!isUtf8(bytes)) throw new DwellError('INVALID_UTF8', 'The body is not valid UTF-8.')
@@ -57,8 +50,7 @@ export class JsonScanner {
   #backslash = -1
   /** Which of the open brackets are objects, outermost first. */
   readonly #objects = new Uint8Array(DEPTH_MAX)
-  /** The memory of `bytes` as words; made when a long string is met. */
-  #words: Int32Array | undefined
+  readonly #controls = new ControlBytes()
 
   constructor() {
     this.bytes = Buffer.alloc(0)
@@ -69,7 +61,6 @@ export class JsonScanner {
   /** Starts to read `bytes` from `position` to `end`. They must be valid UTF-8: see checkUtf8(). */
   begin(bytes: Buffer, position = 0, end = bytes.length): void {
     if (bytes !== this.bytes || position < this.position) this.#backslash = -1
-    if (bytes !== this.bytes) this.#words = undefined
     this.bytes = bytes
     this.position = position
     this.#end = end
@@ -185,27 +176,10 @@ export class JsonScanner {
       const found = bytes.indexOf(BACKSLASH, at)
       this.#backslash = found < 0 ? Number.POSITIVE_INFINITY : found
     }
-    if (this.#backslash < quote || this.#hasControl(at, quote)) return false
+    if (this.#backslash < quote || this.#controls.isBetween(this.bytes, at, quote)) return false
     this.escaped = false
     this.position = quote + 1
     return true
-  }
-
-  /** Whether a byte between `from` and `to` is below 0x20. */
-  #hasControl(from: number, to: number): boolean {
-    const { bytes } = this
-    const { buffer, byteOffset } = bytes
-    this.#words ??= new Int32Array(buffer, 0, buffer.byteLength >>> 2)
-    const words = this.#words
-    let at = from
-    for (; at < to && ((byteOffset + at) & 3) !== 0; at++) if (bytes[at] < 0x20) return true
-    let word = (byteOffset + at) >>> 2
-    for (; at + 16 <= to; at += 16, word += 4) {
-      const [a, b, c, d] = [words[word], words[word + 1], words[word + 2], words[word + 3]]
-      if (((below20(a) | below20(b) | below20(c) | below20(d)) & HIGH_BITS) !== 0) return true
-    }
-    for (; at < to; at++) if (bytes[at] < 0x20) return true
-    return false
   }
 
   #passAnyString(at: number): void {

@@ -23,7 +23,9 @@ export class ReceiptWriter {
   }
 
   write(sourceIndex: number, offset: number): string {
-    this.#bytes.writeUIntBE(sourceIndex, SOURCE_AT, 3)
+    this.#bytes[SOURCE_AT] = sourceIndex >>> 16
+    this.#bytes[SOURCE_AT + 1] = sourceIndex >>> 8
+    this.#bytes[SOURCE_AT + 2] = sourceIndex
     writeUInt64(this.#bytes, OFFSET_AT, offset)
     return this.#bytes.toString('base64url')
   }

@@ -1,6 +1,6 @@
 // POST /v1/topics/{topic}/groups/{group}/acquire and /acknowledge: consuming.
 
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { DwellError } from '../../storage/index.ts'
 import {
@@ -15,11 +15,13 @@ import { invalidField } from '../delivery/message.ts'
 import { parseDuration } from '../duration.ts'
 import { checkName } from '../names.ts'
 import { formatTime } from '../time.ts'
+import { JsonWriter } from './json-writer.ts'
 import { JSON_TYPE } from './messages.ts'
 import type { HttpParts } from './parts.ts'
-import { bodyMembers } from './record-json.ts'
+import { writeBodyMembers } from './record-json.ts'
 import { RecordMembers } from './records.ts'
 import { answers, CLOSED, Duration, GroupPath, NoQuery } from './schemas.ts'
+import { Waiting } from './waiting.ts'
 
 const ACQUIRE_MAX = 10_000
 const ACKNOWLEDGE_MAX = 10_000
@@ -96,26 +98,31 @@ interface OfGroup {
 export function consumeRoutes(app: FastifyInstance, { groups, settings, stopping }: HttpParts): void {
   const shared = { tags: ['Consume'], params: GroupPath, querystring: NoQuery }
   const plain = { serializerCompiler: () => (text: unknown) => text as string }
+  const json = new JsonWriter()
+  const waiting = new Waiting(stopping)
 
   app.post<OfGroup & { Body: Static<typeof Acquire> }>(
     '/v1/topics/:topic/groups/:group/acquire',
     {
       ...plain,
-      preValidation: async (request) => {
+      preValidation: (request, _reply, done) => {
         request.body ??= {}
+        done()
       },
       schema: { ...shared, summary: 'Take records under a lock', body: Acquire, ...answers({ 200: Acquired }) },
     },
     async ({ params, body }, reply) => {
       const waitMs = atMost(body.wait === undefined ? 0 : parseDuration(body.wait, 'wait'), WAIT_MS_MAX, 'wait')
       const lockMs = body.lock === undefined ? undefined : lockOf(body.lock)
-      const signal = waitMs > 0 ? leavingOrStopping(reply, stopping) : undefined
+      const signal = waitMs > 0 ? waiting.signalOf(reply.raw) : undefined
       const { topic, group } = namesOf(params)
       if (groups.settingsOf(topic, group)?.push) throw groupPushes(topic, group)
       const deliveries = await groups.acquire(topic, group, { max: body.max ?? 100, waitMs, lockMs, signal })
       reply.header('content-type', JSON_TYPE)
       const paused = deliveries.length === 0 ? groups.settingsOf(topic, group)?.paused : undefined
-      return paused === undefined ? deliveriesJson(deliveries) : pausedJson(paused)
+      if (paused !== undefined) return pausedJson(paused)
+      writeDeliveries(json, deliveries)
+      return json.finish(reply.raw)
     },
   )
 
@@ -149,19 +156,6 @@ export function namesOf({ topic, group }: { topic: string; group: string }): { t
   return { topic: checkName(topic, 'topic'), group: checkName(group, 'group') }
 }
 
-/** Aborts when the client leaves or the service stops. */
-function leavingOrStopping(reply: FastifyReply, stopping: AbortSignal): AbortSignal {
-  const leaving = new AbortController()
-  const leave = () => leaving.abort()
-  stopping.addEventListener('abort', leave, { once: true })
-  reply.raw.once('close', () => {
-    stopping.removeEventListener('abort', leave)
-    leave()
-  })
-  if (stopping.aborted) leave()
-  return leaving.signal
-}
-
 function lockOf(given: number | string): number {
   const lockMs = parseDuration(given, 'lock')
   if (lockMs < 1) throw invalidField('lock', 'at least 1 ms')
@@ -179,6 +173,7 @@ function acknowledgementOf(
   delayMaxMs: number,
 ): Acknowledgement {
   const { receipt, type, delay, reason, lock } = given
+  if (type === 'accept' && delay === undefined && lock === undefined && reason === undefined) return { receipt, type }
   const at = `acknowledgements.${index}`
   if (delay !== undefined && type !== 'release')
     throw invalidField(`${at}.delay`, 'absent unless type is release', { index })
@@ -201,8 +196,9 @@ function acknowledgementOf(
   }
 }
 
-function deliveriesJson(deliveries: readonly Delivery[]): string {
-  let text = '{"records":['
+function writeDeliveries(json: JsonWriter, deliveries: readonly Delivery[]): void {
+  json.begin()
+  json.text('{"records":[')
   let lockedUntilMs = Number.NaN
   let lockedUntil = ''
   for (let i = 0; i < deliveries.length; i++) {
@@ -211,21 +207,23 @@ function deliveriesJson(deliveries: readonly Delivery[]): string {
       lockedUntilMs = deliveries[i].lockedUntilMs
       lockedUntil = formatTime(lockedUntilMs)
     }
-    text += `${i === 0 ? '' : ','}${deliveryJson(deliveries[i], lockedUntil)}`
+    if (i > 0) json.text(',')
+    writeDelivery(json, deliveries[i], lockedUntil)
   }
-  return `${text}]}`
+  json.text(']}')
 }
 
 function pausedJson({ reason, sinceMs }: Pause): string {
   return `{"records":[],"paused":true,"reason":${JSON.stringify(reason)},"since":"${formatTime(sinceMs)}"}`
 }
 
-function deliveryJson(delivery: Delivery, lockedUntil: string): string {
+function writeDelivery(json: JsonWriter, delivery: Delivery, lockedUntil: string): void {
   const { receipt, topic, partition, offset, timestampMs, body, deliveryCount, attempts } = delivery
   const tried = attempts.length === 0 ? '' : `,"attempts":${attemptsJson(attempts)}`
-  return (
-    `{"receipt":"${receipt}","topic":"${topic}","partition":${partition},"offset":${offset},${bodyMembers(body)},` +
-    `"timestamp":"${formatTime(timestampMs)}","deliveryCount":${deliveryCount},"lockedUntil":"${lockedUntil}"${tried}}`
+  json.text(`{"receipt":"${receipt}","topic":"${topic}","partition":${partition},"offset":${offset},`)
+  writeBodyMembers(json, body)
+  json.text(
+    `,"timestamp":"${formatTime(timestampMs)}","deliveryCount":${deliveryCount},"lockedUntil":"${lockedUntil}"${tried}}`,
   )
 }
 

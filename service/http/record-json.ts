@@ -3,6 +3,7 @@
 import { isUtf8 } from 'node:buffer'
 import { decodeRecordBody, type Header } from '../../storage/index.ts'
 import { FORM_HEADER, ID_HEADER, INTERNAL_HEADER_PREFIX } from '../delivery/message.ts'
+import type { JsonWriter } from './json-writer.ts'
 
 /**
  * The members `"key": …, "value": …, "headers": …` and, if there is one, `"id": …` of a record body; without braces, to be
@@ -11,6 +12,25 @@ import { FORM_HEADER, ID_HEADER, INTERNAL_HEADER_PREFIX } from '../delivery/mess
  */
 export function bodyMembers(body: Uint8Array, givenId?: string): string {
   const { key, value, headers } = decodeRecordBody(body)
+  const { form, members } = readHeaders(headers, givenId)
+  return `${keyMember(key)},${valueMember(value, form)},${members}`
+}
+
+/** Writes what bodyMembers() answers; the value, most of it, as the bytes that it is. */
+export function writeBodyMembers(json: JsonWriter, body: Uint8Array): void {
+  const { key, value, headers } = decodeRecordBody(body)
+  const { form, members } = readHeaders(headers)
+  const isText = value !== null && form === '' && isUtf8(value)
+  if (isText || (value !== null && form === 'json')) {
+    json.text(`${keyMember(key)},"value":`)
+    if (isText) json.string(value)
+    else json.raw(value)
+    json.text(`,${members}`)
+  } else json.text(`${keyMember(key)},${valueMember(value, form)},${members}`)
+}
+
+/** The form of the value; and the members that headers make. */
+function readHeaders(headers: readonly Header[], givenId?: string): { form: string; members: string } {
   let form = ''
   let id = ''
   let own = ''
@@ -21,8 +41,7 @@ export function bodyMembers(body: Uint8Array, givenId?: string): string {
     else if (name === ID_HEADER && content !== null) id = (content as Buffer).toString()
   }
   if (givenId !== undefined) id = givenId
-  const members = `${keyMember(key)},${valueMember(value, form)},"headers":{${own}}`
-  return id === '' ? members : `${members},"id":${JSON.stringify(id)}`
+  return { form, members: `"headers":{${own}}${id === '' ? '' : `,"id":${JSON.stringify(id)}`}` }
 }
 
 function keyMember(key: Buffer | null): string {

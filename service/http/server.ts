@@ -1,7 +1,6 @@
 // The HTTP server: fastify with what all routes share. One file per resource beside this one.
 
 import fastifySwagger from '@fastify/swagger'
-import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { DwellError } from '../../storage/index.ts'
 import { checkUtf8 } from '../json-scanner.ts'
@@ -22,6 +21,7 @@ import { redriveRoutes } from './redrives.ts'
 import { scaleRoutes } from './scale.ts'
 import { testClockRoutes } from './test-clock.ts'
 import { topicRoutes } from './topics.ts'
+import { compileValidator } from './validation.ts'
 
 const HEADERS_TIMEOUT_MS_MAX = 10_000
 const KEEP_ALIVE_TIMEOUT_MS = 72_000
@@ -52,7 +52,7 @@ export async function buildServer(parts: HttpParts): Promise<FastifyInstance> {
     clientErrorHandler: answerClientError,
     frameworkErrors: (error, request, reply) => problems.send(error, request as FastifyRequest, reply as FastifyReply),
   })
-  app.setValidatorCompiler(TypeBoxValidatorCompiler as never)
+  app.setValidatorCompiler(compileValidator)
   app.setErrorHandler((error, request, reply) => problems.send(error, request, reply))
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?')[0].slice(0, 200)
