@@ -33,6 +33,7 @@ import { read } from './read.ts'
 import { recovery } from './recovery.ts'
 import { tiers } from './tiers.ts'
 import { topics } from './topics.ts'
+import { waiting } from './waiting.ts'
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
@@ -57,6 +58,7 @@ const PARTS: Record<string, () => Promise<void>> = {
   lateness: () => lateness(Number(flags['lateness-seconds'])),
   burst: () => burst(messages),
   tiers,
+  waiting,
   push: async () => {
     await pushAnswers()
     await pushRate(50_000)
