@@ -10,7 +10,10 @@ const answerOf = () => new EventEmitter() as unknown as ServerResponse
 
 t.test('any text comes back as it was, wherever it lies in memory', (t) => {
   const json = new JsonWriter()
-  const texts = fc.array(fc.oneof(fc.string({ unit: 'binary', maxLength: 300 }), fc.constant('x'.repeat(5_000))))
+  const escaped = fc.string({ unit: fc.constantFrom('"', '\\', '\n', '\u001f', 'a', 'ü') })
+  const texts = fc.array(
+    fc.oneof(fc.string({ unit: 'binary', maxLength: 300 }), escaped, fc.constant('x'.repeat(5_000))),
+  )
   fc.assert(
     fc.property(texts, fc.nat(7), (given, shift) => {
       json.begin()
