@@ -267,7 +267,7 @@ export const SETTINGS = {
     default: 1_000,
     min: 1,
     max: 100_000,
-    sentence: 'Pushes under way at once, of all groups; at most a quarter of the connections that the process may have, for as many may be idle.',
+    sentence: 'Pushes under way at once, of all groups; at most a quarter of what connections the process may have.',
   },
   PUSH_BYTES_MAX: {
     kind: 'bytes',
