@@ -118,7 +118,7 @@ export class Pusher {
         const opened = (socket: Socket) => this.#opened(socket)
         return open(new URL(url), { count: concurrency, connectMs: timeoutMs, opened, ...this.#options })
       },
-      isCrowded: () => this.#openCount - this.#sockets.held > this.#options.socketsMax / 2,
+      isCrowded: () => this.#openCount - this.#sockets.held >= this.#options.socketsMax / 2,
       onEnd: (outcome, tookMs) => {
         this.#pushes[outcome]++
         onPush?.(tookMs)

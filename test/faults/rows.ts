@@ -1,5 +1,8 @@
-// The faults of processes (P), disks (D) and clocks (C) that Dwell is to survive, what it promises for each, and which test would go red
-// if it did not. rows.test.ts holds the table complete and its paths real. `how` says where a test falls short of the fault.
+// The faults of processes (P), disks (D), clocks (C) and endpoints (push-rows.ts) that Dwell is to survive, what it promises for
+// each, and which test would go red if it did not. rows.test.ts holds the table complete and its paths real. `how` says where a
+// test falls short of the fault.
+
+import { PUSH_ROWS } from './push-rows.ts'
 
 export interface FaultRow {
   fault: string
@@ -254,4 +257,5 @@ export const ROWS: Readonly<Record<string, FaultRow>> = {
     promise: 'each tick finds the present anew; a tick that stays away shows in a metric, and in /readyz after 30 s',
     tests: ['test/faults/clock.test.ts', 'test/timewheel/hand-clock.test.ts', 'test/service/http/clock.test.ts'],
   },
+  ...PUSH_ROWS,
 }

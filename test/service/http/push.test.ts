@@ -1,3 +1,5 @@
+// The endpoint of a group over HTTP, and real pushes: rows A8, A14 and A15 of FAULTS.md.
+
 import { Webhook } from 'standardwebhooks'
 import t, { type Test } from 'tap'
 import { TestEndpoint, until } from '../push/push-rig.ts'
@@ -14,7 +16,7 @@ async function withGroup(t: Test, settings: object = HOSTS): Promise<RunningServ
   return service
 }
 
-t.test('messages of all kinds are pushed as they were published, signed', async (t) => {
+t.test('A15: messages of all kinds are pushed as they were published, signed', async (t) => {
   const endpoint = await TestEndpoint.start(t)
   const { call, publish } = await withGroup(t)
   const other = `whsec_${Buffer.alloc(24, 2).toString('base64')}`
@@ -69,6 +71,59 @@ t.test('messages of all kinds are pushed as they were published, signed', async 
   }
 })
 
+t.test('A15: a push that was changed, forged or kept for later is not taken for genuine', async (t) => {
+  const endpoint = await TestEndpoint.start(t)
+  const { call, publish } = await withGroup(t)
+  await call('PUT', GROUP, { push: { url: endpoint.url, secret: SECRET } })
+  await publish('orders', { value: { order: 17 } })
+  await until(() => endpoint.received.length === 1)
+  const [{ body }] = endpoint.received
+  const headers = endpoint.received[0].headers as Record<string, string>
+  const webhook = new Webhook(SECRET)
+  t.strictSame(webhook.verify(body, headers), { order: 17 })
+  const { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signature } = headers
+  t.notMatch(id, '.', 'what parts id and time in what is signed')
+  const forged: [what: string, change: Record<string, string>][] = [
+    ['another id', { 'webhook-id': `${id}x` }],
+    ['another time', { 'webhook-timestamp': String(Number(timestamp) + 1) }],
+    ['the id and the time moved apart', { 'webhook-id': `${id}.${timestamp}`, 'webhook-timestamp': '' }],
+    ['a signature of another version', { 'webhook-signature': signature.replace('v1,', 'v2,') }],
+    ['none', { 'webhook-signature': '' }],
+  ]
+  for (const [what, change] of forged) t.throws(() => webhook.verify(body, { ...headers, ...change }), what)
+  const longAgo = new Date(Date.now() - 6 * 60_000)
+  const replayed = {
+    'webhook-id': id,
+    'webhook-timestamp': String(Math.floor(longAgo.getTime() / 1_000)),
+    'webhook-signature': webhook.sign(id, longAgo, body),
+  }
+  t.throws(() => webhook.verify(body, replayed), /old/, 'genuine, but of six minutes ago')
+})
+
+t.test('A15: a secret is changed for another without a push that nobody can verify', async (t) => {
+  const endpoint = await TestEndpoint.start(t)
+  const { call, publish } = await withGroup(t)
+  const other = `whsec_${Buffer.alloc(24, 2).toString('base64')}`
+  const verifiedBy = async (secret: string | string[]) => {
+    await call('PUT', GROUP, { push: { url: endpoint.url, secret } })
+    const { length } = endpoint.received
+    await publish('orders', { value: 1 })
+    await until(() => endpoint.received.length === length + 1)
+    const { body, headers } = endpoint.received[length]
+    return [SECRET, other].map((known) => {
+      try {
+        new Webhook(known).verify(body, headers as Record<string, string>)
+        return true
+      } catch {
+        return false
+      }
+    })
+  }
+  t.same(await verifiedBy(SECRET), [true, false], 'the old one')
+  t.same(await verifiedBy([SECRET, other]), [true, true], 'both, while receivers change')
+  t.same(await verifiedBy(other), [false, true], 'the new one')
+})
+
 t.test('what is set is shown, but no secret', async (t) => {
   const { call } = await withGroup(t)
   const set = {
@@ -117,7 +172,7 @@ t.test('what is set is shown, but no secret', async (t) => {
   })
 })
 
-t.test('what is no endpoint is refused, and what it says stands in no answer', async (t) => {
+t.test('A8, A14: what is no endpoint is refused, and what it says stands in no answer', async (t) => {
   const { call } = await withGroup(t)
   const url = URL_SET
   const cases: [push: unknown, code: string][] = [
