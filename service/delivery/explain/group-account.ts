@@ -9,7 +9,9 @@
 import type { Clock } from '../../../storage/index.ts'
 import type { GroupView } from '../group-view.ts'
 import { deadLetterTopic } from '../lane.ts'
+import type { Source } from '../source.ts'
 import { type Copy, CopySearch, type CopySearchParts, type LookBudget, type Origin } from './copy-search.ts'
+import { endingOf, newestInLane } from './ending.ts'
 import type { GroupAccount } from './explanation.ts'
 import { type Traced, type TracedPlace, traceOf } from './group-trace.ts'
 import { happenedOf } from './happened.ts'
@@ -53,7 +55,7 @@ export class GroupAccounts {
       if (copy !== undefined) return this.#told(view, this.#ofCopy(view, origin, copy), [place], search.copies)
       const isStill = before.underWay.size === 0 && this.#motion(view, origin).text === before.text
       if (isStill || !search.isWhole || left === 1) {
-        return this.#leftNothing(view, search, place, { isStill, isThere })
+        return this.#leftNothing(view, search, { origin, source, isStill, isThere })
       }
       await durable
     }
@@ -117,37 +119,25 @@ export class GroupAccounts {
   async #leftNothing(
     view: GroupView,
     { copies, isWhole }: CopySearch,
-    place: TracedPlace,
-    { isStill, isThere }: { isStill: boolean; isThere: boolean },
+    left: { origin: Origin; source: Source; isStill: boolean; isThere: boolean },
   ): Promise<GroupAccount> {
     const { name: group } = view.group
+    const { origin, source, isStill } = left
+    const place = { sourceIndex: source.place.index, offset: origin.offset }
     const traced = await this.#trace(view, [place], copies)
     const happened = happenedOf(copies, traced)
     if (!isWhole) return { group, state: 'unknown', because: 'look-ended', why: whyGone('unfound'), happened }
     if (!isStill) return { group, state: 'unknown', because: 'settling', why: whyGone('moving'), happened }
-    const died = copies.filter((copy) => copy.in === 'dead').length
-    const redriven = copies.filter((copy) => copy.in === 'lane' && copy.lane.place.kind === 'redrive').length
-    if (died > redriven && this.#keepsRedriven(view, place)) {
-      return { group, state: 'purged', why: whyGone('purged'), happened }
+    const ending = await endingOf(view, { ...left, copies }, this.#parts.engine)
+    if (ending !== 'accepted') {
+      return { group, state: ending === 'purged' ? 'purged' : 'finished', why: whyGone(ending), happened }
     }
-    // Where it was last: what finished it there left no copy behind.
-    const lastInLane = newestInLane(copies)
-    const [lastPlace] = lastInLane === undefined ? [place] : placeOfCopy(lastInLane)
+    const last = newestInLane(copies)
+    const [lastPlace] = last === undefined ? [place] : placeOfCopy(last)
     const finished = traced.findLast((at) => at.event === 'finished' && isSame(at, lastPlace))
-    if (finished === undefined || !isThere || died > redriven) {
-      return { group, state: 'finished', why: whyGone('finished'), happened }
-    }
-    const { atMs } = finished
-    const deliveryCount = 1 + (lastInLane?.history?.deliveryCount ?? 0)
-    happened.push({ atMs, event: 'accepted' })
-    return { group, state: 'accepted', why: whyGone('accepted', atMs), deliveryCount, happened }
-  }
-
-  /** Whether all that was ever redriven in a partition is still in the lane: an hour after it is finished it may go. */
-  #keepsRedriven({ group }: GroupView, { sourceIndex }: TracedPlace): boolean {
-    const partition = group.source(sourceIndex)?.place.partition ?? 0
-    const lane = group.sourceAt(group.topicOf('redrive', 0), partition)
-    return lane === undefined || this.#parts.engine.offsets(lane.place.topic, partition).logStartOffset === 0
+    if (finished !== undefined) happened.push({ atMs: finished.atMs, event: 'accepted' })
+    const deliveryCount = 1 + (last?.history.deliveryCount ?? 0)
+    return { group, state: 'accepted', why: whyGone('accepted', finished?.atMs), deliveryCount, happened }
   }
 
   /** What changes when a record of the partition moves; and which topics have records that are not durable, and up to where. */
@@ -195,14 +185,6 @@ export class GroupAccounts {
 function isOpen(copy: Copy): boolean {
   if (copy.in === 'lane') return standsIn(copy.lane, copy.offset) !== 'finished'
   return copy.in === 'wheel' || !copy.isRemoved
-}
-
-function newestInLane(copies: readonly Copy[]): Copy | undefined {
-  let newest: Extract<Copy, { in: 'lane' }> | undefined
-  for (const copy of copies) {
-    if (copy.in === 'lane' && copy.timestampMs >= (newest?.timestampMs ?? 0)) newest = copy
-  }
-  return newest
 }
 
 function placeOfCopy(copy: Copy): TracedPlace[] {

@@ -135,8 +135,8 @@ function holderOf(group: Group, { place: { partition } }: Source, hash: number):
 
 const GONE = {
   accepted: 'The group is done with it: a consumer accepted it',
-  finished:
-    'The group is done with it, too long ago to say how: it was accepted, or lay before the place at which the group began or was reset',
+  before: 'The group has nothing to do with it: it lies before the place at which the group began or was reset',
+  trimmed: 'The group is done with it, too long ago to say how: accepted, or removed from its dead letters',
   purged: 'It was a dead letter and is removed for good: purged',
   removed: 'It was removed from the log before the group took it',
   moving: 'It moves at this very moment; ask again',

@@ -266,7 +266,7 @@ const ROWS: Row[] = [
     },
     says: { state: 'finished' },
     events: ['published'],
-    why: /^The group is done with it, too long ago to say how: it was accepted, or lay before/,
+    why: /^The group has nothing to do with it: it lies before the place at which the group began or was reset\.$/,
   },
   {
     name: 'a rejected record',
