@@ -221,8 +221,8 @@ const BAD: [anomaly: string, what: string, story: Story][] = [
     new Story().at(2_100).acquire(1, 1).acknowledge(1, 1, 'reject', { state: 'dead' }),
   ],
   ['unresolved', 'never delivered', good().publish({ n: 8 }, { dueAtMs: DUE }).stands('alpha', 8)],
-  ['unresolved', 'lag at the end', good().ends(1)],
-  ['unresolved', 'in flight at the end', good().ends(0, 1)],
+  ['left over', 'lag at the end', good().ends(1)],
+  ['left over', 'in flight at the end', good().ends(0, 1)],
 ]
 
 for (const [anomaly, what, story] of BAD) {

@@ -1,11 +1,11 @@
 // What can be wrong with dead letters: that they are not there, or twice; redrives that move a record never or twice, or tell
 // other counts than the truth; purged records that are seen again.
 //
-// All that ever died stands in the dead-letter topic; what of it was redriven, in the redrive lane. What is neither there nor
-// listed was purged.
+// All that ever died was put into the dead-letter topic, whose offsets count it; what was removed goes from its beginning. What
+// was redriven stands in the redrive lane. What is neither there nor listed was purged.
 
 import type { Operation } from './checker.ts'
-import { type GroupHistory, plansIn } from './deliveries.ts'
+import { type Delivered, type GroupHistory, plansIn } from './deliveries.ts'
 import type { FinalState } from './final-state.ts'
 import type { Anomalies } from './group-anomalies.ts'
 import type { OfDeadLetters } from './history.ts'
@@ -21,7 +21,13 @@ export function deadLetterAnomalies(
   const all = groups.map((of) => {
     const base = `${of.topic}.${of.group}`
     const [dlq, lane] = [final.topics[`${base}.dlq`] ?? [], final.topics[`${base}.retry.redrive`] ?? []]
-    return { of, base, dlq, lane, dead: of.final?.dead ?? [], removals: new Removals(of, operations) }
+    const dead = of.final?.dead ?? []
+    const { partitions } = final.described[`${base}.dlq`] ?? { partitions: [] }
+    /** Of these partitions all that died is there. */
+    const isThere = ({ partition }: { partition: number }) => (partitions[partition]?.logStartOffset ?? 0) === 0
+    const died = partitions.reduce((sum, { highWatermark }) => sum + highWatermark, 0) || dlq.length
+    const purged = died - lane.length - dead.length
+    return { of, base, dlq, lane, dead, isThere, purged, removals: new Removals(of, operations) }
   })
   const judged = all.filter(({ of }) => !of.isMoved && of.final !== undefined && isWhole(of, final))
   const keyOf = ({ topic }: GroupHistory, { partition, offset }: { partition: number; offset: number }) =>
@@ -29,7 +35,7 @@ export function deadLetterAnomalies(
 
   return {
     *'dead letter wrong'() {
-      for (const { of, base, dead, dlq, lane } of judged) {
+      for (const { of, base, dead, dlq, lane, isThere } of judged) {
         for (const { n, cause, attempts, partition, offset } of dead) {
           const name = `${base}: message ${n}`
           if (countIn(dead, n) > 1 || countIn(dlq, n) < 1)
@@ -44,10 +50,11 @@ export function deadLetterAnomalies(
             yield `${name} was accepted and is dead`
         }
         for (const [n, deliveries] of of.deliveries) {
+          if (!isThere(deliveries[0])) continue
           const said = deliveries.flatMap(({ tries }) => tries.filter(({ result }) => result?.state === 'dead')).length
           if (said > countIn(dlq, n)) yield `${base}: message ${n} was said to be dead and is not in the dead letters`
         }
-        for (const n of new Set(dlq.map((one) => one.n))) {
+        for (const n of new Set(dlq.filter(isThere).map((one) => one.n))) {
           const [died, redriven, listed] = [countIn(dlq, n), countIn(lane, n), countIn(dead, n)]
           if (redriven + listed > died)
             yield `${base}: message ${n} died ${died} times, was redriven ${redriven} times and is ${listed} times dead`
@@ -59,12 +66,12 @@ export function deadLetterAnomalies(
     },
 
     *'redrive wrong'() {
-      for (const { of, base, lane, dead, dlq, removals } of judged) {
+      for (const { of, base, lane, dead, dlq, isThere, removals } of judged) {
         const tasks = final.redrives.filter(({ topic, group }) => topic === of.topic && group === of.group)
         const moved = tasks.reduce((sum, task) => sum + task.moved, 0)
         if (moved !== lane.length)
           yield `${base}: redrives say that they moved ${moved}, ${lane.length} are in the lane`
-        for (const { n } of lane)
+        for (const { n } of lane.filter(isThere))
           if (countIn(dlq, n) < countIn(lane, n))
             yield `${base}: message ${n} was redriven ${countIn(lane, n)} times and died ${countIn(dlq, n)} times`
         for (const { task, state, matched, moved, failed } of tasks) {
@@ -88,9 +95,19 @@ export function deadLetterAnomalies(
       }
     },
 
+    *unresolved() {
+      for (const { of, base, dead, purged } of judged) {
+        const records = final.topics[of.topic] ?? []
+        const open = records.filter(({ n }) => countIn(dead, n) === 0 && !isAccepted(of.deliveries.get(n) ?? []))
+        // Those that were purged are among them.
+        if (open.length <= purged) continue
+        const some = open.slice(0, 10).map(({ n }) => n)
+        yield `${base}: ${open.length} messages were neither accepted nor are they dead, ${purged} were purged; ${some} and on`
+      }
+    },
+
     *'purge wrong'() {
-      for (const { of, base, dead, dlq, lane, removals } of judged) {
-        const purged = dlq.length - lane.length - dead.length
+      for (const { of, base, purged, removals } of judged) {
         const { count, isSure } = removals.purged
         if (purged < count || (isSure && purged > count))
           yield `${base}: ${purged} dead letters are gone, ${count} were purged`
@@ -99,6 +116,15 @@ export function deadLetterAnomalies(
       }
     },
   }
+}
+
+/** Or may have been: its answer was lost. */
+function isAccepted(deliveries: readonly Delivered[]): boolean {
+  return deliveries.some(
+    ({ tries, isPush, status = 200 }) =>
+      (isPush && status < 300) ||
+      tries.some(({ type, result }) => type === 'accept' && (result === undefined || result.state === 'acknowledged')),
+  )
 }
 
 function keyByNumber({ topic, deliveries }: GroupHistory, final: FinalState, n: number): string | undefined {

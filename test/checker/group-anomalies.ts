@@ -103,6 +103,7 @@ export function groupAnomalies(groups: readonly GroupHistory[], final: FinalStat
       for (const of of groups) {
         for (const [n, all] of of.deliveries) {
           for (const { partition, offset } of all) {
+            if (offset < (final.described[of.topic]?.partitions[partition]?.logStartOffset ?? 0)) continue
             const there = recordAt(final, of.topic, partition, offset)
             if (there?.n !== n)
               yield `${of.topic}.${of.group}: message ${n} was delivered as ${partition}/${offset}, which holds ${there?.n ?? 'nothing'}`
@@ -157,29 +158,14 @@ export function groupAnomalies(groups: readonly GroupHistory[], final: FinalStat
       }
     },
 
-    *unresolved() {
-      for (const of of groups) {
-        const { lag = 0, inFlight = 0, waiting = 0, dead = [] } = of.final ?? {}
+    *'left over'() {
+      for (const { topic, group, final: ends } of groups) {
+        if (ends === undefined) continue
+        const { lag, inFlight, waiting, scale } = ends
         if (lag > 0 || inFlight > 0 || waiting > 0)
-          yield `${of.topic}.${of.group} ends with lag ${lag}, ${inFlight} in flight, ${waiting} waiting`
-        const { ready = 0, inFlight: scaled = 0, dueSoon = 0 } = of.final?.scale ?? {}
-        if (ready > 0 || scaled > 0 || dueSoon > 0)
-          yield `${of.topic}.${of.group} ends with ${ready} ready, ${scaled} in flight, ${dueSoon} due soon, for who scales it`
-        if (of.isMoved || of.final === undefined) continue
-        const dlq = final.topics[`${of.topic}.${of.group}.dlq`] ?? []
-        for (const { n } of final.topics[of.topic] ?? []) {
-          // A dead letter that is not there any more was purged; the others are looked at with the dead letters.
-          if (countIn(dead, n) > 0 || countIn(dlq, n) > redrivenTimes(of, n)) continue
-          const all = of.deliveries.get(n) ?? []
-          const isDone = all.some(
-            ({ tries, isPush, status = 200 }) =>
-              (isPush && status < 300) ||
-              tries.some(
-                ({ type, result }) => type === 'accept' && (result === undefined || result.state === 'acknowledged'),
-              ),
-          )
-          if (!isDone) yield `${of.topic}.${of.group}: message ${n} was neither accepted nor is it dead`
-        }
+          yield `${topic}.${group} ends with lag ${lag}, ${inFlight} in flight, ${waiting} waiting`
+        if (scale.ready > 0 || scale.inFlight > 0 || scale.dueSoon > 0)
+          yield `${topic}.${group} ends with ${JSON.stringify(scale)} for who scales it`
       }
     },
   }

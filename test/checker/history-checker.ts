@@ -107,7 +107,8 @@ export class HistoryChecker {
     verdict.judge()
     const [timestampsMs, unseen, offMs] = verdict.dispatched()
     this.#counters.finish('dispatched', timestampsMs, unseen + this.#releases, offMs)
-    this.#counters.finish('dead', this.#copies.timestampsMs('.dlq'), DYING_MAX, offMs)
+    if (this.#copies.areWhole('.dlq'))
+      this.#counters.finish('dead', this.#copies.timestampsMs('.dlq'), DYING_MAX, offMs)
     if (this.#copies.areWhole('.retry.redrive'))
       this.#counters.finish('redriven', this.#copies.timestampsMs('.retry.redrive'), 0, offMs)
     return findings.violations

@@ -110,11 +110,10 @@ function fits(tier: string | undefined, tierMs: number | undefined): boolean {
   return Number(count) * UNITS[unit] === tierMs
 }
 
-/** Whether nothing was taken from the lanes and dead letters of a group yet: old records of theirs go after an hour. */
+/** Whether nothing was taken from the lanes of a group yet: what was done with for an hour goes. */
 export function isWhole({ topic, group }: GroupHistory, final: FinalState): boolean {
   return Object.entries(final.described).every(
     ([name, { partitions }]) =>
-      !(name.startsWith(`${topic}.${group}.retry.`) || name === `${topic}.${group}.dlq`) ||
-      partitions.every(({ logStartOffset }) => logStartOffset === 0),
+      !name.startsWith(`${topic}.${group}.retry.`) || partitions.every(({ logStartOffset }) => logStartOffset === 0),
   )
 }

@@ -164,9 +164,9 @@ export class Machine {
   /** SIGTERM; it may die while it stops. */
   async stop(): Promise<void> {
     const exit = await this.server.stop()
+    if (exit.code !== 0) return this.#explain(exit)
     this.#noteEnd()
-    if (exit.code === 0) this.count('stopped')
-    else this.#explain(exit)
+    this.count('stopped')
   }
 
   async kill(): Promise<void> {
