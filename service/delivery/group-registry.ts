@@ -123,6 +123,8 @@ export class GroupRegistry {
       .letGo(group)
       .then(() => this.#read(keyOf(topic, name)))
       .then(() => void this.#leaving.delete(base))
+    // Who asks for the group is told; often, when the log is closing, nobody asks.
+    back.catch(() => {})
     this.#leaving.set(base, { group, settled: back })
   }
 

@@ -263,6 +263,20 @@ t.test('an append that the log refuses changes nothing', async (t) => {
   t.match(await rig.groups.acknowledge('orders', 'billing', [release(b)]), [{ tier: '5s' }])
 })
 
+t.test('a refused append of a log that is closing ends nothing but the group', async (t) => {
+  const rig = await GroupRig.start()
+  await rig.publish('orders', ['a'])
+  await rig.acquire()
+  const closed = new DwellError('ENGINE_CLOSED', 'The log is closed.')
+  rig.engine.append = () => {
+    rig.engine.read = () => Promise.reject(closed)
+    return Promise.reject(closed)
+  }
+  await rig.clock.advance(60_000)
+  await settle()
+  await t.rejects(rig.acquire(), closed, 'a rejection that nobody handles would have ended the process')
+})
+
 t.test('a snapshot while a failed record is being read keeps it', async (t) => {
   const rig = await GroupRig.start()
   await rig.publish('orders', ['a'])
