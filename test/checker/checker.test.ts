@@ -200,7 +200,10 @@ const BAD: [anomaly: string, what: string, story: Story][] = [
   [
     'lane record missing',
     'own delay',
-    new Story().at(2_100).acquire(1, 1).acknowledge(1, 1, 'release', { state: 'retrying', dueAtMs: 3_100 }, 900),
+    new Story()
+      .at(2_100)
+      .acquire(1, 1)
+      .acknowledge(1, 1, 'release', { state: 'retrying', tier: 'delayed', dueAtMs: 3_002 }, 900),
   ],
   ['lane records not as counted', 'doubled', good().stands('alpha.one.retry.1s', 7, 0)],
   ['lane records not as counted', 'dead', good().dead(7, 'CLIENT_REJECT', 3).stands('alpha.one.dlq', 7, 0)],

@@ -23,9 +23,10 @@ function done(of: Story, n: number, deliveryCount = 1, attempts?: Try[]): Story 
   return of.acquire(n, deliveryCount, undefined, n, attempts).acknowledge(n, deliveryCount, 'accept', accepted)
 }
 
-/** Delivered, released to the first tier, and there until 3,200. */
+/** Delivered, released to the first tier, and there until a second later: until 3,102 when nothing else was before. */
 function released(of: Story, n: number): Story {
-  return of.acquire(n, 1).acknowledge(n, 1, 'release', TO_1S(3_200)).stands('alpha.one.retry.1s', n, 0)
+  of.acquire(n, 1)
+  return of.acknowledge(n, 1, 'release', TO_1S(of.nowMs + 1_000)).stands('alpha.one.retry.1s', n, 0)
 }
 
 /** Its lock was over twice. */
@@ -173,7 +174,7 @@ const CASES: [number: number, anomaly: string, what: string, bad: Story, good: S
       released(story(1), 1)
         .at(3_300)
         .acquire(1, 2, undefined, 1, [RELEASED])
-        .acknowledge(1, 2, 'release', { state: 'retrying', tier: '2s', dueAtMs: 5_400 })
+        .acknowledge(1, 2, 'release', { state: 'retrying', tier: '2s', dueAtMs: 5_302 })
         .stands('alpha.one.retry.2s', 1, 0)
         .at(5_500),
       1,
@@ -187,7 +188,7 @@ const CASES: [number: number, anomaly: string, what: string, bad: Story, good: S
       released(story(1), 1)
         .at(3_300)
         .acquire(1, 2, undefined, 1, [RELEASED])
-        .acknowledge(1, 2, 'release', { state: 'retrying', tier: '2s', dueAtMs: 5_400 })
+        .acknowledge(1, 2, 'release', { state: 'retrying', tier: '2s', dueAtMs: 5_302 })
         .stands('alpha.one.retry.2s', 1, 0)
         .at(5_500),
       1,
@@ -220,8 +221,8 @@ const CASES: [number: number, anomaly: string, what: string, bad: Story, good: S
     14,
     'tier too short',
     'a millisecond before it is due again, or then',
-    done(released(story(1), 1).at(3_198), 1, 2),
-    done(released(story(1), 1).at(3_199), 1, 2),
+    done(released(story(1), 1).at(3_100), 1, 2),
+    done(released(story(1), 1).at(3_101), 1, 2),
   ],
   [
     14,
@@ -270,9 +271,34 @@ const CASES: [number: number, anomaly: string, what: string, bad: Story, good: S
     done(
       story(1)
         .acquire(1, 1)
-        .acknowledge(1, 1, 'release', { state: 'retrying', tier: 'delayed', dueAtMs: 3_100 }, 900)
+        .acknowledge(1, 1, 'release', { state: 'retrying', tier: 'delayed', dueAtMs: 3_002 }, 900)
         .stands('alpha.one.retry.delayed', 1, 0)
         .at(3_200),
+      1,
+      2,
+    ),
+  ],
+  [
+    14,
+    'wrong tier',
+    'later than its tier and its jitter, or within them',
+    done(
+      story(1)
+        .configure({ retryMs: [1_000], jitter: 0.5 })
+        .acquire(1, 1)
+        .acknowledge(1, 1, 'release', { state: 'retrying', tier: 'delayed', dueAtMs: 3_700 })
+        .stands('alpha.one.retry.delayed', 1, 0)
+        .at(3_800),
+      1,
+      2,
+    ),
+    done(
+      story(1)
+        .configure({ retryMs: [1_000], jitter: 0.5 })
+        .acquire(1, 1)
+        .acknowledge(1, 1, 'release', { state: 'retrying', tier: 'delayed', dueAtMs: 3_500 })
+        .stands('alpha.one.retry.delayed', 1, 0)
+        .at(3_600),
       1,
       2,
     ),

@@ -146,10 +146,9 @@ export function groupAnomalies(groups: readonly GroupHistory[], final: FinalStat
             const { atMs, cause } = next.attempts?.at(-1) ?? { atMs: 0, cause: '' }
             if (cause !== 'LOCK_EXPIRED' || next.deliveryCount === 1) continue
             const plans = plansIn(of, { fromMs: life[i - 1]?.receivedMs ?? 0, toMs: next.receivedMs })
+            // Jitter only ever makes it longer.
             const leastMs = Math.min(
-              ...plans.map(
-                ({ retryMs, jitter }) => (retryMs[next.deliveryCount - 2] ?? Number.POSITIVE_INFINITY) * (1 - jitter),
-              ),
+              ...plans.map(({ retryMs }) => retryMs[next.deliveryCount - 2] ?? Number.POSITIVE_INFINITY),
             )
             if (leastMs < Number.POSITIVE_INFINITY && shownMs + ROUNDING_MS < atMs + leastMs)
               yield `${name}: its lock was over at ${atMs}, its tier lasts ${leastMs} ms, and it was delivered at ${next.receivedMs}`

@@ -69,7 +69,7 @@ export interface GroupPlan {
   /** How long a failed record waits before its 2nd, 3rd … delivery. */
   retryMs?: readonly number[]
   order?: 'none' | 'key'
-  /** By which part of itself each wait may be longer or shorter. */
+  /** By which share of itself each wait may be longer. */
   jitter?: number
 }
 

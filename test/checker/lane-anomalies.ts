@@ -5,9 +5,10 @@
 // redrive lane. So a record of which n tries failed, and which is not dead, stands n times in lanes.
 
 import type { ClockSteps } from './clock-steps.ts'
-import { type Delivered, type GroupHistory, plansIn, ROUNDING_MS, settles } from './deliveries.ts'
+import { type Delivered, type GroupHistory, plansIn, ROUNDING_MS, settles, type Tried } from './deliveries.ts'
 import type { FinalState } from './final-state.ts'
 import type { Anomalies } from './group-anomalies.ts'
+import type { GroupPlan } from './history.ts'
 import { countIn } from './lookup.ts'
 
 const UNITS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
@@ -32,13 +33,9 @@ export function laneAnomalies(groups: readonly GroupHistory[], final: FinalState
     *'lane record missing'() {
       for (const { of, name, n, all } of each()) {
         for (const { tries } of all) {
-          const answer = tries.find(({ result }) => result?.state === 'retrying')
-          if (answer === undefined) continue
-          // What has a delay of its own, or a wait that differs, comes through the wheel.
-          const isExact = answer.ownDelayMs === undefined && of.plans.every(({ plan }) => plan.jitter === 0)
-          const lane = final.topics[`${of.topic}.${of.group}.retry.${answer.result?.tier}`] ?? []
-          if (isExact ? countIn(lane, n) === 0 : laneCount(of, n) === 0)
-            yield `${name} was released to tier ${answer.result?.tier} and is not in its lane`
+          const tier = tries.find(({ result }) => result?.state === 'retrying')?.result?.tier
+          if (tier !== undefined && countIn(final.topics[`${of.topic}.${of.group}.retry.${tier}`] ?? [], n) === 0)
+            yield `${name} was released to tier ${tier} and is not in its lane`
         }
       }
     },
@@ -80,21 +77,13 @@ export function laneAnomalies(groups: readonly GroupHistory[], final: FinalState
     *'wrong tier'() {
       for (const { of, name, all } of each()) {
         for (const { tries, deliveryCount } of all) {
-          for (const { type, result, invokedMs, answeredMs, ownDelayMs } of tries) {
+          for (const tried of tries) {
+            const { type, result } = tried
             if (type !== 'release' || result === undefined || result.state === 'invalid') continue
-            const plans = plansIn(of, { fromMs: invokedMs, toMs: answeredMs })
-            const tiers = plans.map(({ retryMs }) => retryMs[deliveryCount - 1])
-            const told = `${result.state} ${result.tier ?? ''}`.trim()
-            if (
-              result.state === 'dead'
-                ? tiers.includes(undefined as never)
-                : tiers.some((tierMs) => fits(result.tier, tierMs))
-            ) {
-              const jitter = Math.max(...plans.map((plan) => plan.jitter))
-              const waitMs = ownDelayMs ?? Math.min(...tiers.filter((tierMs) => tierMs !== undefined)) * (1 - jitter)
-              if (result.dueAtMs !== undefined && result.dueAtMs + ROUNDING_MS + clock.behindMost < invokedMs + waitMs)
-                yield `${name} was released at ${invokedMs} for ${waitMs} ms, and is due at ${result.dueAtMs}`
-            } else yield `${name} was released at its delivery ${deliveryCount}: ${told}, of the tiers ${tiers}`
+            const plans = plansIn(of, { fromMs: tried.invokedMs, toMs: tried.answeredMs })
+            if (plans.some((plan) => couldAnswer(plan, tried, deliveryCount, clock))) continue
+            const lists = plans.map(({ retryMs, jitter }) => `[${retryMs}]${jitter > 0 ? ` jitter ${jitter}` : ''}`)
+            yield `${name} was released at ${tried.invokedMs}, its delivery ${deliveryCount}, with the tiers ${lists.join(' or ')}: ${JSON.stringify(result)}`
           }
         }
       }
@@ -102,10 +91,28 @@ export function laneAnomalies(groups: readonly GroupHistory[], final: FinalState
   }
 }
 
-/** Whether the name of a tier is that of this duration; any own delay is another try all the same. */
-function fits(tier: string | undefined, tierMs: number | undefined): boolean {
-  if (tierMs === undefined || tier === undefined) return false
-  if (tier === 'delayed') return true
+/** Whether a release can be answered so with these settings. */
+function couldAnswer(
+  { retryMs, jitter }: Required<GroupPlan>,
+  { result, invokedMs, answeredMs, ownDelayMs }: Tried,
+  deliveryCount: number,
+  clock: ClockSteps,
+): boolean {
+  const tierMs = retryMs[deliveryCount - 1]
+  if (tierMs === undefined || result?.state === 'dead') return tierMs === undefined && result?.state === 'dead'
+  const isOwn = ownDelayMs !== undefined || jitter > 0
+  if (isOwn ? result?.tier !== 'delayed' : !isNamed(result?.tier, tierMs)) return false
+  const leastMs = ownDelayMs ?? tierMs
+  const mostMs = ownDelayMs ?? tierMs * (1 + jitter)
+  const { dueAtMs = 0 } = result ?? {}
+  return (
+    dueAtMs + ROUNDING_MS + clock.behindMost >= invokedMs + leastMs &&
+    dueAtMs <= clock.shownBy(answeredMs) + mostMs + ROUNDING_MS
+  )
+}
+
+/** Whether a tier of this duration has this name. */
+function isNamed(tier = '', tierMs: number): boolean {
   const [, count, unit] = /^(\d+)(ms|s|m|h|d)$/.exec(tier) ?? []
   return Number(count) * UNITS[unit] === tierMs
 }

@@ -85,6 +85,11 @@ export class Story {
     return this.#call('alter', { topic: this.#topic, to }, typeof outcome === 'string' ? outcome : { done: outcome })
   }
 
+  /** When the next event will be. */
+  get nowMs(): number {
+    return this.#nowMs
+  }
+
   at(ms: number): this {
     this.#nowMs = ms
     return this

@@ -86,13 +86,12 @@ export class GroupKeepers {
     this.isSettled = isSettled
   }
 
-  async #configure({ topic, group, retries }: GroupPlan, random: SeededRandom): Promise<void> {
+  async #configure({ topic, group, retries, jitters = [0] }: GroupPlan, random: SeededRandom): Promise<void> {
     const { history } = this.#caller
-    const retryMs = random.pick(retries)
-    const op = history.invoke('configure', { topic, group, to: { retryMs } })
-    const answer = await this.#caller.call(op, 'configure', 'PUT', pathOf({ topic, group }), {
-      body: { retry: retryMs },
-    })
+    const [retryMs, jitter] = [random.pick(retries), random.pick(jitters)]
+    const op = history.invoke('configure', { topic, group, to: { retryMs, jitter } })
+    const body = { retry: retryMs, jitter }
+    const answer = await this.#caller.call(op, 'configure', 'PUT', pathOf({ topic, group }), { body })
     if (answer !== undefined) history.ok(op, 'configure', { done: true })
   }
 

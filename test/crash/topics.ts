@@ -37,8 +37,8 @@ export interface GroupPlan {
   group: string
   /** In milliseconds, one list after the other, while records wait. */
   retries: readonly (readonly number[])[]
-  /** By which part of itself each wait may be longer or shorter. */
-  jitter?: number
+  /** By which share of itself each wait may be longer: one of these, as its tiers change. */
+  jitters?: readonly number[]
   order?: 'key'
   /** Above so many dead letters a minute it pauses itself. */
   perMinuteMax?: number
@@ -60,10 +60,18 @@ export const GROUPS: readonly GroupPlan[] = [
   { topic: 'alpha', group: 'two', retries: [PATIENT], consumers: 1, habits: USUAL },
   { topic: 'beta', group: 'one', retries: [PATIENT], consumers: 1, habits: USUAL },
   /** Its topic grows. */
-  { topic: 'gamma', group: 'keyed', retries: SHORT, order: 'key', consumers: 2, habits: USUAL },
+  { topic: 'gamma', group: 'keyed', retries: SHORT, jitters: [0, 0.5], order: 'key', consumers: 2, habits: USUAL },
   { topic: 'gamma', group: 'pushed', retries: SHORT, consumers: 0, habits: USUAL, pushed: true },
   /** Much of it dies, is redriven and purged. */
-  { topic: 'beta', group: 'failing', retries: [...SHORT, []], perMinuteMax: 60, consumers: 1, habits: FAILING },
+  {
+    topic: 'beta',
+    group: 'failing',
+    retries: [...SHORT, []],
+    jitters: [0, 0, 1],
+    perMinuteMax: 60,
+    consumers: 1,
+    habits: FAILING,
+  },
   /** Of a topic that forgets what is old. */
   { topic: 'limited', group: 'moved', retries: SHORT, consumers: 1, habits: USUAL, moved: true },
 ]
