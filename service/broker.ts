@@ -184,7 +184,7 @@ export class Broker {
     })
     this.#opened('groups', () => groups.stop())
     await wheel.start()
-    await groups.deadLetters.warming.atStart()
+    await groups.deadLetters.start()
 
     const topics = new Topics({
       engine,

@@ -29,7 +29,7 @@ t.test('the tour works as typed', { timeout: 90_000 }, async (t) => {
     t.equal(stderr, '', 'no complaint')
     said.push(stdout)
   }
-  const [first, second, third] = said
+  const [first, second, third, fourth] = said
   t.match(first, /"partition":\d+,"offset":0/, 'the first is published')
   t.match(first, /"id":"order-19","topic":"orders","dueAt":"/, 'the third is delayed')
   t.match(first, /"state":"pending"/)
@@ -48,4 +48,9 @@ t.test('the tour works as typed', { timeout: 90_000 }, async (t) => {
   t.match(third, /"stepMs":60000,"counts":\[0,/, 'the forecast, in minutes')
   t.match(third, /"id":"ada","state":"pending","dueAt":"/, 'Ada waits longer')
   t.match(third, /"id":"ben","state":"dispatched"/, 'Ben does not')
+  t.match(fourth, /"reasons":\[\{"cause":"CLIENT_REJECT","reason":"bank offline","count":2,/, 'what they died of')
+  t.equal(fourth.match(/\{"count":2\}/g)?.length, 2, 'counted, and tried')
+  t.match(fourth, /\{"task":"\w+"\}\n\{"redrives":\[\{"task":/, 'a redrive begins and is listed')
+  t.match(fourth, /"deliveryCount":1,.*"attempts":\[\{.*"reason":"bank offline"\}\]/, 'it is there again')
+  t.match(fourth, /\{"count":1\}\n\{"count":0\}\n$/, 'one is purged, none is left')
 })

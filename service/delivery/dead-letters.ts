@@ -52,6 +52,12 @@ export class DeadLetters {
     this.redrives = new Redrives({ ...options, search: this.#search })
   }
 
+  /** Looks at what there is, so that the first look is as fast as any, and goes on with redrives. Takes two seconds at most. */
+  async start(): Promise<void> {
+    await this.warming.atStart()
+    this.redrives.resume()
+  }
+
   /** @throws CURSOR_INVALID, TOPIC_NOT_FOUND, GROUP_NOT_FOUND */
   async list(
     topic: string,

@@ -90,11 +90,13 @@ export class Groups {
     })
   }
 
-  /** Reads `__groups` and `__dead`, or creates them; redrives go on. Locks that were held hold anew for their full time. */
+  /**
+   * Reads `__groups` and `__dead`, or creates them. Locks that were held hold anew for their full time; redrives go on with
+   * deadLetters.start().
+   */
   static async open(options: GroupsOptions): Promise<Groups> {
     const groups = new Groups(options, await DeadStore.open(options.engine, options.clock))
     await groups.#registry.load()
-    groups.deadLetters.redrives.resume()
     return groups
   }
 

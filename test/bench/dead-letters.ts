@@ -15,6 +15,14 @@ const REPEATS = 20
 const MEANWHILE_MS = 5_000
 const PUBLISH_EVERY_MS = 2
 const RATE = 5_000
+const QUERIES = ['?key=customer-17', '', '?header.region=nowhere', '?reason=no+such+reason']
+const LOOKERS = [
+  { who: 'nobody', lookers: 0 },
+  { who: 'one, now and then', lookers: 1, everyMs: 200 },
+  { who: 'four, now and then', lookers: 4, everyMs: 200 },
+  { who: 'four, all the time', lookers: 4 },
+  { who: 'four, of a server just killed', lookers: 4, isFirst: true },
+]
 
 export async function deadLetters(count: number): Promise<void> {
   const server = await BenchServer.start()
@@ -68,10 +76,9 @@ async function looks(server: BenchServer, count: number, buriedMs: { fromMs: num
 
 /** What a publisher notices of four who look all the time. */
 async function meanwhile(server: BenchServer): Promise<void> {
-  const queries = ['', '?key=customer-17', '?header.region=nowhere', '?reason=no+such+reason']
   const rows: Row[] = []
-  for (const who of ['nobody', 'four, all the time', 'four, and just started']) {
-    if (who === 'four, and just started') await server.restartAfterKill()
+  for (const { who, lookers, everyMs = 0, isFirst = false } of LOOKERS) {
+    if (isFirst) await server.restartAfterKill()
     const endMs = performance.now() + MEANWHILE_MS
     let looked = 0
     const look = async (query: string) => {
@@ -79,9 +86,10 @@ async function meanwhile(server: BenchServer): Promise<void> {
         await server.call('GET', `${DEAD}${query}`)
         await server.call('GET', `${DEAD}/count${query}`)
         looked += 2
+        await new Promise((resolve) => setTimeout(resolve, everyMs))
       }
     }
-    const looking = who === 'nobody' ? [] : queries.map(look)
+    const looking = QUERIES.slice(0, lookers).map(look)
     const took: number[] = []
     while (performance.now() < endMs) {
       const message = { value: 'x'.repeat(1024) }

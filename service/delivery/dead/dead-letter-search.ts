@@ -127,16 +127,18 @@ export class DeadLetterSearch {
   ): AsyncGenerator<Found> {
     const reader = this.#reader()
     for await (const found of this.#rows(topic, filter, how)) {
-      const rows: Row[] = []
-      for (const row of found.rows) {
-        if (!row.isCertain || how.mustRead) {
-          const letter = await this.#read(reader, found.place, row.offset)
-          if (letter === undefined || !matches(letter, filter)) continue
-        }
-        rows.push(row)
-      }
-      yield { ...found, rows }
+      const isSure = !how.mustRead && found.rows.every(({ isCertain }) => isCertain)
+      yield isSure ? found : { ...found, rows: await this.#matching(reader, found, filter) }
     }
+  }
+
+  async #matching(reader: RecordReader, { place, rows }: Found, filter: DeadLetterFilter): Promise<Row[]> {
+    const matching: Row[] = []
+    for (const row of rows) {
+      const letter = await this.#read(reader, place, row.offset)
+      if (letter !== undefined && matches(letter, filter)) matching.push(row)
+    }
+    return matching
   }
 
   /** Rows that may match; now and then none, so that whoever looks can stop. */

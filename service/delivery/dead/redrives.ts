@@ -28,6 +28,7 @@ export class Redrives {
 
   /** Goes on with those that ran when the process ended. */
   resume(): void {
+    if (this.#resting) return
     for (const task of this.#parts.store.tasks.values()) if (task.state === 'running') this.#run(task)
   }
 

@@ -1,12 +1,13 @@
-// Long looks in short slices: publishers and consumers have their turns of the loop in between.
+// Long looks in short slices: publishers and consumers have their turns of the loop in between. However many look at once,
+// all together have about SLICE_MS of each turn of the loop; they take it one after the other.
 
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clock } from '../../../storage/index.ts'
 
-const SLICE_MS = 5
+const SLICE_MS = 3
 
 export class Slices {
   readonly #clock: Pick<Clock, 'monotonicMs'>
+  readonly #waiting: (() => void)[] = []
   #beganMs: number
 
   constructor(clock: Pick<Clock, 'monotonicMs'>) {
@@ -16,11 +17,15 @@ export class Slices {
 
   /** To be called between two pieces of work; undefined while there is no need to wait. */
   rest(): Promise<void> | undefined {
-    return this.#clock.monotonicMs() - this.#beganMs < SLICE_MS ? undefined : this.#rest()
+    if (this.#waiting.length === 0 && this.#clock.monotonicMs() - this.#beganMs < SLICE_MS) return undefined
+    return new Promise((resolve) => {
+      if (this.#waiting.push(resolve) === 1) setImmediate(() => this.#next())
+    })
   }
 
-  async #rest(): Promise<void> {
-    await nextTurn()
+  #next(): void {
     this.#beganMs = this.#clock.monotonicMs()
+    this.#waiting.shift()?.()
+    if (this.#waiting.length > 0) setImmediate(() => this.#next())
   }
 }

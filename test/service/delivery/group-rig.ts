@@ -64,6 +64,7 @@ export class GroupRig {
       random: { bytes: (size) => Buffer.alloc(size, `${this.#random++}.`) },
       wheel: { append: (records) => this.#delay(records) },
     })
+    this.groups.deadLetters.redrives.resume()
   }
 
   #delay(records: Parameters<DelayedAppends['append']>[0]): Append {
