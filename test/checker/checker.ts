@@ -8,11 +8,13 @@
 //   key-order-anomalies.ts      8 where a group keeps the order of keys
 //   lane-anomalies.ts           13 double lanes, 14 wrong tiers
 //   dead-letter-anomalies.ts    13 dead letters, 19 redrive and purge
+//   explanations.ts             what is said of single records
 //   topic-anomalies.ts          8 order within a key, lost changes, retention
 
 import { ClockSteps } from './clock-steps.ts'
 import { deadLetterAnomalies } from './dead-letter-anomalies.ts'
 import { deliveriesOf } from './deliveries.ts'
+import { explanationAnomalies } from './explanations.ts'
 import type { FinalState } from './final-state.ts'
 import type { Violation } from './findings.ts'
 import { groupAnomalies } from './group-anomalies.ts'
@@ -48,6 +50,7 @@ export function check(history: readonly Event[], final: FinalState, options: Che
     groupAnomalies(groups, final, clock),
     laneAnomalies(groups, final, clock),
     deadLetterAnomalies(groups, final, operations),
+    explanationAnomalies(groups, final, operations, finalReadMs(history)),
     topicAnomalies(operations, final, clock),
   ]) {
     for (const [anomaly, find] of Object.entries(anomalies)) {
@@ -60,6 +63,11 @@ export function check(history: readonly Event[], final: FinalState, options: Che
   for (const { dead } of final.groups) add(counts, 'dead letters', dead.length)
   for (const { moved } of final.redrives) add(counts, 'dead letters redriven', moved)
   return { violations, counts }
+}
+
+/** When all was read for the first time, at rest. */
+function finalReadMs(history: readonly Event[]): number {
+  return history.find((event) => event.kind === 'note' && event.note === 'final read')?.atMs ?? Number.POSITIVE_INFINITY
 }
 
 function pair(history: readonly Event[]): Operation[] {

@@ -380,6 +380,20 @@ const CASES: [number: number, anomaly: string, what: string, bad: Story, good: S
     died(story(1, 'a'), 1).listed(1).purge(0, 'b').listed(1).dead(1, 'CLIENT_REJECT', 1),
   ],
   [
+    10,
+    'explained wrong',
+    'said to wait when it was accepted, or before',
+    done(story(1), 1).explain(1, 'retrying'),
+    done(story(1).explain(1, 'ready'), 1).explain(1, 'finished'),
+  ],
+  [
+    13,
+    'explained wrong',
+    'said to be accepted at the end, and dead',
+    died(story(1), 1).dead(1, 'CLIENT_REJECT', 1).note('final read').explain(1, 'accepted'),
+    died(story(1), 1).dead(1, 'CLIENT_REJECT', 1).note('final read').explain(1, 'dead'),
+  ],
+  [
     20,
     'dishonest metrics',
     'fewer dead letters than there are, or as many',

@@ -214,6 +214,8 @@ interface Calls {
   'look at redrives': { invoke: OfGroup; ok: { running: string[] } }
   purge: { invoke: OfDeadLetters; ok: { count: number } }
   'dead letters': { invoke: OfGroup; ok: { letters: ListedLetter[] } }
+  /** What became of a record of the topic in the group. */
+  explain: { invoke: OfGroup & { partition: number; offset: number }; ok: { state: string } }
   /** It ends when the endpoint has answered (whatever it says), or the connection is gone: `info`. */
   push: { invoke: PushInvoke; ok: { status: number } }
 }

@@ -200,6 +200,10 @@ export class Story {
     return this.#call('purge', { ...ONE, key }, count === 'info' ? 'info' : { count })
   }
 
+  explain(n: number, state: string): this {
+    return this.#call('explain', { ...ONE, partition: 0, offset: n }, { state })
+  }
+
   /** Message n is listed among the dead letters, at this place. */
   listed(n: number, place = 0): this {
     return this.#call('dead letters', ONE, { letters: [{ n, partition: 0, offset: place }] })

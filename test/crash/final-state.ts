@@ -4,8 +4,11 @@ import type { FinalGroup, FinalRecord, FinalRedrive, FinalState } from '../check
 import type { DescribedTopic, History } from '../checker/history.ts'
 import type { HttpClient } from '../support/http-client.ts'
 import { numberOf } from './publish-request.ts'
-import { describe, get, lookUp, readPage, scrape } from './reading.ts'
+import { describe, explain, get, lookUp, readPage, scrape } from './reading.ts'
 import { GROUPS, TOPICS } from './topics.ts'
+
+/** Of the dead letters, and of the records, of each group. */
+const EXPLAINED = 15
 
 export async function readFinalState(
   client: HttpClient,
@@ -21,6 +24,7 @@ export async function readFinalState(
     if (isOurs(topic)) state.topics[topic] = await readTopic(client, history, topic, state.described[topic])
   }
   for (const { topic, group } of GROUPS) state.groups.push(await readGroup(client, topic, group))
+  await explainSome(client, history, state)
   const { redrives } = (await get(client, '/v1/redrives')) as { redrives: FinalRedrive[] }
   for (const { task, topic, group, state: how, matched, moved, failed } of redrives)
     state.redrives.push({ task, topic, group, state: how, matched, moved, failed })
@@ -29,6 +33,14 @@ export async function readFinalState(
   }
   await scrape(client, history)
   return state
+}
+
+/** Some of the records of each group, dead ones among them. */
+async function explainSome(client: HttpClient, history: History, { topics, groups }: FinalState): Promise<void> {
+  for (const { topic, group, dead } of groups) {
+    const places = [...dead.slice(-EXPLAINED), ...topics[topic].slice(-EXPLAINED)]
+    for (const { partition, offset } of places) await explain(client, history, { topic, group, partition, offset })
+  }
 }
 
 function isOurs(topic: string): boolean {

@@ -1,11 +1,11 @@
 // People who only look: at lists of what waits, page by page, at the forecast, at the metrics, at the logs and how far they
 // go.
 
-import type { ForecastOk } from '../checker/history.ts'
+import type { ForecastOk, OfGroup } from '../checker/history.ts'
 import type { SeededRandom } from '../support/seeded-random.ts'
 import { type Caller, sleep } from './caller.ts'
 import { numberOf } from './publish-request.ts'
-import { countersIn, describedIn, recordsIn } from './reading.ts'
+import { countersIn, describedIn, explainPath, recordsIn } from './reading.ts'
 
 const PAGES_MAX = 20
 const FOREVER_MS = Date.UTC(2100, 0)
@@ -13,11 +13,13 @@ const FOREVER_MS = Date.UTC(2100, 0)
 export class Lookers {
   readonly #caller: Caller
   readonly #topics: readonly string[]
+  readonly #groups: readonly OfGroup[]
   #looking = true
 
-  constructor(caller: Caller, topics: readonly string[]) {
+  constructor(caller: Caller, topics: readonly string[], groups: readonly OfGroup[] = []) {
     this.#caller = caller
     this.#topics = topics
+    this.#groups = groups
   }
 
   stop(): void {
@@ -28,7 +30,9 @@ export class Lookers {
     while (this.#looking) {
       await this.#caller.ready
       const topic = random.pick(this.#topics)
-      switch (random.weighted({ list: 3, forecast: 2, metrics: 2, read: 4 })) {
+      switch (
+        random.weighted({ list: 3, forecast: 2, metrics: 2, read: 4, explain: this.#groups.length > 0 ? 4 : 0 })
+      ) {
         case 'list':
           await this.#list(topic, random)
           break
@@ -40,6 +44,9 @@ export class Lookers {
           break
         case 'read':
           await this.#read(topic, random)
+          break
+        case 'explain':
+          await this.#explain(random.pick(this.#groups), random)
       }
       await sleep(random.between(10, 150))
     }
@@ -82,6 +89,25 @@ export class Lookers {
     const op = history.invoke('metrics', {})
     const answer = await this.#caller.call(op, 'metrics', 'GET', '/metrics', {})
     if (answer !== undefined) history.ok(op, 'metrics', countersIn(answer.text))
+  }
+
+  /** Asks for a record that its group has just had, or will have. */
+  async #explain({ topic, group }: OfGroup, random: SeededRandom): Promise<void> {
+    const { history } = this.#caller
+    const op = history.invoke('describe', { topic })
+    const answer = await this.#caller.call(op, 'describe', 'GET', `/v1/topics/${topic}`, {})
+    if (answer === undefined) return
+    const described = describedIn(answer.json)
+    history.ok(op, 'describe', described)
+    const partition = random.between(0, described.partitions.length - 1)
+    const { logStartOffset, highWatermark } = described.partitions[partition]
+    const offset = random.between(Math.max(logStartOffset, highWatermark - 50), highWatermark)
+    const asked = { topic, group, partition, offset }
+    const asking = history.invoke('explain', asked)
+    const told = await this.#caller.call(asking, 'explain', 'GET', explainPath(asked), {}, [404, 416])
+    // The last one may not be written yet.
+    if (told !== undefined)
+      history.ok(asking, 'explain', { state: (told.json as { state?: string }).state ?? 'unknown' })
   }
 
   /** Reads some records, after asking how far the log goes. */

@@ -1,6 +1,6 @@
 // Single reads over HTTP, of a server that is there to answer, each with what it says in the history.
 
-import type { Counters, DescribedTopic, History, OfMessage, ReadRecord, State } from '../checker/history.ts'
+import type { Counters, DescribedTopic, History, OfGroup, OfMessage, ReadRecord, State } from '../checker/history.ts'
 import type { HttpClient } from '../support/http-client.ts'
 import { numberOf } from './publish-request.ts'
 
@@ -46,6 +46,26 @@ export async function lookUp(client: HttpClient, history: History, { topic, id, 
   }
   if (answer.status === 404) history.ok(op, 'look up', { state: 'unknown' })
   else history.ok(op, 'look up', { state, dueAtMs, partition, offset })
+}
+
+/** Asks where a record is, for a group. */
+export async function explain(
+  client: HttpClient,
+  history: History,
+  asked: OfGroup & { partition: number; offset: number },
+): Promise<void> {
+  const op = history.invoke('explain', asked)
+  const { state } = (await get(client, explainPath(asked))) as { state: string }
+  history.ok(op, 'explain', { state })
+}
+
+export function explainPath({
+  topic,
+  group,
+  partition,
+  offset,
+}: OfGroup & { partition: number; offset: number }): string {
+  return `/v1/topics/${topic}/explain?partition=${partition}&offset=${offset}&group=${group}`
 }
 
 export async function scrape(client: HttpClient, history: History): Promise<void> {

@@ -45,7 +45,7 @@ export class Workload {
     const changers = new Changers(this.#caller, { wheelMs: options.wheelMs, random: options.random.fork(), oneOf: 3 })
     this.#changers = changers
     this.#publishers = new Publishers(this.#caller, options.wheelMs, (sent) => changers.consider(sent))
-    this.#lookers = new Lookers(this.#caller, Object.keys(TOPICS))
+    this.#lookers = new Lookers(this.#caller, Object.keys(TOPICS), GROUPS)
     this.#consumers = new Consumers(this.#caller)
     this.#administrator = new Administrator(this.#caller)
     this.#keepers = new GroupKeepers(this.#caller)
