@@ -47,7 +47,10 @@ export interface MetricSources {
     paused: number
     underWay: number
     bytes: number
+    connections: number
+    dialled: number
     pushes: Readonly<Record<string, number>>
+    pauses: Readonly<Record<string, number>>
   }
   topics(): number
   clock(): { state: string; aheadMs: number; steps: { back: number; forward: number } }
@@ -195,6 +198,9 @@ export class Metrics {
     number('dwell_push_endpoints_paused', 'Endpoints that are only probed.', () => sources.push().paused)
     number('dwell_pushes_in_flight', 'Pushes under way.', () => sources.push().underWay)
     number('dwell_push_bytes', 'Records in the hand of pushing groups.', () => sources.push().bytes)
+    number('dwell_push_connections', 'Connections to endpoints, in use or idle.', () => sources.push().connections)
+    total('dwell_push_connections_total', 'Connections made to endpoints.', () => sources.push().dialled)
+    totals('dwell_push_pauses_total', 'Pauses of endpoints.', 'cause', () => sources.push().pauses)
     totals('dwell_pushes_total', 'Pushes that ended.', 'outcome', () => sources.push().pushes)
     number('dwell_acquires_waiting', 'Calls of acquire that wait for records.', () => sources.groups().waitingAcquires)
     total('dwell_acquired_total', 'Records handed out.', () => sources.groups().acquired)

@@ -15,9 +15,9 @@
 import type { Clock, Log, Timer } from '../../storage/index.ts'
 import type { GroupSettings, Groups, PushSettings } from '../delivery/groups.ts'
 import { Acknowledgements } from './acknowledgements.ts'
-import { Health } from './health.ts'
 import { InHand, type Push } from './in-hand.ts'
 import type { Share, SharedBound } from './shared-bound.ts'
+import { Standing, type StandingParts } from './standing.ts'
 import { Target, type TargetParts } from './target.ts'
 import { TokenBucket } from './token-bucket.ts'
 import type { Verdict } from './verdict.ts'
@@ -33,7 +33,7 @@ const TAKE_BYTES = 1024 * 1024
 /** Records taken ahead, for each push that may be under way. */
 const AHEAD_MAX = 8
 
-export interface EndpointParts extends TargetParts {
+export interface EndpointParts extends TargetParts, StandingParts {
   groups: Groups
   clock: Clock
   log: Log
@@ -43,12 +43,11 @@ export interface EndpointParts extends TargetParts {
 }
 
 export class Endpoint {
-  readonly #topic: string
-  readonly #group: string
+  readonly #place: { topic: string; group: string }
   readonly #parts: EndpointParts
   readonly #acknowledgements: Acknowledgements
   readonly #target: Target
-  readonly #health: Health
+  readonly #standing: Standing
   readonly #sockets: Share
   readonly #bytes: Share
   readonly #hand: InHand
@@ -56,7 +55,6 @@ export class Endpoint {
   #settings: GroupSettings
   #push: PushSettings
   #bucket: TokenBucket | undefined
-  #probe: Push | undefined
   /** So many records are taken ahead. */
   #ahead = 0
   #ended = 0
@@ -75,8 +73,7 @@ export class Endpoint {
     push: PushSettings,
     parts: EndpointParts,
   ) {
-    this.#topic = place.topic
-    this.#group = place.group
+    this.#place = place
     this.#parts = parts
     this.#settings = settings
     this.#push = push
@@ -84,7 +81,7 @@ export class Endpoint {
       this.#hand.lose(receipts)
       this.#goOn()
     })
-    this.#health = new Health(parts.clock)
+    this.#standing = new Standing(place, push, parts)
     this.#sockets = parts.sockets.join(() => this.#goOn())
     this.#bytes = parts.bytes.join(() => this.#goOn())
     this.#hand = new InHand({
@@ -95,7 +92,6 @@ export class Endpoint {
     })
     this.#target = new Target(place.group, push, parts)
     this.#bucket = bucketOf(push, parts.clock)
-    if (push.paused) this.#health.pause()
     this.#running = this.#run()
   }
 
@@ -104,7 +100,7 @@ export class Endpoint {
   }
 
   get isPaused(): boolean {
-    return this.#push.paused !== undefined
+    return this.#standing.isPaused
   }
 
   /** The group's settings changed. What is under way ends as it began. */
@@ -113,8 +109,9 @@ export class Endpoint {
     this.#settings = settings
     this.#push = push
     this.#target.update(push)
+    this.#standing.update(push)
+    if (push.paused) this.#ahead = 0
     if (push.rate !== before.rate) this.#bucket = bucketOf(push, this.#parts.clock)
-    if (before.paused && !push.paused) this.#health.works()
     this.#waiting?.abort()
     this.#goOn()
   }
@@ -143,9 +140,9 @@ export class Endpoint {
   #room(): number {
     if (this.#settings.paused) return 0
     if (this.isPaused) {
-      const inMs = this.#health.probeInMs
-      if (inMs > 0) this.#lookAgain(inMs)
-      return inMs > 0 || this.#probe !== undefined ? 0 : 1
+      const { probeInMs } = this.#standing
+      if (probeInMs > 0 && probeInMs < Number.POSITIVE_INFINITY) this.#lookAgain(probeInMs)
+      return probeInMs > 0 ? 0 : 1
     }
     const wanted = Math.max(0, this.#push.concurrency - this.#underWay.size)
     if (this.#bucket === undefined || wanted === 0) return wanted
@@ -184,7 +181,7 @@ export class Endpoint {
       if (!came) await this.#acquire(1, 0, WAIT_MS)
       return true
     } catch (err) {
-      if (!this.#stopped) this.#parts.log.error({ ...this.#names, err }, 'Records to be pushed cannot be acquired.')
+      if (!this.#stopped) this.#parts.log.error({ ...this.#place, err }, 'Records to be pushed cannot be acquired.')
       this.#lookAgain(RETRY_MS)
       return false
     }
@@ -196,7 +193,8 @@ export class Endpoint {
     this.#waiting = new AbortController()
     const { signal } = this.#waiting
     const options = { max, bytesMax: Math.max(1, bytesMax), waitMs, lockMs: this.#lockMs, apart: true, signal }
-    const deliveries = await this.#parts.groups.acquire(this.#topic, this.#group, options)
+    const { topic, group } = this.#place
+    const deliveries = await this.#parts.groups.acquire(topic, group, options)
     this.#hand.add(deliveries)
     return deliveries.length > 0
   }
@@ -208,7 +206,7 @@ export class Endpoint {
   /** Its socket is taken already. */
   #begin(push: Push): void {
     this.#bucket?.spend(1)
-    if (this.isPaused) this.#probe = push
+    this.#standing.sent(push)
     const ending = this.#target.push(push.delivery).then((verdict) => {
       this.#underWay.delete(ending)
       this.#sockets.give(1)
@@ -220,16 +218,8 @@ export class Endpoint {
   }
 
   #settle(push: Push, verdict: Verdict): void {
-    const { endpoint, blamesRequest, reason, outcome, delayMs } = verdict
-    const wasProbe = this.#probe === push
-    if (wasProbe) this.#probe = undefined
-    if (endpoint === 'works') this.#works()
-    else if (!this.isPaused) {
-      const isTooMuch = this.#health.failed(this.#push.pauseAfter)
-      if (endpoint === 'paused') this.#pause(reason)
-      else if (isTooMuch) this.#pause(`${this.#push.pauseAfter} failures in a row, the last of them: ${reason}`)
-    } else if (wasProbe) this.#health.probeFailed(verdict)
-    if (endpoint !== 'works' && this.isPaused && !blamesRequest) {
+    const { reason, outcome, delayMs } = verdict
+    if (this.#standing.ended(push, verdict)) {
       this.#hand.keep(push)
       return
     }
@@ -238,32 +228,6 @@ export class Endpoint {
     if (outcome === 'accept') this.#acknowledgements.add({ receipt, type: 'accept' })
     else if (outcome === 'reject') this.#acknowledgements.add({ receipt, type: 'reject', reason })
     else this.#acknowledgements.add({ receipt, type: 'release', reason, delayMs })
-  }
-
-  #works(): void {
-    this.#health.works()
-    if (!this.isPaused) return
-    this.#parts.log.info(this.#names, 'The endpoint works again.')
-    this.#write(undefined)
-  }
-
-  #pause(reason: string): void {
-    this.#health.pause()
-    this.#ahead = 0
-    this.#parts.log.warn({ ...this.#names, reason }, 'The endpoint is paused, and probed now and then.')
-    this.#write({ sinceMs: this.#parts.clock.wallMs(), reason })
-  }
-
-  /** Holds from this turn on: the group tells of its change before it is durable. */
-  #write(paused: PushSettings['paused']): void {
-    const written = this.#parts.groups.pauseEndpoint(this.#topic, this.#group, paused)
-    written.catch((err) =>
-      this.#parts.log.error({ ...this.#names, err }, 'The pause of an endpoint is not written down.'),
-    )
-  }
-
-  get #names() {
-    return { topic: this.#topic, group: this.#group, host: this.#target.host }
   }
 
   /** Takes nothing more; resolves when what is under way has ended and is acknowledged. */

@@ -9,6 +9,7 @@ import type { AllowedHosts } from './allowed-hosts.ts'
 import type { openPool, Resolve } from './connections.ts'
 import { Endpoint } from './endpoint.ts'
 import { SharedBound } from './shared-bound.ts'
+import type { PauseCause } from './standing.ts'
 import type { Verdict } from './verdict.ts'
 
 export interface PusherOptions {
@@ -31,7 +32,7 @@ export interface PusherOptions {
   ca?: string
 }
 
-/** `dialled` and `pushes` since this process began. */
+/** `dialled`, `pushes` and `pauses` since this process began. */
 export interface PusherStats {
   endpoints: number
   paused: number
@@ -41,6 +42,8 @@ export interface PusherStats {
   connections: number
   dialled: number
   pushes: Readonly<Record<Verdict['outcome'], number>>
+  /** How often endpoints were paused, by what. */
+  pauses: Readonly<Record<PauseCause, number>>
 }
 
 export class Pusher {
@@ -61,6 +64,7 @@ export class Pusher {
     denied: 0,
     gone: 0,
   }
+  readonly #pauses = { failures: 0, gone: 0, denied: 0 }
   #openPool: typeof openPool | undefined
   /** Sockets that are open, in use or idle, and how many there ever were. */
   #openCount = 0
@@ -119,6 +123,7 @@ export class Pusher {
         return open(new URL(url), { count: concurrency, connectMs: timeoutMs, opened, ...this.#options })
       },
       isCrowded: () => this.#openCount - this.#sockets.held >= this.#options.socketsMax / 2,
+      onPause: (cause) => this.#pauses[cause]++,
       onEnd: (outcome, tookMs) => {
         this.#pushes[outcome]++
         onPush?.(tookMs)
@@ -166,6 +171,7 @@ export class Pusher {
       connections: this.#openCount,
       dialled: this.#dialled,
       pushes: { ...this.#pushes },
+      pauses: { ...this.#pauses },
     }
   }
 }

@@ -41,11 +41,6 @@ export class Target {
     this.#pool = parts.openPool(push)
   }
 
-  /** Of what follows it logs say nothing: it may hold a secret. */
-  get host(): string {
-    return this.#url.host
-  }
-
   update(push: PushSettings): void {
     const before = this.#push
     this.#push = push

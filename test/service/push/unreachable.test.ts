@@ -150,6 +150,7 @@ t.test('connections that do not close well, when the URL changes, end nothing', 
     bytes: new SharedBound(1),
     openPool: () => ({ close, destroy: async () => {} }) as unknown as Dispatcher,
     isCrowded: () => false,
+    onPause: () => {},
     onEnd: () => {},
   })
   endpoint.update(settings, { ...push, url: 'http://hook.test/other' })
