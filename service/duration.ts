@@ -11,21 +11,29 @@ const ISO =
   /^P(?:(\d+(?:\.\d+)?)W)?(?:(\d+(?:\.\d+)?)D)?(?:T(?:(\d+(?:\.\d+)?)H)?(?:(\d+(?:\.\d+)?)M)?(?:(\d+(?:\.\d+)?)S)?)?$/
 const ISO_UNITS_MS = [7 * 86_400_000, 86_400_000, 3_600_000, 60_000, 1_000]
 const TEXT_LENGTH_MAX = 64
+/** What a number can say exactly: 285,000 years. */
+const DURATION_MS_MAX = Number.MAX_SAFE_INTEGER
 
 export const DURATION_FORMS =
   'a number of milliseconds, or text such as "250ms", "5s", "1h30m", "30d" or ISO 8601 "PT5M"'
 
 /**
  * Milliseconds, a whole number: parts of a millisecond are rounded up, so that nothing is early.
- * @throws INVALID_DURATION
+ * @throws INVALID_DURATION, with the `limit` where it is a duration, but longer than any
  */
 export function parseDuration(given: number | string, field: string): number {
   const ms = typeof given === 'number' ? given : durationOf(given)
-  if (!(ms >= 0) || ms > Number.MAX_SAFE_INTEGER) {
-    const shown = typeof given === 'number' ? given : JSON.stringify(given.slice(0, TEXT_LENGTH_MAX))
-    throw new DwellError('INVALID_DURATION', `${field} is ${shown}, not a duration: give ${DURATION_FORMS}.`, { field })
-  }
-  return Math.ceil(ms)
+  if (ms >= 0 && ms <= DURATION_MS_MAX) return Math.ceil(ms)
+  const shown = typeof given === 'number' ? String(given) : JSON.stringify(given.slice(0, TEXT_LENGTH_MAX))
+  if (Number.isNaN(ms)) throw notADuration(shown, field)
+  const limit = ms < 0 ? 0 : DURATION_MS_MAX
+  const sentence = `${field} is ${shown}, ${ms < 0 ? 'less' : 'more'} than the limit of ${limit} ms: give ${DURATION_FORMS}.`
+  throw new DwellError('INVALID_DURATION', sentence, { field, limit })
+}
+
+/** INVALID_DURATION for something that is none; `shown` as it was given. */
+export function notADuration(shown: string, field: string): DwellError {
+  return new DwellError('INVALID_DURATION', `${field} is ${shown}, not a duration: give ${DURATION_FORMS}.`, { field })
 }
 
 function durationOf(text: string): number {

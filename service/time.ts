@@ -5,7 +5,7 @@ import { DwellError } from '../storage/index.ts'
 // A zone is required: a time without one would depend on where the process runs.
 const RFC_3339 =
   /^\d{4}-(\d\d)-(\d\d)[Tt ]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/
-const DIGITS = /^\d{1,15}$/
+const DIGITS = /^-?\d{1,64}$/
 /** The last millisecond that RFC 3339 can write. */
 export const TIME_MS_MAX = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
 
@@ -13,15 +13,21 @@ export const TIME_FORMS = 'RFC 3339 such as "2026-11-20T10:00:00Z", or epoch mil
 
 /**
  * Epoch milliseconds, a whole number: parts of a millisecond are rounded up, so that nothing is early.
- * @throws INVALID_TIME
+ * @throws INVALID_TIME, with the `limit` where the time is one, but beyond it
  */
 export function parseTime(given: number | string, field: string): number {
   const ms = typeof given === 'number' ? Math.ceil(given) : timeOf(given)
-  if (!(ms >= 0 && ms <= TIME_MS_MAX)) {
-    const shown = typeof given === 'number' ? given : JSON.stringify(given.slice(0, 64))
-    throw new DwellError('INVALID_TIME', `${field} is ${shown}, not a time: give ${TIME_FORMS}.`, { field })
-  }
-  return ms
+  if (ms >= 0 && ms <= TIME_MS_MAX) return ms
+  const shown = typeof given === 'number' ? String(given) : JSON.stringify(given.slice(0, 64))
+  if (Number.isNaN(ms)) throw notATime(shown, field)
+  const limit = formatTime(ms < 0 ? 0 : TIME_MS_MAX)
+  const sentence = `${field} is ${shown}, ${ms < 0 ? 'earlier' : 'later'} than the limit of ${limit}: give ${TIME_FORMS}.`
+  throw new DwellError('INVALID_TIME', sentence, { field, limit })
+}
+
+/** INVALID_TIME for something that is none; `shown` as it was given. */
+export function notATime(shown: string, field: string): DwellError {
+  return new DwellError('INVALID_TIME', `${field} is ${shown}, not a time: give ${TIME_FORMS}.`, { field })
 }
 
 function timeOf(text: string): number {

@@ -6,9 +6,9 @@
 
 import { DwellError, EncodedHeaders, type Header, RecordBodySource } from '../../storage/index.ts'
 import { ID_PLACEHOLDER } from '../../timewheel/index.ts'
-import { formatDuration, parseDuration } from '../duration.ts'
+import { formatDuration, notADuration, parseDuration } from '../duration.ts'
 import type { JsonScanner } from '../json-scanner.ts'
-import { parseTime } from '../time.ts'
+import { notATime, parseTime } from '../time.ts'
 
 export const ID_HEADER = '__dwell.id'
 export const FORM_HEADER = '__dwell.form'
@@ -99,6 +99,8 @@ export function readMessage(scanner: JsonScanner, rules: MessageRules): Message 
   return message
 }
 
+/** So much of a wrong value is shown in a refusal. */
+const SHOWN_SIZE_MAX = 64
 const NOTHING = Buffer.alloc(0)
 const NO_HEADERS: Header[] = []
 
@@ -131,10 +133,10 @@ function readField(scanner: JsonScanner, field: Field, message: Message, rules: 
       message.headers = readHeaders(scanner)
       return
     case 'delay':
-      message.dueAtMs = dueAfter(numberOrText(scanner, field, 'INVALID_DURATION'), rules)
+      message.dueAtMs = dueAfter(numberOrText(scanner, field, notADuration), rules)
       return
     case 'deliverAt':
-      message.dueAtMs = dueAt(numberOrText(scanner, field, 'INVALID_TIME'), rules)
+      message.dueAtMs = dueAt(numberOrText(scanner, field, notATime), rules)
       return
     case 'id':
       message.id = checkId(textOf(scanner, field))
@@ -261,25 +263,35 @@ function textOf(scanner: JsonScanner, field: string): string {
   return scanner.text()
 }
 
-function numberOrText(scanner: JsonScanner, field: string, code: 'INVALID_DURATION' | 'INVALID_TIME'): number | string {
+function numberOrText(
+  scanner: JsonScanner,
+  field: string,
+  isNone: (shown: string, field: string) => DwellError,
+): number | string {
   const first = scanner.peek()
   if (isNumber(first)) return scanner.number()
   if (first === 0x22) return scanner.text()
-  scanner.value()
-  // The one sentence that names all accepted forms stands in the parser.
-  if (code === 'INVALID_DURATION') parseDuration('', field)
-  else parseTime('', field)
-  throw invalidField(field, 'a number or text')
+  throw isNone(shownOf(scanner), field)
 }
 
 function isNumber(byte: number): boolean {
   return byte === 0x2d || (byte >= 0x30 && byte <= 0x39)
 }
 
-/** What is no JSON at all is told as such; else the field is. */
+/** What is no JSON at all is told as such; else the field is, and what was given for it. */
 function wrongType(scanner: JsonScanner, field: string, expected: string): DwellError {
-  scanner.value()
-  return invalidField(field, expected)
+  const shown = shownOf(scanner)
+  return new DwellError('INVALID_FIELD', `${field} is ${shown}; it must be ${expected}.`, { field })
+}
+
+/** The value where the scanner stands, as it was given: lists and objects only by their kind. */
+function shownOf(scanner: JsonScanner): string {
+  const first = scanner.peek()
+  const start = scanner.value()
+  if (first === 0x5b) return 'a list'
+  if (first === 0x7b) return 'an object'
+  const { bytes, position } = scanner
+  return bytes.toString('utf8', start, Math.min(position, start + SHOWN_SIZE_MAX))
 }
 
 export function invalidField(
