@@ -1,12 +1,12 @@
 // The README tells the truth: its settings are those of the program, and its tour works as it stands.
 
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { settingsTable } from '../service/config.ts'
-import { DwellProcess } from './support/dwell-process.ts'
+import { DwellProcess, freePort } from './support/dwell-process.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const README = readFileSync(join(ROOT, 'README.md'), 'utf8')
@@ -53,4 +53,33 @@ t.test('the tour works as typed', { timeout: 90_000 }, async (t) => {
   t.match(fourth, /\{"task":"\w+"\}\n\{"redrives":\[\{"task":/, 'a redrive begins and is listed')
   t.match(fourth, /"deliveryCount":1,.*"attempts":\[\{.*"reason":"bank offline"\}\]/, 'it is there again')
   t.match(fourth, /\{"count":1\}\n\{"count":0\}\n$/, 'one is purged, none is left')
+})
+
+t.test('the receiver of pushes works as typed', { timeout: 60_000 }, async (t) => {
+  const section = README.slice(README.indexOf('## Pushing to an endpoint'), README.indexOf('## Watching it'))
+  const [receiver, typed] = ['js', 'sh'].map((language) => section.split(`\`\`\`${language}\n`)[1].split('```')[0])
+  const port = String(await freePort())
+  const directory = t.testdir({ 'receiver.mjs': receiver.replace('8080', port) })
+  const server = await DwellProcess.start({
+    dataDirectory: join(directory, 'data'),
+    logPath: join(directory, 'log'),
+    settings: { DWELL_PUSH_ALLOWED_HOSTS: '127.0.0.1' },
+  })
+  t.teardown(() => server.kill())
+  const script = typed.replaceAll('127.0.0.1:7200', `127.0.0.1:${server.port}`).replaceAll('8080', port)
+  // The shell ends when the receiver has said what it got.
+  const shell = spawn('sh', ['-eu', '-c', script], {
+    cwd: directory,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  t.teardown(() => process.kill(-(shell.pid as number), 'SIGKILL'))
+  let said = ''
+  for await (const part of shell.stdout) {
+    said += part
+    if (said.includes('msg_')) break
+  }
+  t.match(said, /"push":\{"url":"http:\/\/127.0.0.1:\d+\/orders"[^}]*"headers":\{\},"secret":"set"\}/)
+  t.match(said, /\nmsg_[\w-]{27} \{ order: 17 \}\n/)
+  t.notMatch(said, 'whsec_')
 })

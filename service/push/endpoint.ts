@@ -95,10 +95,6 @@ export class Endpoint {
     this.#running = this.#run()
   }
 
-  get underWay(): number {
-    return this.#underWay.size
-  }
-
   get isPaused(): boolean {
     return this.#standing.isPaused
   }
