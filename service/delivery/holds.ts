@@ -22,31 +22,42 @@ export interface Hold {
 }
 
 export class Holds {
-  readonly #byOffset = new Map<number, Hold>()
+  /** After a reset an original may be under way several times. */
+  readonly #byOffset = new Map<number, Hold[]>()
+  #count = 0
 
   get count(): number {
-    return this.#byOffset.size
+    return this.#count
   }
 
   get list(): Iterable<Hold> {
-    return this.#byOffset.values()
+    return [...this.#byOffset.values()].flat()
   }
 
-  /** The one of this original, if it is held. */
+  /** The first one of this original, if it is held. */
   get(offset: number): Hold | undefined {
-    return this.#byOffset.get(offset)
+    return this.#byOffset.get(offset)?.[0]
   }
 
   add(hold: Hold): void {
-    this.#byOffset.set(hold.offset, hold)
+    const others = this.#byOffset.get(hold.offset)
+    if (others === undefined) this.#byOffset.set(hold.offset, [hold])
+    else others.push(hold)
+    this.#count++
   }
 
+  /** Removes one of this original. */
   remove(offset: number): void {
-    this.#byOffset.delete(offset)
+    const holds = this.#byOffset.get(offset)
+    if (holds === undefined) return
+    holds.shift()
+    this.#count--
+    if (holds.length === 0) this.#byOffset.delete(offset)
   }
 
   clear(): void {
     this.#byOffset.clear()
+    this.#count = 0
   }
 
   /** Whether a record out of the lane is one of them. */
@@ -57,21 +68,23 @@ export class Holds {
   /** A record out of the lane is delivered; answers its original's offset when it was one of them. */
   take(record: StoredRecord): number | undefined {
     const offset = this.#offsetOf(record)
-    if (offset !== undefined) this.#byOffset.delete(offset)
+    if (offset !== undefined) this.remove(offset)
     return offset
   }
 
   #offsetOf(record: StoredRecord): number | undefined {
-    if (this.#byOffset.size === 0) return undefined
+    if (this.#count === 0) return undefined
     const offset = originOffset(record)
     return offset !== undefined && this.#byOffset.has(offset) ? offset : undefined
   }
 
   /** Forgets those that were due before `dueMs`; whether there were any. */
   removeBefore(dueMs: number): boolean {
-    const before = this.count
-    for (const { offset, dueAtMs } of this.list) if (dueAtMs < dueMs) this.#byOffset.delete(offset)
-    return this.count < before
+    const kept = [...this.list].filter(({ dueAtMs }) => dueAtMs >= dueMs)
+    const isAny = kept.length < this.#count
+    this.clear()
+    for (const hold of kept) this.add(hold)
+    return isAny
   }
 
   /** Those that should have come long before `nowMs`. */
