@@ -16,10 +16,10 @@ import { type ParkedPlace, ParkedPlaces } from './parked-places.ts'
 import type { ParkedRoom } from './parked-room.ts'
 import type { ReadAheadBudget } from './read-ahead.ts'
 
-export const OWN_MAX = 4_000
+export const OWN_MAX = 1_000
 
 const READ_SIZE = 64 * 1024
-const KEPT_BYTES_MAX = 4 * 1024 * 1024
+const KEPT_BYTES_MAX = 8 * 1024 * 1024
 /** Whoever looks for what is ready looks at so many free keys at most. */
 const LOOKED_AT_MAX = 10_000
 

@@ -29,6 +29,8 @@ export class Reading {
     while (max > 0 && source.hungry(this.#parts.hand.nowMs(), max)) {
       if (!(await this.#fill(source))) return
       this.#park(source)
+      // A key may have come free meanwhile: what waits for it comes before what lies further ahead.
+      await this.#unpark(source, max)
     }
   }
 

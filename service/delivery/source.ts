@@ -39,6 +39,9 @@ const READ_SIZE = 1024 * 1024
 /** While something is there, no more than this is read: one call gets no more. */
 const AHEAD_BYTES_MAX = 16 * 1024 * 1024
 
+/** Whoever has something ready does not look further than behind so many whose keys are busy; who has not, does. */
+const LOOK_AHEAD_MAX = 4_000
+
 export class Source {
   readonly place: SourcePlace
   readonly #ahead: ReadAhead
@@ -190,6 +193,7 @@ export class Source {
     const { count } = this.#ahead
     if (count > 0 && this.#ahead.bytes >= AHEAD_BYTES_MAX) return false
     if (count > 0 && this.#takesTurns && this.parked.room === 0) return false
+    if (this.#takesTurns && this.parked.count + count >= LOOK_AHEAD_MAX && this.ready(nowMs, 1) > 0) return false
     if (count === 0) return this.next < this.highWatermark && (this.#headDueMs ?? nowMs) <= nowMs
     if (this.#readEnd >= this.highWatermark) return false
     if (this.#takesTurns) return this.#turns?.isFull === false && this.#choose(max).length < max
