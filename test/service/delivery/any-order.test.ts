@@ -4,19 +4,28 @@
 
 import fc from 'fast-check'
 import t, { type Test as TapTest } from 'tap'
-import { RARE, type Step, type StoryOptions, stepOf, storyRuns, tell } from './group-story.ts'
+import type { GroupSettings } from '../../../service/delivery/groups.ts'
+import { PARTITIONS, RARE, type Step, stepOf, storyRuns, tell } from './group-story.ts'
+import { startWithPowerCuts } from './power-cuts.ts'
 
 if (process.env.RUNS !== undefined) t.setTimeout(0)
+
+interface Kind {
+  order: GroupSettings['order']
+  powerCuts?: boolean
+}
 
 /** Three keys, and every fourth record without one. */
 const keyOf = (n: number) => (n % 4 === 3 ? null : `key-${(n * 7) % 3}`)
 
-async function hold(t: TapTest, options: Pick<StoryOptions, 'order'>, steps: fc.Arbitrary<Step>): Promise<void> {
+async function hold(t: TapTest, { order, powerCuts = false }: Kind, steps: fc.Arbitrary<Step>): Promise<void> {
   let delivered = 0
-  const property = fc.asyncProperty(fc.array(steps, { minLength: 5, maxLength: 60, size: 'max' }), async (steps) => {
-    delivered += await tell({ ...options, keyOf }, steps)
+  const story = fc.array(steps, { minLength: 5, maxLength: 60, size: 'max' })
+  const property = fc.asyncProperty(story, fc.nat(), async (steps, seed) => {
+    const start = (settings: Partial<GroupSettings>) => startWithPowerCuts(seed, { orders: PARTITIONS }, settings)
+    delivered += await tell({ order, keyOf, ...(powerCuts && { start }) }, steps)
   })
-  await fc.assert(property, storyRuns(50))
+  await fc.assert(property, storyRuns(powerCuts ? 10 : 50))
   t.ok(delivered > 0, `${delivered} deliveries`)
 }
 
@@ -29,3 +38,5 @@ t.test('settings, pauses, resets, redrives, purges and new partitions, too', (t)
 )
 
 t.test('all of them, and keys keep their order', (t) => hold(t, { order: 'key' }, stepOf(RARE)))
+
+t.test('the same, on a disk that loses power', (t) => hold(t, { order: 'key', powerCuts: true }, stepOf(RARE)))

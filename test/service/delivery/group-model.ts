@@ -302,11 +302,13 @@ function copyOf({ copies }: Life, { deliveryCount, attempts }: Delivery, atMs: n
       !unsure && state === 'waiting' && untilMs <= atMs && count + 1 === deliveryCount && tries === attempts.length,
   )
   if (sure.length > 0) return sure[0]
-  const unsure = copies.filter(({ unsure, count }) => unsure && deliveryCount > count)
+  const unsure = copies.filter((copy) => copy.unsure)
+  const known = unsure.filter(({ count }) => deliveryCount > count).sort((a, b) => b.count - a.count)[0]
   // Which of them it is nobody can tell: what may be true of one of them may be true of those that are left.
+  const count = Math.min(...unsure.map((copy) => copy.count))
   const mayBeGone = unsure.some((copy) => copy.mayBeGone)
-  for (const copy of unsure) copy.mayBeGone = mayBeGone
-  return unsure[0]
+  for (const copy of unsure) if (copy !== known) Object.assign(copy, { count, mayBeGone, tries: undefined })
+  return known
 }
 
 export function check(holds: unknown, sentence: string): asserts holds {

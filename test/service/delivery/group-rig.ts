@@ -7,11 +7,14 @@ import {
   encodeRecordBody,
   type Header,
   type LogEngine,
-  readRecords,
+  readPage,
   SILENT,
+  type StoredRecord,
 } from '../../../storage/index.ts'
 import { ManualClock, settle } from '../../support/manual-clock.ts'
 import { MemoryEngine } from '../../support/memory-engine.ts'
+
+const READ_SIZE = 64 * 1024 * 1024
 
 interface Delayed {
   offset: number
@@ -26,9 +29,19 @@ interface Process {
   appendsLeft: number
 }
 
-export class GroupRig {
-  readonly engine = new MemoryEngine()
-  readonly clock = new ManualClock()
+/** Where the log of a rig lies. */
+export interface Home<Engine extends LogEngine> {
+  engine: Engine
+  /** The engine after the process, or the machine, died. */
+  crash(engine: Engine): Promise<Engine>
+  /** Turns of the event loop after which nothing is under way. */
+  idleTurns: number
+}
+
+export class GroupRig<Engine extends LogEngine = MemoryEngine> {
+  engine: Engine
+  readonly #home: Home<Engine>
+  readonly clock: ManualClock
   readonly defaults: Partial<GroupSettings>
   /** What the hand's clock shows. */
   handMs = () => this.clock.wallMs()
@@ -38,12 +51,28 @@ export class GroupRig {
   #random = 1
   #process: Process = { dead: false, appendsLeft: Number.POSITIVE_INFINITY }
 
-  private constructor(defaults: Partial<GroupSettings>) {
+  private constructor(home: Home<Engine>, clock: ManualClock, defaults: Partial<GroupSettings>) {
+    this.#home = home
+    this.engine = home.engine
+    this.clock = clock
     this.defaults = defaults
   }
 
-  static async start(topics: Record<string, number> = { orders: 1 }, defaults: Partial<GroupSettings> = {}) {
-    const rig = new GroupRig(defaults)
+  static start(topics: Record<string, number> = { orders: 1 }, defaults: Partial<GroupSettings> = {}) {
+    const crash = async (engine: MemoryEngine) => {
+      engine.crash()
+      return engine
+    }
+    const home = { engine: new MemoryEngine(), crash, idleTurns: 10 }
+    return GroupRig.startIn(home, new ManualClock(), { topics, defaults })
+  }
+
+  static async startIn<Engine extends LogEngine>(
+    home: Home<Engine>,
+    clock: ManualClock,
+    { topics, defaults }: { topics: Record<string, number>; defaults: Partial<GroupSettings> },
+  ): Promise<GroupRig<Engine>> {
+    const rig = new GroupRig(home, clock, defaults)
     await rig.engine.createTopic('__delay', { partitions: 1, cleanup: 'delete' })
     for (const [name, partitions] of Object.entries(topics)) {
       await rig.engine.createTopic(name, { partitions, cleanup: 'delete' })
@@ -80,8 +109,8 @@ export class GroupRig {
   async crash(): Promise<void> {
     this.#process.dead = true
     this.#process = { dead: false, appendsLeft: Number.POSITIVE_INFINITY }
-    this.engine.crash()
     this.clock.reboot()
+    this.engine = await this.#home.crash(this.engine)
     await this.open()
   }
 
@@ -112,7 +141,7 @@ export class GroupRig {
 
   /** Lets what is under way come to an end. */
   idle(): Promise<void> {
-    return settle()
+    return settle(this.#home.idleTurns)
   }
 
   acquire(max = 100, waitMs = 0, topic = 'orders', group = 'billing') {
@@ -144,16 +173,19 @@ export class GroupRig {
 
   /** Everything in a partition, as it lies. */
   async log(topic: string, partition = 0) {
-    const { logStartOffset } = this.engine.offsets(topic, partition)
-    const bytes = await this.engine.read(topic, partition, logStartOffset, Number.MAX_SAFE_INTEGER)
-    return readRecords(bytes, logStartOffset).map(({ offset, timestampMs, body }) => {
-      return { offset, timestampMs, ...decodeRecordBody(body) }
-    })
+    const { logStartOffset, highWatermark } = this.engine.offsets(topic, partition)
+    const all: StoredRecord[] = []
+    for (let offset = logStartOffset; offset < highWatermark; ) {
+      const { records, nextOffset } = readPage(await this.engine.read(topic, partition, offset, READ_SIZE), offset)
+      all.push(...records)
+      offset = nextOffset
+    }
+    return all.map(({ offset, timestampMs, body }) => ({ offset, timestampMs, ...decodeRecordBody(body) }))
   }
 }
 
 /** The engine as a process sees it: once the process is dead, nothing that it still calls happens or answers. */
-function mortal(engine: MemoryEngine, process: Process): LogEngine {
+function mortal(engine: LogEngine, process: Process): LogEngine {
   return new Proxy(engine, {
     get(target, name) {
       const member = Reflect.get(target, name, target)

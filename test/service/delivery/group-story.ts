@@ -2,12 +2,13 @@
 
 import fc from 'fast-check'
 import type { Acknowledgement, AcknowledgeResult, GroupSettings } from '../../../service/delivery/groups.ts'
+import type { LogEngine } from '../../../storage/index.ts'
 import { settle } from '../../support/manual-clock.ts'
 import { check, GroupModel, IN_FLIGHT_MAX, LOCK_MS } from './group-model.ts'
 import { GroupRig, textOf } from './group-rig.ts'
 
 const RETRIES = [[5_000, 10_000], [5_000], [], [1_000, 2_000, 3_000, 4_000]] as const
-const PARTITIONS = 2
+export const PARTITIONS = 2
 const PARTITIONS_MAX = 3
 const REDRIVE_TURNS_MAX = 200
 
@@ -69,16 +70,16 @@ export const RARE = ['pause', 'resume', 'grow', 'order', 'retry', 'reset', 'redr
 export interface StoryOptions {
   order: GroupSettings['order']
   keyOf(n: number): string | null
-  start?: (settings: Partial<GroupSettings>) => Promise<GroupRig>
+  start?: (settings: Partial<GroupSettings>) => Promise<GroupRig<LogEngine>>
 }
 
 export class GroupStory {
-  readonly rig: GroupRig
+  readonly rig: GroupRig<LogEngine>
   readonly model: GroupModel
   readonly #keyOf: (n: number) => string | null
   #published = 0
 
-  private constructor(rig: GroupRig, { order, keyOf }: StoryOptions) {
+  private constructor(rig: GroupRig<LogEngine>, { order, keyOf }: StoryOptions) {
     this.rig = rig
     this.model = new GroupModel(RETRIES[0], order)
     this.#keyOf = keyOf
