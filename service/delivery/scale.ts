@@ -77,6 +77,8 @@ async function countDue(
   scale: Scale,
 ): Promise<void> {
   const { topic, partition, tierMs } = lane.place
+  // Mostly known, and then nothing need be looked up.
+  if ((lane.headDueMs ?? nowMs) >= untilMs) return
   try {
     const behindDue = await engine.offsetForTime(topic, partition, nowMs - tierMs + 1)
     const behindSoon = await engine.offsetForTime(topic, partition, untilMs - tierMs)

@@ -4,8 +4,9 @@
 //   1. Looking changes nothing.
 //   2. A look is bounded, whatever waits: it reads at most LOOK_BYTES_MAX of lanes, dead letters and `__groups`, LIST_PAGES_MAX pages of
 //      the wheel (copy-search.ts), and tells of GROUPS_MAX groups. What is beyond that is told as not found, never as not there.
+//   3. LOOKS_MAX looks are under way at a time; others wait for their turn.
 
-import { type Clock, DwellError, decodeRecordBody, type LogEngine, readPage } from '../../../storage/index.ts'
+import { type Clock, DwellError, decodeRecordBody, type LogEngine, readPage, Turns } from '../../../storage/index.ts'
 import { DELAY_TOPIC, parseMessageId } from '../../../timewheel/index.ts'
 import type { Topics } from '../../topics.ts'
 import type { Delayed, DelayedMessages } from '../delayed.ts'
@@ -18,6 +19,7 @@ import { type GroupAccountParts, GroupAccounts } from './group-account.ts'
 import { whyLogged, whyPending, whyRemoved, whyUnknown } from './why.ts'
 
 export const GROUPS_MAX = 20
+const LOOKS_MAX = 4
 
 export type AskedMessage = { id: string } | { partition: number; offset: number }
 
@@ -47,6 +49,7 @@ interface Found {
 
 export class Explainer {
   readonly #parts: ExplainerParts
+  readonly #turns = new Turns(LOOKS_MAX)
 
   constructor(parts: ExplainerParts) {
     this.#parts = parts
@@ -56,7 +59,11 @@ export class Explainer {
    * What there is to say of a message of `topic`; of what `group` did with it, or all of its groups.
    * @throws TOPIC_NOT_FOUND, GROUP_NOT_FOUND, PARTITION_NOT_FOUND, OFFSET_OUT_OF_RANGE at or above the high watermark
    */
-  async explain(topic: string, asked: AskedMessage, group?: string): Promise<Explanation> {
+  explain(topic: string, asked: AskedMessage, group?: string): Promise<Explanation> {
+    return this.#turns.run(() => this.#look(topic, asked, group))
+  }
+
+  async #look(topic: string, asked: AskedMessage, group: string | undefined): Promise<Explanation> {
     const { topics, groups, delayed } = this.#parts
     topics.describe(topic)
     const view = group === undefined ? undefined : await groups.view(topic, group)
