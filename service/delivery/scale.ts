@@ -9,7 +9,7 @@
 //              paused group, is in it: it is work, though not yet
 //   dueSoon    due before `untilMs`: in the lane of a tier, or in the wheel, for the topic or with a delay of its own for the group
 
-import type { LogEngine } from '../../storage/index.ts'
+import type { LogEngine, PartitionOffsets } from '../../storage/index.ts'
 import { type Census, forecast } from '../../timewheel/index.ts'
 import type { Group } from './group.ts'
 import { isGone, type Source } from './source.ts'
@@ -30,26 +30,27 @@ export interface ScaleParts {
   untilMs: number
 }
 
-/** Changes nothing. */
-export async function scaleOf(group: Group, { engine, census, nowMs, untilMs }: ScaleParts): Promise<Scale> {
+/** Changes nothing. All numbers are of one moment: what has to be looked up is looked up before. */
+export async function scaleOf(group: Group, parts: ScaleParts): Promise<Scale> {
+  const { engine } = parts
+  const lanes = group.sources.filter(({ place }) => place.kind === 'tier')
+  const dueIn = new Map(await Promise.all(lanes.map(async (lane) => [lane, await lookUp(lane, parts)] as const)))
   const scale: Scale = { ready: 0, inFlight: 0, dueSoon: 0, isEstimate: false }
-  for (const name of [group.topic, group.topicOf('delayed', 0)]) {
-    const topicId = engine.topic(name)?.id
-    if (topicId === undefined || census.countOf(topicId) === 0) continue
-    const fromSecond = Math.floor(nowMs / 1000)
-    const stepSeconds = untilMs / 1000 - fromSecond
-    const { overdue, counts, isEstimate } = forecast(census, { fromSecond, stepSeconds, steps: 1, topicId })
-    scale.dueSoon += overdue + counts[0]
-    scale.isEstimate ||= isEstimate
-  }
+  countWheel(group, parts, scale)
   const known = new Set<number>()
-  const due: Promise<void>[] = []
   for (const source of group.sources) {
     scale.inFlight += source.inFlight
     if (source.place.kind === 'topic') known.add(source.place.partition)
-    const waiting = waitingIn(source, engine)
-    if (source.place.kind !== 'tier') scale.ready += waiting
-    else if (waiting > 0) due.push(countDue(source, engine, { nowMs, untilMs }, scale))
+    const offsets = offsetsOf(source, engine)
+    if (offsets === undefined) continue
+    const { logStartOffset, highWatermark } = offsets
+    const from = Math.max(source.next, logStartOffset)
+    const until = (offset: number) => Math.max(0, Math.min(offset, highWatermark) - from)
+    if (source.place.kind === 'tier') {
+      const { behindDue, behindSoon } = dueIn.get(source) ?? NOTHING_DUE
+      scale.ready += until(behindDue)
+      scale.dueSoon += until(behindSoon) - until(behindDue)
+    } else scale.ready += until(highWatermark) + source.parked.countFrom(logStartOffset)
   }
   // The group takes partitions in when it next acquires.
   for (let partition = 0; partition < (engine.topic(group.topic)?.partitions ?? 0); partition++) {
@@ -57,38 +58,46 @@ export async function scaleOf(group: Group, { engine, census, nowMs, untilMs }: 
     const { logStartOffset, highWatermark } = engine.offsets(group.topic, partition)
     scale.ready += highWatermark - logStartOffset
   }
-  await Promise.all(due)
   return scale
 }
 
-/** Records that nobody acquired, without those that retention took. */
-function waitingIn(source: Source, engine: LogEngine): number {
-  const { topic, topicId, partition } = source.place
-  const description = engine.topic(topic)
-  if (description?.id !== topicId || partition >= description.partitions) return 0
-  const { logStartOffset, highWatermark } = engine.offsets(topic, partition)
-  return Math.max(0, highWatermark - Math.max(source.next, logStartOffset)) + source.parked.countFrom(logStartOffset)
+/** The offsets behind what of a lane is due, and will be soon. */
+interface DueIn {
+  behindDue: number
+  behindSoon: number
 }
 
-async function countDue(
-  lane: Source,
-  engine: LogEngine,
-  { nowMs, untilMs }: { nowMs: number; untilMs: number },
-  scale: Scale,
-): Promise<void> {
+const NOTHING_DUE: DueIn = { behindDue: 0, behindSoon: 0 }
+
+async function lookUp(lane: Source, { engine, nowMs, untilMs }: ScaleParts): Promise<DueIn> {
   const { topic, partition, tierMs } = lane.place
-  // Mostly known, and then nothing need be looked up.
-  if ((lane.headDueMs ?? nowMs) >= untilMs) return
+  // Mostly the head is known, and then nothing need be looked up.
+  if (lane.next >= lane.highWatermark || (lane.headDueMs ?? nowMs) >= untilMs) return NOTHING_DUE
   try {
     const behindDue = await engine.offsetForTime(topic, partition, nowMs - tierMs + 1)
-    const behindSoon = await engine.offsetForTime(topic, partition, untilMs - tierMs)
-    // Looked at only now: what was acquired meanwhile is in flight.
-    const { logStartOffset, highWatermark } = engine.offsets(topic, partition)
-    const from = Math.max(lane.next, logStartOffset)
-    const ready = Math.max(0, Math.min(behindDue, highWatermark) - from)
-    scale.ready += ready
-    scale.dueSoon += Math.max(0, Math.min(behindSoon, highWatermark) - from) - ready
+    return { behindDue, behindSoon: await engine.offsetForTime(topic, partition, untilMs - tierMs) }
   } catch (error) {
-    if (!isGone(error)) throw error
+    if (isGone(error)) return NOTHING_DUE
+    throw error
   }
+}
+
+/** What waits in the wheel, for the topic or with a delay of its own. What is overdue there comes at any moment. */
+function countWheel(group: Group, { engine, census, nowMs, untilMs }: ScaleParts, scale: Scale): void {
+  const fromSecond = Math.floor(nowMs / 1000)
+  const stepSeconds = untilMs / 1000 - fromSecond
+  for (const name of [group.topic, group.topicOf('delayed', 0)]) {
+    const topicId = engine.topic(name)?.id
+    if (topicId === undefined || census.countOf(topicId) === 0) continue
+    const { overdue, counts, isEstimate } = forecast(census, { fromSecond, stepSeconds, steps: 1, topicId })
+    scale.dueSoon += overdue + counts[0]
+    scale.isEstimate ||= isEstimate
+  }
+}
+
+/** undefined for a lane that was deleted, and perhaps made anew. */
+function offsetsOf({ place }: Source, engine: LogEngine): PartitionOffsets | undefined {
+  const description = engine.topic(place.topic)
+  if (description?.id !== place.topicId || place.partition >= description.partitions) return undefined
+  return engine.offsets(place.topic, place.partition)
 }
