@@ -231,3 +231,12 @@ t.test('a topic that is made anew while it is looked at ends the look', { timeou
   }
   t.ok((await search.count(DLQ, {})) <= 20)
 })
+
+t.test('fingerprints that are the same by chance: nothing is shown or removed that does not match', async (t) => {
+  const { search } = await searchOf(['ada', 'ben', 'ada'].map((key) => dead({ key: Buffer.from(key) })))
+  search.indexes.fingerprints.ofKey = (_bytes, _from, _to, prints) => void prints.push(1, 2)
+  const filter = { key: 'ada' }
+  t.equal((await search.find(DLQ, filter, ALL)).letters.length, 2)
+  const { removal, count } = await search.places(DLQ, filter, { from: FROM, ends: [9, 9], max: 9, forMs: 1_000 })
+  t.same([count, ...removal], [2, [0, [0, 1]]])
+})

@@ -104,6 +104,19 @@ t.test('what is wrong is refused, and changes nothing', async (t) => {
     ['POST', `${DEAD}/redrive?dryRun=true`, {}, 400, 'UNKNOWN_FIELD'],
     ['POST', `${DEAD}/purge`, { filter: { 'headers.n': '1' } }, 400, 'UNKNOWN_FIELD'],
     ['POST', `${DEAD}/purge`, { all: true }, 400, 'UNKNOWN_FIELD'],
+    ['POST', `${DEAD}/redrive`, { filter: { key: 'k'.repeat(4_094) } }, 400, 'INVALID_FIELD'],
+    ['POST', `${DEAD}/purge`, { filter: { [`header.${'n'.repeat(4_090)}`]: '1' } }, 400, 'INVALID_FIELD'],
+    ['POST', `${DEAD}/purge`, { filter: { from: [1] } }, 400, 'INVALID_FIELD'],
+    ['POST', `${DEAD}/purge`, { filter: { reason: null } }, 400, 'INVALID_FIELD'],
+    ['POST', `${DEAD}/purge`, { filter: { reason: { contains: 'x' } } }, 400, 'INVALID_FIELD'],
+    ['POST', `${DEAD}/redrive`, { ratePerSecond: 1e9 }, 400, 'INVALID_FIELD'],
+    ['GET', `${DEAD}?limit=0`, undefined, 400, 'INVALID_FIELD'],
+    ['GET', `${DEAD}?limit=1001`, undefined, 400, 'INVALID_FIELD'],
+    ['GET', `${DEAD}?after=`, undefined, 400, 'CURSOR_INVALID'],
+    ['GET', `${DEAD}?after=0.1.2`, undefined, 400, 'CURSOR_INVALID'],
+    ['GET', `${DEAD}?after=0.-1`, undefined, 400, 'CURSOR_INVALID'],
+    ['GET', `${DEAD}?key=${'k'.repeat(4_094)}`, undefined, 400, 'INVALID_FIELD'],
+    ['GET', `${DEAD}/count?limit=3`, undefined, 400, 'UNKNOWN_FIELD'],
     ['GET', `${DEAD}/reasons?colour=red`, undefined, 400, 'UNKNOWN_FIELD'],
     ['GET', `${DEAD}/reasons?key=a&key=b`, undefined, 400, 'INVALID_FIELD'],
     ['POST', '/v1/topics/orders/groups/nobody/dead-letters/redrive', {}, 404, 'GROUP_NOT_FOUND'],
@@ -122,3 +135,54 @@ t.test('what is wrong is refused, and changes nothing', async (t) => {
   t.same((await service.call('GET', `${DEAD}/count`)).json, { count: 2 })
   t.same((await service.call('GET', '/v1/redrives')).json, { redrives: [] })
 })
+
+t.test('filters that mean nothing else than they say: empty texts, odd names, all fields at once', async (t) => {
+  const service = await startWithDead(t, 4)
+  const count = async (filter: Record<string, unknown>) => {
+    const tried = await service.call('POST', `${DEAD}/redrive`, { filter, dryRun: true })
+    return tried.json.count ?? tried.json.code
+  }
+  t.equal(await count({}), 4)
+  t.equal(await count({ reason: '' }), 4, 'every reason contains nothing')
+  t.equal(await count({ key: '' }), 0, 'a key that is empty')
+  t.equal(await count({ 'header.': '0' }), 0)
+  t.equal(await count({ 'header.__proto__': '0' }), 0)
+  t.equal(await count({ 'header.n': '' }), 0)
+  t.equal(await count({ 'header.__dlq.errors.group': 'billing' }), 4)
+  t.equal(await count({ from: '2099-01-01T00:00:00Z' }), 0)
+  t.equal(await count({ from: 10, to: 5 }), 0)
+  const all = {
+    reason: 'bank',
+    cause: 'CLIENT_REJECT',
+    key: 'key-0',
+    'header.n': '2',
+    from: 0,
+    to: '2099-01-01T00:00:00Z',
+  }
+  t.equal(await count(all), 1)
+  t.equal(await count({ ...all, cause: 'DELIVERY_COUNT_EXCEEDED' }), 0)
+})
+
+t.test(
+  'a flood is seen in the group, in the answer of acquire and in the metrics; across a restart; resume goes on',
+  async (t) => {
+    const service = await startService(t, { DEFAULT_PARTITIONS: 1 })
+    await service.publish('orders', { messages: Array.from({ length: 12 }, (_, n) => ({ value: n })) })
+    await service.call('PUT', BASE, { deadLetters: { perMinuteMax: 2 } })
+    await die(service, 3)
+    const paused = { reason: 'More than 2 dead letters within a minute.', since: /Z$/ }
+    t.match((await service.call('GET', BASE)).json, { paused })
+    t.match((await service.call('POST', `${BASE}/acquire`)).json, { records: [], paused: true, ...paused })
+    const { text } = await service.call('GET', '/metrics')
+    t.match(text, /^dwell_dead_letter_floods_total 1$/m)
+    t.match(text, /^dwell_groups_paused 1$/m)
+    await service.stop()
+    const again = await startService(t, {}, { directory: service.directory })
+    t.match((await again.call('POST', `${BASE}/acquire`)).json, { paused: true, ...paused })
+    t.notOk((await again.call('POST', `${BASE}/resume`)).json.paused)
+    await die(again, 2)
+    t.notOk((await again.call('GET', BASE)).json.paused, 'it counts anew')
+    await die(again, 1)
+    t.match((await again.call('GET', BASE)).json, { paused })
+  },
+)
