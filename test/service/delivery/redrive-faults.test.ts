@@ -161,21 +161,6 @@ t.test('a group that is paused meanwhile gets what was moved when it is resumed'
   t.equal((await rig.acquire()).length, 4)
 })
 
-t.test('a rate takes an append each 50 ms, not one a record', async (t) => {
-  const rig = await startWithDead(1_000)
-  await rig.engine.createTopic(LANE, { partitions: 1, cleanup: 'delete' })
-  const append = rig.engine.append.bind(rig.engine)
-  let appends = 0
-  rig.engine.append = (given) => {
-    appends++
-    return append(given)
-  }
-  const { task } = await begin(rig, 1_000)
-  await rig.clock.advance(1_200)
-  t.match(taskOf(rig, task), { state: 'done', moved: 1_000 })
-  t.ok(appends <= 30, `${appends} appends`)
-})
-
 t.test('a purge goes on where it was while others die, and takes only what was dead when it began', async (t) => {
   const rig = await startWithDead(20, 2)
   const append = rig.engine.append.bind(rig.engine)
