@@ -246,7 +246,8 @@ export class Groups {
 
   /**
    * Moves the group in all partitions of its topic; a number is a time in epoch milliseconds. Receipts that are out for
-   * them become invalid. What waits in retry lanes goes on waiting, but `latest` gives it up as well.
+   * them become invalid. What waits in retry lanes goes on waiting, but `latest` gives it up as well; what the wheel still has comes
+   * in any case.
    */
   async reset(topic: string, group: string, to: 'earliest' | 'latest' | number): Promise<void> {
     const { group: state, acquirer } = this.#registry.get(topic, group)

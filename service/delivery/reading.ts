@@ -24,7 +24,7 @@ export class Reading {
 
   /** Reads until `max` records of the source are ready, or reading makes no more of them; parks what has to wait. */
   async prepare(source: Source, max: number): Promise<void> {
-    if (max > 0) await this.#unpark(source, max)
+    if (max > 0 && source.parked.count > 0) await this.#unpark(source, max)
     this.#park(source)
     while (max > 0 && source.hungry(this.#parts.hand.nowMs(), max)) {
       if (!(await this.#fill(source))) return
@@ -70,6 +70,7 @@ export class Reading {
 
   /** Passes over records whose key is busy. */
   #park(source: Source): void {
+    if (source.turns === undefined) return
     const delta = new DeltaWriter()
     if (source.parkBlocked(delta)) this.#append(delta)
   }

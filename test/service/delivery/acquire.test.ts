@@ -138,6 +138,20 @@ t.test('at most maxInFlight of a partition are out; accepting makes room and wak
   t.same(call.value?.map(textOf), ['d'])
 })
 
+t.test('the bound is on each partition by itself, and what waits for its retry leaves room', async (t) => {
+  const rig = await GroupRig.start({ orders: 2 }, { maxInFlight: 2 })
+  for (const partition of [0, 1]) await rig.publish('orders', ['a', 'b', 'c'], partition)
+  const first = await rig.acquire(10)
+  t.same(
+    first.map(({ partition }) => partition),
+    [0, 0, 1, 1],
+  )
+  await rig.groups.acknowledge('orders', 'billing', [{ receipt: first[0].receipt, type: 'release' }])
+  t.match(await rig.acquire(10), [{ partition: 0, offset: 2 }])
+  await rig.clock.advance(5_000)
+  t.match(await rig.acquire(10), [{ partition: 0, offset: 0, deliveryCount: 2 }], 'a retry has the bound of its lane')
+})
+
 t.test('a group that starts at the latest sees only what comes later', async (t) => {
   const rig = await GroupRig.start()
   await rig.publish('orders', ['old'])

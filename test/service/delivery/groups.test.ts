@@ -109,6 +109,55 @@ t.test('reset', async (t) => {
     await rig.publish('orders', ['c'])
     t.same((await rig.acquire()).map(textOf), ['c'])
   })
+  t.test(
+    'to the earliest while some wait for their retry: those come all the same, each with its own count',
+    async (t) => {
+      const rig = await GroupRig.start()
+      await rig.publish('orders', ['a', 'b'])
+      const [a, b] = await rig.acquire()
+      await rig.groups.acknowledge('orders', 'billing', [
+        release(a),
+        { receipt: b.receipt, type: 'release', delayMs: 60_000 },
+      ])
+      await rig.groups.reset('orders', 'billing', 'earliest')
+      await rig.crash()
+      const again = await rig.acquire()
+      t.match(again, [{ deliveryCount: 1 }, { deliveryCount: 1 }])
+      await rig.groups.acknowledge('orders', 'billing', again.map(accept))
+      await rig.clock.advance(60_000)
+      await rig.turnWheel()
+      t.same(
+        (await rig.acquire()).map((delivery) => `${textOf(delivery)} ${delivery.deliveryCount}`),
+        ['a 2', 'b 2'],
+      )
+    },
+  )
+  t.test('to the latest does not reach into the wheel: what it brings later comes', async (t) => {
+    const rig = await GroupRig.start()
+    await rig.publish('orders', ['a'])
+    const { receipt } = await rig.one()
+    await rig.groups.acknowledge('orders', 'billing', [{ receipt, type: 'release', delayMs: 60_000 }])
+    await rig.groups.reset('orders', 'billing', 'latest')
+    t.equal(rig.groups.retriesWaiting, 1)
+    await rig.clock.advance(60_000)
+    await rig.turnWheel()
+    t.same((await rig.acquire()).map(textOf), ['a'])
+  })
+  t.test('to a time before all, behind all', async (t) => {
+    const rig = await GroupRig.start({ orders: 2 })
+    await rig.publish('orders', ['a'], 0)
+    await rig.publish('orders', ['b'], 1)
+    await rig.acquire()
+    await rig.groups.reset('orders', 'billing', 0)
+    t.same((await rig.acquire()).map(textOf), ['a', 'b'])
+    await rig.groups.reset('orders', 'billing', rig.clock.wallMs() + 86_400_000)
+    t.same(await rig.acquire(), [])
+    t.match(rig.groups.describe('orders', 'billing').partitions, [
+      { startOffset: 1, lag: 0, inFlight: 0 },
+      { startOffset: 1, lag: 0, inFlight: 0 },
+    ])
+    await t.rejects(rig.groups.reset('orders', 'nobody', 'latest'), { code: 'GROUP_NOT_FOUND' })
+  })
   t.test('to a time; waiting calls are woken', async (t) => {
     const rig = await GroupRig.start()
     await rig.publish('orders', ['a'])
