@@ -44,6 +44,8 @@ export async function pushNeighbours(rounds: number, seconds: number): Promise<v
       const at = (round + i) % KINDS.length
       all[at].push(await roundOf(KINDS[at], seconds))
     }
+    const figures = KINDS.map(({ kind }, at) => `${kind} ${all[at][round].p99.toFixed(1)}`)
+    console.log(`round ${round + 1}: p99 ms ${figures.join(', ')}`)
   }
   const rows = KINDS.map(({ kind }, at): Row => {
     const ratios = all[at].map(({ p99 }, round) => p99 / all[0][round].p99).sort((a, b) => a - b)

@@ -25,6 +25,23 @@ t.test('half is parted equally, the other half goes to who asks first', async (t
   t.equal(bound.held, 100)
 })
 
+t.test('of many who were refused a few are told at a time, in turn', async (t) => {
+  const bound = new SharedBound(100)
+  const told: number[] = []
+  const holder = bound.join(() => {})
+  const shares = Array.from({ length: 50 }, (_, i) => bound.join(() => told.push(i)))
+  holder.take(50)
+  for (const share of shares) share.take(1_000)
+  holder.give(1)
+  t.same(told, [0, 1, 2, 3])
+  for (let i = 0; i < 12; i++) {
+    // Who was told and does not get all that it wants stands in line again, behind the others.
+    for (const i of told.slice(-4)) shares[i].take(1_000)
+    holder.give(1)
+  }
+  t.equal(new Set(told).size, 50, 'nobody is left out')
+})
+
 t.test('who has left is told nothing, and gets nothing', async (t) => {
   const bound = new SharedBound(10)
   const told: string[] = []
