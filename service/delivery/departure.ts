@@ -61,6 +61,10 @@ export interface DepartureParts {
 }
 
 const PIECE_BYTES = 8 * 1024 * 1024
+/** What its copy has beside the record: where it comes from, how often, and this try without its reason. */
+const COPY_BYTES = 512
+/** Of what an append may have: the record that completes a piece, and what else is decided, come on top. */
+const PIECE_SHARE = 1 / 4
 
 export function decideNothing(): Decisions {
   return { accepted: new SourceRanges(), renewed: [], failed: [], answers: [] }
@@ -89,7 +93,9 @@ export class Departures {
       return
     }
     failed.sort((a, b) => a.source.place.index - b.source.place.index || a.offset - b.offset)
-    const reader = new RecordReader(this.#parts.engine, this.#parts.log)
+    const { engine, log } = this.#parts
+    const reader = new RecordReader(engine, log)
+    const pieceBytes = Math.min(PIECE_BYTES, engine.appendBytesMax * PIECE_SHARE)
     const durable: { promise: Promise<unknown> }[] = []
     let pieces: Piece[] = []
     let bytes = 0
@@ -98,8 +104,8 @@ export class Departures {
       for (const failure of failed) {
         const record = await reader.read(failure.source.place, failure.offset)
         pieces.push({ failure, record })
-        bytes += record?.body.length ?? 0
-        if (bytes < PIECE_BYTES) continue
+        bytes += (record?.body.length ?? 0) + COPY_BYTES + Buffer.byteLength(failure.reason)
+        if (bytes < pieceBytes) continue
         durable.push(await this.#appendPieces(pieces, decideNothing(), tell))
         appended += pieces.length
         pieces = []

@@ -31,7 +31,7 @@ interface Pending {
 export class MemoryEngine implements LogEngine {
   /** While true, appends wait for release(). */
   held = false
-  readonly appendBytesMax = 32 * 1024 * 1024
+  appendBytesMax = 32 * 1024 * 1024
   readonly #topics = new Map<string, { description: TopicDescription; partitions: MemoryPartition[] }>()
   readonly #listeners = new Set<HighWatermarkListener>()
   #pending: Pending[] = []

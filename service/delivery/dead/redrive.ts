@@ -43,6 +43,8 @@ export interface RedriveParts {
 
 const PIECE_RECORDS = 500
 const PIECE_BYTES = 4 * 1024 * 1024
+/** Of what an append may have: what is removed of the dead letters comes on top. */
+const PIECE_SHARE = 1 / 4
 /** Others who remove dead letters, and who stops the task, have their turns between pieces. */
 const PIECE_MS = 50
 /** With a rate, pieces are so far apart, or as far as one record needs. */
@@ -129,7 +131,8 @@ export class Redrive {
       throw new DwellError('TOPIC_NOT_FOUND', `There is no topic ${this.#name} any more.`)
     }
     const group = await groupOf(topic, name)
-    const limits = { from: next, ends, lettersMax: max, bytesMax: PIECE_BYTES, forMs: PIECE_MS }
+    const bytesMax = Math.min(PIECE_BYTES, engine.appendBytesMax * PIECE_SHARE)
+    const limits = { from: next, ends, lettersMax: max, bytesMax, forMs: PIECE_MS }
     const findings = await search.find(this.#name, filter, limits)
     const { letters } = findings
     const task = this.#after(findings)

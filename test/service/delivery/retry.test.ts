@@ -254,6 +254,31 @@ t.test('a retry topic that cannot be kept fails the call; the record stays acqui
   t.match(await rig.groups.acknowledge('orders', 'billing', [release(a)]), [{ tier: '5s' }])
 })
 
+t.test('many that fail at once leave in appends of a size that a small journal takes', async (t) => {
+  const rig = await GroupRig.start()
+  rig.engine.appendBytesMax = 20_000
+  const sizes: number[] = []
+  const append = rig.engine.append.bind(rig.engine)
+  rig.engine.append = (appends) => {
+    const records = appends.flatMap((one) => (typeof one.records === 'function' ? [] : one.records))
+    sizes.push(records.reduce((sum, { body }) => sum + (body as Buffer).length, 0))
+    return append(appends)
+  }
+  await rig.publish('orders', Array(8).fill('x'.repeat(500)))
+  await rig.publish('orders', Array(60).fill('small'))
+  const deliveries = await rig.acquire()
+  const reason = 'r'.repeat(500)
+  const results = await rig.groups.acknowledge(
+    'orders',
+    'billing',
+    deliveries.map((delivery) => release(delivery, reason)),
+  )
+  t.ok(results.every(({ state }) => state === 'retrying'))
+  t.ok(Math.max(...sizes) < rig.engine.appendBytesMax, `appends of up to ${Math.max(...sizes)} bytes`)
+  await rig.clock.advance(5_000)
+  t.equal((await rig.acquire()).length, 68)
+})
+
 t.test('records that somebody published into a lane by hand', async (t) => {
   const rig = await GroupRig.start()
   await rig.publish('orders', ['a'])
