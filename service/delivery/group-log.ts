@@ -43,7 +43,7 @@ import { DEFAULT_GROUP_SETTINGS, type GroupSettings } from './group-settings.ts'
 import type { Hold } from './holds.ts'
 import type { ParkedPlace } from './parked-places.ts'
 import { Run, Status, TOKEN_SIZE } from './run.ts'
-import type { SourceKind, SourcePlace } from './source.ts'
+import type { SourceKind, SourcePlace } from './source-place.ts'
 
 const SNAPSHOT = 1
 const DELTA = 2

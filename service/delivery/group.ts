@@ -18,7 +18,8 @@ import { laneTopic } from './lane.ts'
 import type { ParkedRoom } from './parked-room.ts'
 import type { ReadAheadBudget } from './read-ahead.ts'
 import { MOVES, Run } from './run.ts'
-import { Source, type SourceKind } from './source.ts'
+import { Source } from './source.ts'
+import type { SourceKind } from './source-place.ts'
 
 export interface GroupParts {
   engine: LogEngine

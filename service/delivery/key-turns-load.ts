@@ -9,7 +9,8 @@ import { DwellError, type LogEngine, readPage } from '../../storage/index.ts'
 import type { Group } from './group.ts'
 import { DeltaWriter } from './group-log.ts'
 import { hashOfRecord, type KeyTurns, TURNS_MAX } from './key-turns.ts'
-import { isGone, type Source } from './source.ts'
+import type { Source } from './source.ts'
+import { isGone } from './source-place.ts'
 
 const READ_SIZE = 1024 * 1024
 

@@ -4,7 +4,8 @@
 import type { LogEngine } from '../../storage/index.ts'
 import type { Group } from './group.ts'
 import { deadLetterTopic } from './lane.ts'
-import { isGone, type Source } from './source.ts'
+import type { Source } from './source.ts'
+import { isGone } from './source-place.ts'
 
 const KEEP_MS = 3_600_000
 

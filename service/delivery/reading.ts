@@ -4,7 +4,8 @@
 import { DwellError, type Log, type LogEngine } from '../../storage/index.ts'
 import type { Group } from './group.ts'
 import { DeltaWriter } from './group-log.ts'
-import { isGone, type Source } from './source.ts'
+import type { Source } from './source.ts'
+import { isGone } from './source-place.ts'
 
 export interface ReadingParts {
   engine: LogEngine

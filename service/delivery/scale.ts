@@ -12,7 +12,8 @@
 import type { LogEngine, PartitionOffsets } from '../../storage/index.ts'
 import { type Census, forecast } from '../../timewheel/index.ts'
 import type { Group } from './group.ts'
-import { isGone, type Source } from './source.ts'
+import type { Source } from './source.ts'
+import { isGone } from './source-place.ts'
 
 export interface Scale {
   ready: number

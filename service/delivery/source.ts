@@ -15,25 +15,12 @@ import { assert, DwellError, type LogEngine, readPage, type StoredRecord } from 
 import type { DeltaWriter } from './group-log.ts'
 import { Holds } from './holds.ts'
 import { hashOfRecord, type KeyTurns } from './key-turns.ts'
-import { type LaneKind, laneTier } from './lane.ts'
+import { laneTier } from './lane.ts'
 import { Parked } from './parked.ts'
 import { ReadAhead, type ReadAheadBudget } from './read-ahead.ts'
 import { Run } from './run.ts'
 import { Runs } from './runs.ts'
-
-/** What a source is part of: the group's topic, the lane of a tier, or one that the wheel or a redrive fills. */
-export type SourceKind = 'topic' | LaneKind
-
-export interface SourcePlace {
-  /** Names the source in receipts and in `__groups`; never used again in this group. */
-  index: number
-  kind: SourceKind
-  /** How long records wait here after their timestamp; 0 but for tiers. */
-  tierMs: number
-  topic: string
-  topicId: number
-  partition: number
-}
+import type { SourcePlace } from './source-place.ts'
 
 const READ_SIZE = 1024 * 1024
 /** While something is there, no more than this is read: one call gets no more. */
@@ -390,9 +377,4 @@ export class Source {
   nextDeadlineMs(nowMs: number): number {
     return this.#runs.nextDeadlineMs(nowMs)
   }
-}
-
-/** Whether an engine's error says that the place is no longer there. */
-export function isGone(error: unknown): boolean {
-  return error instanceof DwellError && (error.code === 'TOPIC_NOT_FOUND' || error.code === 'PARTITION_NOT_FOUND')
 }

@@ -11,7 +11,8 @@ import { TIME_MS_MAX } from '../../time.ts'
 import { type RecordHistory, readHistory } from '../failed-record.ts'
 import type { GroupView } from '../group-view.ts'
 import { deadLetterTopic } from '../lane.ts'
-import { isGone, type Source } from '../source.ts'
+import type { Source } from '../source.ts'
+import { isGone } from '../source-place.ts'
 
 export const LOOK_BYTES_MAX = 16 * 1024 * 1024
 const READ_SIZE = 1024 * 1024
