@@ -34,7 +34,7 @@ export const BECAUSE = {
   'lock-over': 'its lock is over',
   settling: 'its fate is being written down',
   tier: 'its tier is not over',
-  'own-delay': 'its own delay is not over',
+  'own-delay': 'its own delay, or its tier with jitter, is not over',
   'look-ended': 'a look reads no more',
 } as const
 

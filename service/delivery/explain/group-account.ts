@@ -16,7 +16,7 @@ import type { GroupAccount } from './explanation.ts'
 import { type Traced, type TracedPlace, traceOf } from './group-trace.ts'
 import { happenedOf } from './happened.ts'
 import { type Found, foundInHand, type InHand, standsIn } from './in-hand.ts'
-import { whyDead, whyGone, whyReady, whyRetrying } from './why.ts'
+import { waitsFor, whyDead, whyGone, whyReady, whyRetrying } from './why.ts'
 
 const TRIES = 3
 /** So long is waited for what is not durable yet: as long as a slow disk takes. */
@@ -110,7 +110,7 @@ export class GroupAccounts {
       return { state: 'dead', why, deliveryCount, next: { event: 'redrive-or-purge' } }
     }
     const { dueAtMs } = copy
-    const why = whyRetrying(this.#parts.hand.nowMs(), dueAtMs, undefined)
+    const why = whyRetrying(this.#parts.hand.nowMs(), dueAtMs, waitsFor(undefined, view.group.settings.jitter))
     const next = { event: 'due', atMs: dueAtMs } as const
     return { state: 'retrying', because: 'own-delay', why, dueAtMs, tier: 'delayed', deliveryCount, next }
   }

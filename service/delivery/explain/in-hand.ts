@@ -6,7 +6,7 @@ import { laneTier } from '../lane.ts'
 import { type Run, Status } from '../run.ts'
 import type { Source } from '../source.ts'
 import type { Because, GroupAccount } from './explanation.ts'
-import { whyAcquired, whyParked, whyReady, whyRetrying } from './why.ts'
+import { waitsFor, whyAcquired, whyParked, whyReady, whyRetrying } from './why.ts'
 
 export type Found = Omit<GroupAccount, 'group' | 'happened'>
 
@@ -39,7 +39,7 @@ export function foundInHand(view: GroupView, inHand: InHand, clock: Clock, nowMs
   const common = { tier, deliveryCount: deliveries }
   const dueAtMs = place.kind === 'tier' ? inHand.timestampMs + place.tierMs : undefined
   if (dueAtMs !== undefined && dueAtMs > nowMs) {
-    const why = whyRetrying(nowMs, dueAtMs, tier)
+    const why = whyRetrying(nowMs, dueAtMs, waitsFor(tier))
     return { ...common, state: 'retrying', because: 'tier', why, dueAtMs, next: { event: 'due', atMs: dueAtMs } }
   }
   const parkedAhead = parked.aheadOf(offset)

@@ -50,8 +50,13 @@ export function whyRemoved(because: Because): string {
   return `${REMOVED[because] ?? 'No record lies at this offset: it was given up by a repair, or was never one'}.`
 }
 
-export function whyRetrying(nowMs: number, dueAtMs: number, tier: string | undefined): string {
-  const waits = tier === undefined ? 'a delay of its own' : `the tier of ${tier}`
+/** What a retry waits for: the tier of its lane, or what it has in the wheel. */
+export function waitsFor(tier: string | undefined, jitter = 0): string {
+  if (tier !== undefined) return `the tier of ${tier}`
+  return jitter > 0 ? 'its tier with jitter, or a delay of its own' : 'a delay of its own'
+}
+
+export function whyRetrying(nowMs: number, dueAtMs: number, waits: string): string {
   if (dueAtMs > nowMs) return `Its last try failed; it waits for ${waits}, until ${ahead(dueAtMs, nowMs)}.`
   return `Its last try failed; ${waits} is over since ${formatTime(dueAtMs)}, and it is about to be handed out again.`
 }

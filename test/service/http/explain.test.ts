@@ -200,6 +200,16 @@ const ROWS: Row[] = [
     why: /in 1h\.$/,
   },
   {
+    name: 'a record that waits for its tier with jitter',
+    make: async ({ publish, acquire, say, call, topic }) => {
+      await call('PUT', `/v1/topics/${topic}/groups/g`, { jitter: 0.5 })
+      await publish({ value: 1 })
+      await say(await acquire(), 'release')
+    },
+    says: { state: 'retrying', because: 'own-delay', tier: 'delayed', deliveryCount: 1 },
+    why: /it waits for its tier with jitter, or a delay of its own, until 2026-/,
+  },
+  {
     name: 'a record out of the second tier, with a consumer for the third time',
     make: async ({ publish, acquire, say, clock }) => {
       await publish({ value: 1 })
