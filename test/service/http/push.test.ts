@@ -258,7 +258,10 @@ t.test('an endpoint goes on after a restart, and so does its pause; resume ends 
   let shown: { paused?: { since: string; reason: string } } = {}
   while (shown.paused === undefined) shown = (await first.call('GET', GROUP)).json.push
   t.equal(shown.paused.reason, 'HTTP 410: moved away')
-  t.match((await first.call('GET', '/metrics')).text, /\ndwell_push_endpoints_paused 1\n/)
+  const counted = (await first.call('GET', '/metrics')).text
+  t.match(counted, /\ndwell_push_endpoints_paused 1\n/)
+  t.match(counted, /\ndwell_push_pauses_total\{cause="gone"\} 1\n/)
+  t.match(counted, /\ndwell_push_connections_total 1\n/)
   await first.stop()
   const { call } = await startService(t, HOSTS, { directory: first.directory })
   t.strictSame((await call('GET', GROUP)).json.push.paused, shown.paused)

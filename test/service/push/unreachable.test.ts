@@ -97,6 +97,21 @@ t.test('N4: a certificate of nobody known; the same one trusted', async (t) => {
   t.match(await reasonOf(misnamed), /other\.test/)
 })
 
+t.test('a socket serves any number of answers, with TLS too, however much they are together', async (t) => {
+  const server = createTlsServer(SELF_SIGNED, (request, response) => {
+    request.resume().on('end', () => response.end('x'.repeat(32 * 1024)))
+  })
+  const port = await listen(t, server)
+  const plain = await TestEndpoint.start(t, ({ answer }) => answer(200, {}, 'x'.repeat(32 * 1024)))
+  for (const url of [`https://hook.test:${port}/`, plain.url]) {
+    const rig = await PushRig.start(t, { ca: SELF_SIGNED.cert })
+    await rig.push(url, { concurrency: 1 })
+    await rig.published(...Array.from({ length: 40 }, (_, i) => String(i)))
+    await until(() => rig.groups.groups.stats().acknowledged.accept === 40)
+    t.match(rig.pusher.stats(), { dialled: 1, pushes: { accept: 40, unreachable: 0 } }, url)
+  }
+})
+
 t.test('N4: what speaks no TLS is no https endpoint', async (t) => {
   const endpoint = await TestEndpoint.start(t)
   const rig = await PushRig.start(t)
