@@ -15,6 +15,7 @@
 
 import {
   type Append,
+  DwellError,
   decodeRecordBody,
   encodeRecordBody,
   type LogEngine,
@@ -63,9 +64,9 @@ export class DeadStore {
     const { logStartOffset, highWatermark } = engine.offsets(DEAD_TOPIC, 0)
     for (let offset = logStartOffset; offset < highWatermark; ) {
       const { records, nextOffset } = readPage(await engine.read(DEAD_TOPIC, 0, offset, READ_SIZE), offset)
-      for (const { body } of records) {
+      for (const { offset: at, body } of records) {
         const { key, value } = decodeRecordBody(body)
-        store.#take(String(key), value)
+        if (!store.#take(String(key), value)) throw unknownRecord(at)
       }
       if (nextOffset === offset) break
       offset = nextOffset
@@ -73,21 +74,21 @@ export class DeadStore {
     return store
   }
 
-  #take(key: string, value: Buffer | null): void {
+  /** false when it is of no form that this code knows: what it says is removed must not come back for that. */
+  #take(key: string, value: Buffer | null): boolean {
     const [kind, ...rest] = key.split('/')
     if (kind === 'redrive') {
       const task = value === null ? undefined : decodeTask(value)
-      if (task === undefined) this.tasks.delete(rest[0])
-      else this.tasks.set(task.task, task)
-      return
+      if (value === null) this.tasks.delete(rest[0])
+      else if (task !== undefined) this.tasks.set(task.task, task)
+      return value === null || task !== undefined
     }
-    if (kind !== 'removed') return
+    if (kind !== 'removed') return false
     const [topicId, partition, page] = rest.map(Number)
+    const bits = value === null ? undefined : decodePage(value)
     if (value === null) this.#byTopicId.get(topicId)?.removed.get(partition)?.forget(page)
-    else {
-      const bits = decodePage(value)
-      if (bits !== undefined) this.#of(topicId, partition).set(page, bits)
-    }
+    else if (bits !== undefined) this.#of(topicId, partition).set(page, bits)
+    return value === null || bits !== undefined
   }
 
   #ofTopic(topicId: number): OfTopic {
@@ -163,8 +164,9 @@ export class DeadStore {
       if (name !== undefined && this.#engine.topic(name)?.id === topicId) {
         const { logStartOffset, highWatermark } = this.#engine.offsets(name, partition)
         const keptFrom = removed.firstKept(logStartOffset, highWatermark)
-        if (keptFrom > logStartOffset) await this.#engine.deleteRecords(name, partition, keptFrom)
         pages = removed.pagesBelow(keptFrom)
+        // Also where retention was here before: a crash could take back how far it came, and what is forgotten would be back.
+        if (keptFrom > logStartOffset || pages.length > 0) await this.#engine.deleteRecords(name, partition, keptFrom)
       }
       for (const page of pages) {
         forgotten.push({ removed, page })
@@ -175,6 +177,13 @@ export class DeadStore {
     await this.#append(records)
     for (const { removed, page } of forgotten) removed.forget(page)
   }
+}
+
+function unknownRecord(offset: number): DwellError {
+  return new DwellError('RECORD_DAMAGED', `The record at offset ${offset} of ${DEAD_TOPIC} is of no known form.`, {
+    topic: DEAD_TOPIC,
+    offset,
+  })
 }
 
 function pageKey(topicId: number, partition: number, page: number): string {

@@ -1,7 +1,8 @@
 // What comes in between while a redrive is under way.
 
 import t from 'tap'
-import { DwellError } from '../../../storage/index.ts'
+import { DEAD_TOPIC } from '../../../service/delivery/groups.ts'
+import { DwellError, encodeRecordBody } from '../../../storage/index.ts'
 import { GroupRig, textOf } from './group-rig.ts'
 
 const DLQ = 'orders.billing.dlq'
@@ -196,3 +197,30 @@ t.test(
     t.ok(rest.records.length <= 4)
   },
 )
+
+t.test('that a record is removed is forgotten only behind a log start that no crash takes back', async (t) => {
+  const rig = await startWithDead(9_000)
+  await rig.groups.deadLetters.purge('orders', 'billing')
+  // As retention does it, which is durable only with the next checkpoint.
+  await rig.engine.deleteRecords(DLQ, 0, 9_000)
+  const calls: string[] = []
+  const { append, deleteRecords } = rig.engine
+  rig.engine.append = (given) => {
+    if (given.some(({ topic }) => topic === DEAD_TOPIC)) calls.push('forget')
+    return append.call(rig.engine, given)
+  }
+  rig.engine.deleteRecords = (topic, partition, before) => {
+    if (topic === DLQ) calls.push(`delete before ${before}`)
+    return deleteRecords.call(rig.engine, topic, partition, before)
+  }
+  await rig.groups.checkpoint()
+  t.same(calls.slice(0, 2), ['delete before 9000', 'forget'])
+})
+
+t.test('a form of __dead that is not known stops the start: what was purged must not come back', async (t) => {
+  const rig = await startWithDead(1)
+  const id = rig.engine.topic(DLQ)?.id
+  const body = encodeRecordBody(Buffer.from(`removed/${id}/0/0`), Buffer.from([9, 1, 2]), [])
+  await rig.engine.append([{ topic: DEAD_TOPIC, partition: 0, records: [{ timestampMs: 1, body }] }])
+  await t.rejects(rig.crash(), { code: 'RECORD_DAMAGED' })
+})
