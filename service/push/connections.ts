@@ -4,8 +4,9 @@
 // A name is looked up once a connection, and the addresses that were checked are those that are dialled; so a name that stands
 // for another address a moment later gains nothing. SNI, certificate check and Host keep the name.
 //
-// Two bounds that undici does not keep: an answer's bytes as they come in (what is neither header nor body, such as chunk
-// extensions, counts nowhere), and idle sockets, which are closed rather than kept once there are many.
+// Bounded beyond what undici does: an answer's bytes as they come in (what is neither header nor body, such as chunk extensions,
+// it counts nowhere), and how long an idle socket is kept, whatever the endpoint asks for. That there are not too many of them is
+// decided with each push (target.ts).
 
 import type { LookupAddress } from 'node:dns'
 import type { LookupFunction, Socket } from 'node:net'
