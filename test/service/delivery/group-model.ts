@@ -19,6 +19,8 @@ export interface Copy {
   tries: number | undefined
   /** Of one that is held, when its lock ends; of one that waits, not before when it comes. */
   untilMs: number
+  /** Of one in the wheel: it is there no longer than this. With jitter nobody is told when a lock that ran out brings it. */
+  latestMs: number
   lockMs: number
   receipt: string
   unsure: boolean
@@ -46,6 +48,8 @@ export class GroupModel {
   readonly held: { receipt: string; copy: Copy; value: string; count: number; tries: number }[] = []
   retry: readonly number[]
   order: GroupSettings['order']
+  /** A retry waits longer than its tier, up to this share of it. */
+  jitter = 0
   isPaused = false
   deliveries = 0
 
@@ -78,7 +82,8 @@ export class GroupModel {
     }
     copy.state = 'waiting'
     copy.untilMs = atMs + (delayMs ?? tierMs)
-    copy.place = delayMs === undefined ? `tier ${tierMs}` : 'wheel'
+    copy.latestMs = copy.untilMs + (delayMs === undefined ? tierMs * this.jitter : 0)
+    copy.place = delayMs === undefined && this.jitter === 0 ? `tier ${tierMs}` : 'wheel'
   }
 
   /** One answer. */
@@ -187,8 +192,11 @@ export class GroupModel {
       check(result.state === 'dead', told)
     } else {
       this.#failed(copy, nowMs, acknowledgement.delayMs)
-      if (result.state === 'retrying') check(copy.state === 'waiting' && result.dueAtMs === copy.untilMs, told)
-      else check(result.state === 'dead' && (copy.state as string) === 'dead', told)
+      if (result.state === 'retrying') {
+        const isBetween = copy.untilMs <= result.dueAtMs && result.dueAtMs <= copy.latestMs
+        check(copy.state === 'waiting' && isBetween, told)
+        copy.untilMs = copy.latestMs = result.dueAtMs
+      } else check(result.state === 'dead' && (copy.state as string) === 'dead', told)
     }
   }
 
@@ -213,7 +221,7 @@ export class GroupModel {
 
   /** The wheel dispatched what was due. */
   turned(nowMs: number): void {
-    for (const copy of this.copies()) if (copy.place === 'wheel' && copy.untilMs <= nowMs) copy.place = 'delayed'
+    for (const copy of this.copies()) if (copy.place === 'wheel' && copy.latestMs <= nowMs) copy.place = 'delayed'
   }
 
   keep(order: GroupSettings['order']): void {
@@ -228,12 +236,14 @@ export class GroupModel {
   }
 
   /** `firstOf` says for each partition where the group goes on. */
-  reset(firstOf: (partition: number) => number, to: 'earliest' | 'latest' | number): void {
+  reset(firstOf: (partition: number) => number, to: 'earliest' | 'latest' | number, nowMs: number): void {
     for (const life of this.lives.values()) {
       for (const copy of life.copies) {
         if (copy.state === 'waiting' && life.offset === undefined) continue
+        const mayHaveCome =
+          to === 'latest' && copy.state === 'waiting' && copy.place === 'wheel' && copy.untilMs <= nowMs
         const isLetGo = copy.place === 'topic' || copy.place === undefined || copy.unsure
-        if (copy.unsure || (copy.place === undefined && copy.state === 'held')) {
+        if (copy.unsure || mayHaveCome || (copy.place === undefined && copy.state === 'held')) {
           Object.assign(copy, { unsure: true, mayBeGone: true })
         } else if (isLetGo || (to === 'latest' && copy.place !== 'wheel')) {
           if (copy.state === 'held' || copy.state === 'waiting') copy.state = 'gone'
@@ -290,7 +300,7 @@ export class GroupModel {
 }
 
 function freshCopy(): Copy {
-  const never = { count: 0, tries: 0, untilMs: 0, lockMs: LOCK_MS, receipt: '' }
+  const never = { count: 0, tries: 0, untilMs: 0, latestMs: 0, lockMs: LOCK_MS, receipt: '' }
   const sure = { unsure: false, mayBeGone: false, isBeside: false, isTurnless: false }
   return { ...never, ...sure, place: 'topic', state: 'waiting' }
 }
@@ -301,7 +311,8 @@ function copyOf({ copies }: Life, { deliveryCount, attempts }: Delivery, atMs: n
     ({ state, unsure, untilMs, count, tries }) =>
       !unsure && state === 'waiting' && untilMs <= atMs && count + 1 === deliveryCount && tries === attempts.length,
   )
-  if (sure.length > 0) return sure[0]
+  // Of two that look alike it is the one that has its key's turn: the other one has to wait for that.
+  if (sure.length > 0) return sure.find(({ isTurnless }) => !isTurnless) ?? sure[0]
   const unsure = copies.filter((copy) => copy.unsure)
   const known = unsure.filter(({ count }) => deliveryCount > count).sort((a, b) => b.count - a.count)[0]
   // Which of them it is nobody can tell: what may be true of one of them may be true of those that are left.

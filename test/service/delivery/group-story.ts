@@ -25,6 +25,7 @@ export type Step =
   | { type: 'grow' }
   | { type: 'order'; order: GroupSettings['order'] }
   | { type: 'retry'; which: number }
+  | { type: 'jitter'; jitter: number }
   | { type: 'reset'; to: 'earliest' | 'latest' | number }
   | { type: 'redrive'; cut: number | undefined }
   | { type: 'purge'; cut: number | undefined }
@@ -58,6 +59,7 @@ export function stepOf(rare: readonly Step['type'][]): fc.Arbitrary<Step> {
     grow: of(1, 'grow'),
     order: of(1, 'order', { order: fc.constantFrom('none', 'key') }),
     retry: of(1, 'retry', { which: fc.nat(RETRIES.length - 1) }),
+    jitter: of(1, 'jitter', { jitter: fc.constantFrom(0, 0.5) }),
     reset: of(1, 'reset', { to: fc.oneof(fc.constantFrom('earliest', 'latest'), fc.nat(20)) }),
     redrive: of(2, 'redrive', { cut }),
     purge: of(1, 'purge', { cut }),
@@ -65,7 +67,7 @@ export function stepOf(rare: readonly Step['type'][]): fc.Arbitrary<Step> {
   return fc.oneof(...steps, ...rare.flatMap((type) => more[type] ?? []))
 }
 
-export const RARE = ['pause', 'resume', 'grow', 'order', 'retry', 'reset', 'redrive', 'purge'] as const
+export const RARE = ['pause', 'resume', 'grow', 'order', 'retry', 'jitter', 'reset', 'redrive', 'purge'] as const
 
 export interface StoryOptions {
   order: GroupSettings['order']
@@ -119,6 +121,9 @@ export class GroupStory {
     } else if (step.type === 'retry') {
       model.retry = RETRIES[step.which]
       await groups.configure('orders', 'billing', { retry: model.retry })
+    } else if (step.type === 'jitter') {
+      model.jitter = step.jitter
+      await groups.configure('orders', 'billing', { jitter: step.jitter })
     } else if (step.type === 'reset') await this.#reset(step.to)
     else if (step.type === 'redrive') await this.#redrive(step.cut)
     else if (step.type === 'purge') await this.#purge(step.cut)
@@ -233,7 +238,7 @@ export class GroupStory {
       firsts.set(partition, at === 'earliest' ? 0 : (from ?? records.length))
     }
     await rig.groups.reset('orders', 'billing', at)
-    model.reset((partition) => firsts.get(partition) ?? 0, at)
+    model.reset((partition) => firsts.get(partition) ?? 0, at, this.#nowMs)
   }
 
   async #redrive(cut: number | undefined): Promise<void> {

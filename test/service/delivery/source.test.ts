@@ -1,5 +1,7 @@
 import t from 'tap'
+import { retriedBody } from '../../../service/delivery/failed-record.ts'
 import { DeltaWriter } from '../../../service/delivery/group-log.ts'
+import { hashOfKey, KeyTurns } from '../../../service/delivery/key-turns.ts'
 import { ReadAheadBudget } from '../../../service/delivery/read-ahead.ts'
 import { MOVES } from '../../../service/delivery/run.ts'
 import { Source } from '../../../service/delivery/source.ts'
@@ -92,3 +94,24 @@ t.test('a reset while it reads: what was read is not used', async (t) => {
   await source.fill(gapped([0, 6]))
   t.equal(source.peek(1)[0].offset, 4)
 })
+
+t.test(
+  'what is held comes also while it is not known whose turn it is (it waited for ever when it was too much)',
+  async (t) => {
+    const source = new Source({ ...place, kind: 'delayed' }, 0, 2, new ReadAheadBudget())
+    const history = { topic: 'orders', partition: 0, timestampMs: 0, deliveryCount: 1, attempts: [] }
+    const records = [41, 42].map((offset) => {
+      const body = { key: Buffer.from(`key-${offset}`), value: null, headers: [] }
+      return { timestampMs: 0, body: retriedBody(body, { ...history, offset }) }
+    })
+    const batch = Buffer.alloc(batchSize(records))
+    writeBatch(batch, 0, 0, records)
+    source.turns = new KeyTurns()
+    source.holds.add({ offset: 41, hash: hashOfKey(Buffer.from('key-41')), dueAtMs: 0 })
+    await source.fill({ read: async () => batch } as unknown as LogEngine)
+    t.equal(source.ready(0, 10), 1, 'the other one may have to wait for its key')
+    source.acquire(source.peek(1), token, lock, new DeltaWriter())
+    t.equal(source.holds.count, 0)
+    t.equal(source.ready(0, 10), 0)
+  },
+)
