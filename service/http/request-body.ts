@@ -8,7 +8,7 @@ import { errorCodes, type FastifyRequest } from 'fastify'
 import { type BufferPool, DwellError, type PooledBuffer } from '../../storage/index.ts'
 
 /** A smaller body shares a buffer with others, as Node makes small buffers. */
-const POOLED_BYTES_MIN = 16 * 1024
+const POOLED_BYTES_MIN = 4 * 1024
 
 export class RequestBody {
   readonly bytes: Buffer

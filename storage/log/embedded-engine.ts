@@ -9,6 +9,7 @@
 //
 // After a crash: recovery.ts.
 
+import { BufferPool } from '../base/buffer-pool.ts'
 import type { Timer } from '../base/clock.ts'
 import { DwellError } from '../base/errors.ts'
 import { asFailure, asReadFailure } from '../base/failure.ts'
@@ -35,6 +36,7 @@ import { type EngineParts, makeFolders, makeParts } from './engine-parts.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { Partition } from './partition.ts'
 import { type Recovered, recover } from './recovery.ts'
+import { SmallBatches } from './small-batches.ts'
 import type { TailWriter } from './tail-writer.ts'
 import { TOPICS } from './topic-record.ts'
 import type { Topics } from './topics.ts'
@@ -56,6 +58,7 @@ export class EmbeddedEngine implements LogEngine {
   readonly #commits: GroupCommit
   readonly #checkpointer: Checkpointer
   readonly #cleaner: Cleaner
+  readonly #small = new SmallBatches(new BufferPool())
   readonly #listeners = new Set<HighWatermarkListener>()
   #timer: Timer | undefined
   #closing: Promise<void> | undefined
@@ -299,7 +302,10 @@ export class EmbeddedEngine implements LogEngine {
       // A view keeps its whole frame in memory, and is charged all of it; a small one is copied out of it instead.
       else if (contents[i].length * FRAME_SHARE >= frame.bytes.length) {
         partition.commit(contents[i], frame.bytes.length, frame)
-      } else partition.commit(Buffer.from(contents[i]), contents[i].length)
+      } else {
+        const { bytes, page } = this.#small.copy(contents[i])
+        partition.commit(bytes, bytes.length, page)
+      }
     }
     this.#tails.run()
     this.#checkpointer.grown()
