@@ -8,6 +8,8 @@ import { printTable, type Row } from './table.ts'
 
 const LOOK_EVERY_MS = 20
 const LIVES = 3
+/** A process that has just started catches up on what its first steps took. */
+const SETTLE_MS = 700
 const BATCH = 500
 const PAGE = 1_000
 /** A rate is held when no life of the task is off by more. */
@@ -34,6 +36,7 @@ export async function killedRedrive(
   let end = await look()
   for (let life = 1; life <= LIVES; life++) {
     const until = (end.matched * life) / LIVES
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS))
     const begin = await look()
     const startMs = performance.now()
     do {
@@ -49,7 +52,7 @@ export async function killedRedrive(
   }
   printTable(
     `redrive of ${end.matched} of ${count} dead letters`,
-    `asked for ${rate} a second; kill -9 after each life but the last; ends ${end.state}, ${end.failed} failed`,
+    `asked for ${rate} a second, measured from ${SETTLE_MS} ms on in each life; kill -9 after each but the last; ends ${end.state}, ${end.failed} failed`,
     rows,
   )
   const delivered = await deliveredIn(server, group, count)

@@ -1,6 +1,7 @@
 // What is asked of dead letters most, in columns, so that 100,000 are filtered and counted in milliseconds instead of reading
 // them all. Of one partition, from `first` to before `end`. A row is 24 bytes, and 8 more for its key and for each header of
-// the publisher's; each reason stands there once (deaths.ts). With a key and three headers that is 6 MB for 100,000.
+// the publisher's; each reason stands there once (deaths.ts). With a key and three headers that is 6 MB for 100,000, and up to
+// twice as much while the columns have room.
 //
 // Always true:
 //   1. Every dead letter of that range has a row, in order of offset, also those that are removed since.
