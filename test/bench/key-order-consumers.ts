@@ -21,6 +21,8 @@ export interface KeyOrderResult {
   deliveries: number
   dead: number
   overtaken: number
+  /** Until the first record came. */
+  firstMs: number
   ms: number
 }
 
@@ -45,9 +47,10 @@ async function load(options: KeyOrderOptions, ready: () => void): Promise<KeyOrd
   const client = new HttpClient(port, consumers)
   const random = new SeededRandom(7)
   const turns = new Map<string, Turn>()
-  const result = { deliveries: 0, dead: 0, overtaken: 0, ms: 0 }
+  const result = { deliveries: 0, dead: 0, overtaken: 0, firstMs: 0, ms: 0 }
   const base = `/v1/topics/orders/groups/${group}`
   let over = 0
+  const startMs = performance.now()
 
   const post = async (call: string, body: object): Promise<unknown> => {
     const { status, json, text } = await client.call('POST', `${base}/${call}`, { body })
@@ -70,6 +73,7 @@ async function load(options: KeyOrderOptions, ready: () => void): Promise<KeyOrd
     while (over < records) {
       const acquired = (await post('acquire', { max: batch, wait: '1s', lock: '60s' })) as { records: Delivered[] }
       if (acquired.records.length === 0) continue
+      result.firstMs ||= performance.now() - startMs
       result.deliveries += acquired.records.length
       const acknowledgements = acquired.records.map((record) => {
         const turn = judge(record)
@@ -88,7 +92,6 @@ async function load(options: KeyOrderOptions, ready: () => void): Promise<KeyOrd
   }
 
   ready()
-  const startMs = performance.now()
   await Promise.all(Array.from({ length: consumers }, consume))
   result.ms = performance.now() - startMs
   client.close()

@@ -21,7 +21,7 @@ import { changes } from './changes.ts'
 import { consume } from './consume.ts'
 import { deadLetters } from './dead-letters.ts'
 import { growth } from './growth.ts'
-import { keyOrder } from './key-order.ts'
+import { hotKey, keyOrder } from './key-order.ts'
 import { lateness } from './lateness.ts'
 import { memory } from './memory.ts'
 import { ndjson } from './ndjson.ts'
@@ -55,6 +55,7 @@ const PARTS: Record<string, () => Promise<void>> = {
   read: () => read(seconds),
   consume: () => consume(seconds),
   'key-order': keyOrder,
+  'hot-key': hotKey,
   lateness: () => lateness(Number(flags['lateness-seconds'])),
   burst: () => burst(messages),
   tiers,

@@ -8,7 +8,7 @@ import type { GroupSettings } from '../../../service/delivery/groups.ts'
 import { PARTITIONS, RARE, type Step, stepOf, storyRuns, tell } from './group-story.ts'
 import { startWithPowerCuts } from './power-cuts.ts'
 
-if (process.env.RUNS !== undefined) t.setTimeout(0)
+t.setTimeout(process.env.RUNS === undefined ? 300_000 : 0)
 
 interface Kind {
   order: GroupSettings['order']
@@ -25,7 +25,9 @@ async function hold(t: TapTest, { order, powerCuts = false }: Kind, steps: fc.Ar
     const start = (settings: Partial<GroupSettings>) => startWithPowerCuts(seed, { orders: PARTITIONS }, settings)
     delivered += await tell({ order, keyOf, ...(powerCuts && { start }) }, steps)
   })
-  await fc.assert(property, storyRuns(powerCuts ? 10 : 50))
+  const runs = storyRuns(powerCuts ? 8 : 30)
+  t.comment(`seed ${runs.seed}`)
+  await fc.assert(property, runs)
   t.ok(delivered > 0, `${delivered} deliveries`)
 }
 

@@ -297,14 +297,15 @@ export class GroupStory {
   }
 }
 
+/** A story that takes longer hangs. */
+const STORY_MS_MAX = 20_000
+
 /** How many stories a property tells, and from which seed: RUNS and SEED by hand, few and by chance otherwise. */
-export function storyRuns(usually: number): { numRuns: number; seed?: number; path?: string } {
+export function storyRuns(usually: number): { numRuns: number; seed: number; path?: string; timeout: number } {
   const { RUNS, SEED, STORY_PATH } = process.env
-  return {
-    numRuns: Number(RUNS ?? usually),
-    ...(SEED === undefined ? {} : { seed: Number(SEED) }),
-    ...(STORY_PATH === undefined ? {} : { path: STORY_PATH }),
-  }
+  const seed = Number(SEED ?? Math.floor(Math.random() * 2 ** 31))
+  const path = STORY_PATH === undefined ? {} : { path: STORY_PATH }
+  return { numRuns: Number(RUNS ?? usually), seed, timeout: STORY_MS_MAX, ...path }
 }
 
 export async function tell(options: StoryOptions, steps: readonly Step[]): Promise<number> {
