@@ -27,6 +27,8 @@ const ACQUIRE_MAX = 10_000
 const ACKNOWLEDGE_MAX = 10_000
 const WAIT_MS_MAX = 5 * 60_000
 const LOCK_MS_MAX = 24 * 3_600_000
+/** About what a record takes in an answer beside its body. */
+const MEMBERS_SIZE = 320
 
 const Acquire = Type.Object(
   {
@@ -197,7 +199,7 @@ function acknowledgementOf(
 }
 
 function writeDeliveries(json: JsonWriter, deliveries: readonly Delivery[]): void {
-  json.begin()
+  json.begin(deliveries.reduce((size, { body }) => size + body.length + MEMBERS_SIZE, 0))
   json.text('{"records":[')
   let lockedUntilMs = Number.NaN
   let lockedUntil = ''

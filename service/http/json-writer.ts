@@ -25,11 +25,13 @@ export class JsonWriter {
   #size = 0
   readonly #controls = new ControlBytes()
 
-  begin(): void {
+  /** `sizeGuess`: about as many bytes as there will be, to spare copies on the way there. */
+  begin(sizeGuess = 0): void {
     this.#pooled?.release()
     this.#pooled = undefined
     this.#bytes = this.#small
     this.#size = 0
+    this.#room(sizeGuess)
   }
 
   /** JSON, as it is. */
