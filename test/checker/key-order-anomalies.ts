@@ -37,7 +37,9 @@ export function keyOrderAnomalies(groups: readonly GroupHistory[], final: FinalS
         const key = recordAt(final, of.topic, partition, offset)?.key
         if (key === undefined) continue
         const name = `${of.topic}.${of.group} ${partition}, key ${key}`
-        byKey.set(name, [...(byKey.get(name) ?? []), { n, offset, all }])
+        const records = byKey.get(name) ?? []
+        byKey.set(name, records)
+        records.push({ n, offset, all })
       }
       for (const [name, records] of byKey) yield { name, records: records.sort((a, b) => a.offset - b.offset) }
     }

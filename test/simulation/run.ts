@@ -4,9 +4,15 @@
 //   npm run sim -- --seeds 1000 --from 5000
 //   npm run sim -- --seed 17 --trace        one seed, with every line of its trace
 //   --twice                                 each seed twice: both traces must be the same
+//   --world delivery                        only groups, for each seed; or only the `wheel` and the log
+//
+// A seed plays log and wheel; one of five plays groups as well, on a machine of its own.
 
 import { parseArgs } from 'node:util'
+import { simulateDelivery } from './delivery/delivery-simulation.ts'
 import { simulate } from './simulation.ts'
+
+const DELIVERY_ONE_OF = 5
 
 const { values: flags } = parseArgs({
   options: {
@@ -15,6 +21,7 @@ const { values: flags } = parseArgs({
     seed: { type: 'string' },
     trace: { type: 'boolean', default: false },
     twice: { type: 'boolean', default: false },
+    world: { type: 'string' },
     'keep-going': { type: 'boolean', default: false },
   },
 })
@@ -28,25 +35,8 @@ let messages = 0
 let lives = 0
 let failed = 0
 for (let seed = from; seed < from + count; seed++) {
-  const outcome = await simulate(seed, print)
-  simulatedMs += outcome.simulatedMs
-  messages += outcome.messages
-  lives += outcome.lives
-  if (flags.twice) {
-    const { hash } = await simulate(seed)
-    if (hash !== outcome.hash) {
-      console.log(`SEED ${seed} is not the same twice: ${outcome.hash}, ${hash}`)
-      failed++
-    }
-  }
-  if (count === 1) console.log(`seed ${seed}: ${outcome.lines} lines, trace ${outcome.hash}`)
-  if (outcome.wrong.length === 0) continue
-  failed++
-  console.log(`SEED ${seed} found something wrong:`)
-  for (const sentence of outcome.wrong.slice(0, 5)) console.log(`  ${sentence}`)
-  if (!flags.trace) console.log(`  the last that happened:\n    ${outcome.lastLines.slice(-25).join('\n    ')}`)
-  console.log(`  again: npm run sim -- --seed ${seed} --trace`)
-  if (!flags['keep-going']) break
+  const isSound = await play(seed)
+  if (!isSound && !flags['keep-going']) break
 }
 const wallMs = performance.now() - beganMs
 console.log(
@@ -54,3 +44,33 @@ console.log(
     `in ${(wallMs / 1000).toFixed(1)} s: ${Math.round(simulatedMs / wallMs)} times faster than the clock on the wall; ${failed} failed`,
 )
 process.exitCode = failed === 0 ? 0 : 1
+
+/** Plays a seed in each of its worlds; false when something was wrong. */
+async function play(seed: number): Promise<boolean> {
+  let isSound = true
+  if (flags.world !== 'delivery') isSound = await playIn('wheel', seed)
+  const withGroups = flags.world === undefined ? seed % DELIVERY_ONE_OF === 0 : flags.world === 'delivery'
+  if (withGroups) isSound = (await playIn('delivery', seed)) && isSound
+  return isSound
+}
+
+async function playIn(world: 'wheel' | 'delivery', seed: number): Promise<boolean> {
+  const run = world === 'wheel' ? simulate : simulateDelivery
+  const outcome = await run(seed, print)
+  simulatedMs += outcome.simulatedMs
+  messages += outcome.messages
+  lives += outcome.lives
+  const again = flags.twice ? await run(seed) : outcome
+  const isSame = again.hash === outcome.hash
+  if (!isSame) console.log(`SEED ${seed} of ${world} is not the same twice: ${outcome.hash}, ${again.hash}`)
+  if (count === 1) console.log(`seed ${seed} of ${world}: ${outcome.lines} lines, trace ${outcome.hash}`)
+  const isSound = outcome.wrong.length === 0
+  if (!isSound) {
+    console.log(`SEED ${seed} of ${world} found something wrong:`)
+    for (const sentence of outcome.wrong.slice(0, 5)) console.log(`  ${sentence}`)
+    if (!flags.trace) console.log(`  the last that happened:\n    ${outcome.lastLines.slice(-25).join('\n    ')}`)
+    console.log(`  again: npm run sim -- --seed ${seed} --world ${world} --trace`)
+  }
+  if (!isSame || !isSound) failed++
+  return isSame && isSound
+}
