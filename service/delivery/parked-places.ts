@@ -73,6 +73,14 @@ export class ParkedPlaces {
     return row === NONE ? undefined : this.#lengthTo(this.#firsts.get(this.#hashes[row]), row)
   }
 
+  /** Whether it is one of the first `max` of its key. */
+  isNear(offset: number, max: number): boolean {
+    const row = this.#rowOf(offset)
+    let near = row === NONE ? undefined : this.#firsts.get(this.#hashes[row])
+    for (let i = 1; i < max && near !== undefined && near !== row && near !== NONE; i++) near = this.#nexts[near]
+    return near === row
+  }
+
   /** How many a key has; it goes along the chain. */
   countOf(hash: number): number {
     return this.#lengthTo(this.#firsts.get(hash), NONE)

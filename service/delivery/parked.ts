@@ -3,8 +3,8 @@
 // Always true:
 //   1. Of each key the first is the next (parked-places.ts).
 //   2. `#free` holds the keys with a record here that may begin: what becomes free is told, never searched.
-//   3. Bodies are in the log. Some are kept, up to KEPT_BYTES_MAX: those that were passed over first, later those that lie
-//      where something was read. Any may be dropped at any time.
+//   3. Bodies are in the log. Some are kept, up to KEPT_BYTES_MAX, of the first NEAR_MAX of each key: those that were passed
+//      over first, later those that lie where something was read. Any may be dropped at any time.
 //
 // The bound is OWN_MAX a source, and beyond that what is left for all sources (parked-room.ts): so far, and no further, a
 // source looks ahead behind records whose keys are busy.
@@ -19,6 +19,8 @@ import type { ReadAheadBudget } from './read-ahead.ts'
 export const OWN_MAX = 1_000
 
 const READ_SIZE = 64 * 1024
+/** Bodies are kept of so many of each key: those behind them are not needed soon. */
+const NEAR_MAX = 32
 const KEPT_BYTES_MAX = 8 * 1024 * 1024
 /** Whoever looks for what is ready looks at so many free keys at most. */
 const LOOKED_AT_MAX = 10_000
@@ -95,7 +97,8 @@ export class Parked {
 
   /** Keeps the body of one that is here while that costs no other: the first are those that are needed first. */
   keep(record: StoredRecord): void {
-    if (this.#keptBytes + record.body.length <= KEPT_BYTES_MAX) this.#keep(record)
+    if (this.#places.isNear(record.offset, NEAR_MAX) && this.#keptBytes + record.body.length <= KEPT_BYTES_MAX)
+      this.#keep(record)
   }
 
   #keep({ offset, timestampMs, body }: StoredRecord): void {
@@ -177,7 +180,7 @@ export class Parked {
       const page = await readFrom(engine, topic, partition, wanted[i])
       // What else is parked there will be wanted soon.
       for (const record of page) {
-        if (!this.#places.has(record.offset)) continue
+        if (!this.#places.isNear(record.offset, NEAR_MAX)) continue
         this.#keep(record)
         bytes += record.body.length
       }
