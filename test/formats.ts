@@ -6,8 +6,8 @@
 
 import { decodeTask, encodeTask, type RedriveTask } from '../service/delivery/dead/redrive-task.ts'
 import { decodePage, encodePage, Removed } from '../service/delivery/dead/removed.ts'
-import { decodeSnapshot, encodeSnapshot, type GroupState } from '../service/delivery/group-log.ts'
-import { decodeIdEntry, encodeIdEntry } from '../service/delivery/id-entry.ts'
+import { decodeSnapshot, encodeSnapshot, type GroupState } from '../service/delivery/group/group-log.ts'
+import { decodeIdEntry, encodeIdEntry } from '../service/publish/id-entry.ts'
 import { writeBatch } from '../storage/batch/record-batch.ts'
 import { decodeRecordBody } from '../storage/batch/record-body.ts'
 import { identify, type KeyRange, readRecords, SILENT } from '../storage/index.ts'

@@ -15,8 +15,8 @@ import {
   wrong,
 } from '../../storage/index.ts'
 import { verifyWheel } from '../../timewheel/index.ts'
-import { decodeSnapshot, playDelta } from '../delivery/group-log.ts'
-import { GROUPS_TOPIC } from '../delivery/group-store.ts'
+import { decodeSnapshot, playDelta } from '../delivery/group/group-log.ts'
+import { GROUPS_TOPIC } from '../delivery/group/group-store.ts'
 import { verifyIds } from './verify-ids.ts'
 
 const CATALOGUE = '__topics-0'

@@ -18,8 +18,8 @@ import {
   StoreView,
   wrong,
 } from '../../storage/index.ts'
-import { PROGRESS_KEY } from '../delivery/id-index.ts'
-import { IDS_TOPIC } from '../delivery/ids.ts'
+import { PROGRESS_KEY } from '../publish/id-index.ts'
+import { IDS_TOPIC } from '../publish/ids.ts'
 
 const IDS_AT_ONCE = 500_000
 

@@ -3,7 +3,7 @@
 import { decodeRecordBody, type RecordBody, type StoredRecord } from '../../storage/index.ts'
 import type { Attempt, Delivery } from './delivery.ts'
 import { type RecordHistory, readHistory } from './failed-record.ts'
-import type { Source } from './source.ts'
+import type { Source } from './source/source.ts'
 
 const NO_ATTEMPTS: readonly Attempt[] = []
 

@@ -1,6 +1,6 @@
 // What groups count, all of them together. Plain numbers: who looks reads them.
 
-import type { Group } from './group.ts'
+import type { Group } from './group/group.ts'
 
 /** Since this process began, but for `groups`, `paused`, `waitingAcquires` and `redrivesRunning`. */
 export interface GroupsStats {

@@ -4,32 +4,31 @@
 
 import type { Clock, Log, LogEngine, Random } from '../../storage/index.ts'
 import type { Census } from '../../timewheel/index.ts'
-import type { Acknowledgement, AcknowledgeResult } from './acknowledgement.ts'
-import type { AcquireOptions } from './acquire.ts'
-import type { DelayedAppends } from './copies.ts'
+import type { Acknowledgement, AcknowledgeResult } from './acknowledge/acknowledgement.ts'
+import type { DelayedAppends } from './acknowledge/copies.ts'
+import type { AcquireOptions } from './acquire/acquire.ts'
+import { DeadLetters, deadInPartition } from './dead/dead-letters.ts'
 import { DeadStore } from './dead/dead-store.ts'
-import { DeadLetters, deadInPartition } from './dead-letters.ts'
 import type { Delivery } from './delivery.ts'
-import type { Group } from './group.ts'
-import { describeGroup, type GroupDescription } from './group-description.ts'
-import { GroupRegistry } from './group-registry.ts'
-import { DEFAULT_GROUP_SETTINGS, type GroupSettings, type Pause } from './group-settings.ts'
-import type { GroupView } from './group-view.ts'
+import type { Group } from './group/group.ts'
+import { GroupRegistry } from './group/group-registry.ts'
+import { DEFAULT_GROUP_SETTINGS, type GroupSettings, type Pause } from './group/group-settings.ts'
+import { keepDeadLetters, trimLanes } from './group/lane-retention.ts'
 import { type GroupsStats, newCounters, retriesWaitingIn } from './groups-stats.ts'
 import { deadLetterTopic } from './lane.ts'
-import { describeLanes, type LaneDescription } from './lane-description.ts'
-import { keepDeadLetters, trimLanes } from './lane-retention.ts'
 import type { LiveGroup } from './live-group.ts'
-import { type Scale, scaleOf } from './scale.ts'
+import { describeGroup, type GroupDescription } from './look/group-description.ts'
+import type { GroupView } from './look/group-view.ts'
+import { describeLanes, type LaneDescription } from './look/lane-description.ts'
+import { type Scale, scaleOf } from './look/scale.ts'
 
-export type { Acknowledgement, AcknowledgeResult, AcknowledgeType } from './acknowledgement.ts'
-export type { AcquireOptions } from './acquire.ts'
-export type { DelayedAppends } from './copies.ts'
+export type { Acknowledgement, AcknowledgeResult, AcknowledgeType } from './acknowledge/acknowledgement.ts'
+export type { DelayedAppends } from './acknowledge/copies.ts'
+export type { AcquireOptions } from './acquire/acquire.ts'
+export type { DeadLetter, DeadLetterFilter, DeadLetterPage, DeadReason, RedriveTask } from './dead/dead-letters.ts'
 export { DEAD_TOPIC } from './dead/dead-store.ts'
-export type { DeadLetter, DeadLetterFilter, DeadLetterPage, DeadReason, RedriveTask } from './dead-letters.ts'
 export type { Attempt, AttemptCause, Delivery } from './delivery.ts'
 export type { DeathCause } from './failed-record.ts'
-export type { GroupDescription, GroupPartition } from './group-description.ts'
 export {
   DEAD_PER_MINUTE_MAX,
   DEFAULT_GROUP_SETTINGS,
@@ -40,11 +39,12 @@ export {
   type PushSettings,
   REASON_LENGTH_MAX,
   RETRY_TIERS_MAX,
-} from './group-settings.ts'
-export { GROUPS_TOPIC } from './group-store.ts'
+} from './group/group-settings.ts'
+export { GROUPS_TOPIC } from './group/group-store.ts'
 export type { GroupsStats } from './groups-stats.ts'
 export { deadLetterTopic } from './lane.ts'
-export type { LaneDescription } from './lane-description.ts'
+export type { GroupDescription, GroupPartition } from './look/group-description.ts'
+export type { LaneDescription } from './look/lane-description.ts'
 
 export interface GroupsOptions {
   engine: LogEngine

@@ -1,14 +1,14 @@
 // A group at work: its state, those who wait for records, those who acknowledge, and the timer of its locks.
 
 import type { Clock, DwellError, HighWatermarkListener, Log, LogEngine, Random } from '../../storage/index.ts'
-import { type AcknowledgeParts, Acknowledger } from './acknowledge.ts'
-import { type AcquireParts, Acquirer } from './acquire.ts'
-import type { DelayedAppends } from './copies.ts'
+import { type AcknowledgeParts, Acknowledger } from './acknowledge/acknowledge.ts'
+import type { DelayedAppends } from './acknowledge/copies.ts'
+import { type DepartureParts, Departures, decideNothing } from './acknowledge/departure.ts'
+import { type AcquireParts, Acquirer } from './acquire/acquire.ts'
 import { Flood } from './dead/flood.ts'
-import { type DepartureParts, Departures, decideNothing } from './departure.ts'
-import type { Group } from './group.ts'
+import type { Group } from './group/group.ts'
 import { LockTimer } from './lock-timer.ts'
-import { MOVES } from './run.ts'
+import { MOVES } from './source/run.ts'
 
 /** After records could not leave (a disk that does not read), the service tries again so much later. */
 const RETRY_MS = 1_000

@@ -11,9 +11,9 @@ import {
   type Pause,
   REASON_LENGTH_MAX,
 } from '../delivery/groups.ts'
-import { invalidField } from '../delivery/message.ts'
 import { parseDuration } from '../duration.ts'
 import { checkName } from '../names.ts'
+import { invalidField } from '../publish/message.ts'
 import { formatTime } from '../time.ts'
 import { JsonWriter } from './json-writer.ts'
 import { JSON_TYPE } from './messages.ts'

@@ -2,7 +2,7 @@
 
 import { type Static, Type } from 'typebox'
 import type { DeadLetter, DeadLetterFilter } from '../delivery/groups.ts'
-import { invalidField, unknownField } from '../delivery/message.ts'
+import { invalidField, unknownField } from '../publish/message.ts'
 import { formatTime, parseTime } from '../time.ts'
 import { AttemptSchema, attemptsJson } from './consume.ts'
 import { bodyMembers } from './record-json.ts'

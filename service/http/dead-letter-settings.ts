@@ -2,8 +2,8 @@
 
 import { type Static, Type } from 'typebox'
 import { DEAD_PER_MINUTE_MAX, type DeadLetterSettings } from '../delivery/groups.ts'
-import { invalidField } from '../delivery/message.ts'
 import { formatDuration, parseDuration } from '../duration.ts'
+import { invalidField } from '../publish/message.ts'
 import { CLOSED, Duration } from './schemas.ts'
 
 const PerMinuteMax = Type.Union([Type.Integer({ minimum: 1, maximum: DEAD_PER_MINUTE_MAX }), Type.Null()], {

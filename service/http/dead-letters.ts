@@ -3,7 +3,7 @@
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { Turns } from '../../storage/index.ts'
-import { invalidField } from '../delivery/message.ts'
+import { invalidField } from '../publish/message.ts'
 import { formatTime } from '../time.ts'
 import { namesOf } from './consume.ts'
 import { DeadLetterShown, deadLetterJson, FILTER, Filter, filterOf, OPEN, textOf } from './dead-letter-forms.ts'

@@ -12,8 +12,8 @@ import {
   GROUP_RECORD_STATES,
   MESSAGE_STATES,
 } from '../delivery/explain/explanation.ts'
-import { checkId, ID_LENGTH_MAX } from '../delivery/message.ts'
 import { checkName } from '../names.ts'
+import { checkId, ID_LENGTH_MAX } from '../publish/message.ts'
 import { formatTime } from '../time.ts'
 import type { HttpParts } from './parts.ts'
 import { answers, CLOSED, TopicPath } from './schemas.ts'

@@ -9,9 +9,9 @@ import {
   type LaneDescription,
   REASON_LENGTH_MAX,
 } from '../delivery/groups.ts'
-import { invalidField } from '../delivery/message.ts'
 import { formatDuration, parseDuration } from '../duration.ts'
 import { checkName } from '../names.ts'
+import { invalidField } from '../publish/message.ts'
 import { formatTime, parseTime } from '../time.ts'
 import { namesOf } from './consume.ts'
 import { DeadLettersChange, DeadLettersShown, deadLettersAfter, deadLettersJson } from './dead-letter-settings.ts'

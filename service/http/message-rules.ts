@@ -1,7 +1,7 @@
 // What messages and due times of a request are held against.
 
 import { DwellError } from '../../storage/index.ts'
-import type { MessageRules } from '../delivery/message.ts'
+import type { MessageRules } from '../publish/message.ts'
 import type { HttpParts } from './parts.ts'
 
 export function messageRules({ settings, hand }: Pick<HttpParts, 'settings' | 'hand'>): MessageRules {

@@ -2,11 +2,11 @@
 
 import type { DwellError, Log, LogEngine } from '../../storage/index.ts'
 import type { Census, ClockState, ListedPage, ListOptions } from '../../timewheel/index.ts'
-import type { DelayedMessages } from '../delivery/delayed.ts'
 import type { Explainer } from '../delivery/explain/explain.ts'
 import type { Groups } from '../delivery/groups.ts'
-import type { Publisher } from '../delivery/publish.ts'
 import type { Metrics } from '../metrics.ts'
+import type { DelayedMessages } from '../publish/delayed.ts'
+import type { Publisher } from '../publish/publish.ts'
 import type { AllowedHosts } from '../push/allowed-hosts.ts'
 import type { Settings } from '../settings.ts'
 import type { TestClock } from '../test-clock.ts'

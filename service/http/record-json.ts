@@ -2,7 +2,7 @@
 
 import { isUtf8 } from 'node:buffer'
 import { decodeRecordBody, type Header } from '../../storage/index.ts'
-import { FORM_HEADER, ID_HEADER, INTERNAL_HEADER_PREFIX } from '../delivery/message.ts'
+import { FORM_HEADER, ID_HEADER, INTERNAL_HEADER_PREFIX } from '../publish/message.ts'
 import type { JsonWriter } from './json-writer.ts'
 
 /**

@@ -3,8 +3,8 @@
 
 import { type Static, Type } from 'typebox'
 import { RETRY_TIERS_MAX } from '../delivery/groups.ts'
-import { invalidField } from '../delivery/message.ts'
 import { parseDuration } from '../duration.ts'
+import { invalidField } from '../publish/message.ts'
 import { CLOSED, Duration } from './schemas.ts'
 
 const MINUTE_MS = 60_000

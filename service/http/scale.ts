@@ -2,8 +2,8 @@
 
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
-import { invalidField } from '../delivery/message.ts'
 import { DURATION_FORMS, formatDuration, parseDuration } from '../duration.ts'
+import { invalidField } from '../publish/message.ts'
 import { namesOf } from './consume.ts'
 import type { HttpParts } from './parts.ts'
 import { answers, CLOSED, GroupPath } from './schemas.ts'

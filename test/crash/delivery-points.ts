@@ -6,7 +6,7 @@
 //   snapshot, forget                of a group
 //   redrive, redrive-task, purge    a piece that is moved, the beginning and the end of a redrive, a piece that is removed
 
-import { playDelta } from '../../service/delivery/group-log.ts'
+import { playDelta } from '../../service/delivery/group/group-log.ts'
 import { type Append, decodeRecordBody, EmbeddedEngine, type LogRecord } from '../../storage/index.ts'
 import type { OnPoint } from '../support/points-disk.ts'
 

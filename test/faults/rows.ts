@@ -188,7 +188,7 @@ export const ROWS: Readonly<Record<string, FaultRow>> = {
       'test/storage/keyed-store.test.ts',
       'test/timewheel/overflow-store.test.ts',
       'test/timewheel/damage-table.test.ts',
-      'test/service/delivery/ids.test.ts',
+      'test/service/publish/ids.test.ts',
     ],
   },
   D17: {

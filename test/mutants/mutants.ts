@@ -240,12 +240,12 @@ export const MUTANTS: Mutant[] = [
     breaks: 'the first failure leads to the second tier',
     changes: [
       {
-        file: 'service/delivery/copies.ts',
+        file: 'service/delivery/acknowledge/copies.ts',
         from: 'const tierMs = settings.retry[deliveryCount - 1]',
         to: 'const tierMs = settings.retry[deliveryCount]',
       },
     ],
-    noticedBy: { test: 'test/service/delivery/retry.test.ts' },
+    noticedBy: { test: 'test/service/delivery/acknowledge/retry.test.ts' },
     shows: /^a record released each time comes at once, after 5 s, 10 s, 15 s, and then is dead/,
   },
   {
@@ -253,12 +253,12 @@ export const MUTANTS: Mutant[] = [
     breaks: 'an acquisition lock ends by the clock on the wall',
     changes: [
       {
-        file: 'service/delivery/acquisition.ts',
+        file: 'service/delivery/acquire/acquisition.ts',
         from: 'this.lock = { lockMs, deadlineMs: clock.monotonicMs() + lockMs }',
         to: 'this.lock = { lockMs, deadlineMs: clock.wallMs() + lockMs }',
       },
       {
-        file: 'service/delivery/acknowledge.ts',
+        file: 'service/delivery/acknowledge/acknowledge.ts',
         from: 'const nowMs = clock.monotonicMs()',
         to: 'const nowMs = clock.wallMs()',
       },
@@ -273,12 +273,12 @@ export const MUTANTS: Mutant[] = [
         to: 'this.#expire(this.#clock.wallMs())',
       },
       {
-        file: 'service/delivery/group-registry.ts',
+        file: 'service/delivery/group/group-registry.ts',
         from: 'const deadlineMs = (lockMs: number) => clock.monotonicMs() + lockMs',
         to: 'const deadlineMs = (lockMs: number) => clock.wallMs() + lockMs',
       },
     ],
-    noticedBy: { test: 'test/service/delivery/acknowledge.test.ts' },
+    noticedBy: { test: 'test/service/delivery/acknowledge/acknowledge.test.ts' },
     shows: /^wall clock steps do not end locks/,
   },
   {
@@ -286,12 +286,12 @@ export const MUTANTS: Mutant[] = [
     breaks: 'an acknowledgement is answered before the progress of its group is stored',
     changes: [
       {
-        file: 'service/delivery/departure.ts',
+        file: 'service/delivery/acknowledge/departure.ts',
         from: 'await this.#append([], decisions, tell).promise',
         to: 'this.#append([], decisions, tell)',
       },
     ],
-    noticedBy: { test: 'test/service/delivery/acknowledge.test.ts' },
+    noticedBy: { test: 'test/service/delivery/acknowledge/acknowledge.test.ts' },
     shows: /^an acknowledgement is answered when it is durable/,
   },
   {

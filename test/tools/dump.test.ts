@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { dump } from '../../service/cli/dump/dump.ts'
 import type { DumpOptions } from '../../service/cli/dump/line.ts'
-import { encodeIdEntry, idKey } from '../../service/delivery/id-entry.ts'
+import { encodeIdEntry, idKey } from '../../service/publish/id-entry.ts'
 import { blankBatch } from '../../storage/batch/blank-batch.ts'
 import {
   EmbeddedEngine,

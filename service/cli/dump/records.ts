@@ -16,11 +16,11 @@ import {
   messageId,
   readEnvelope,
 } from '../../../timewheel/index.ts'
-import { decodeKey, decodeSnapshot, playDelta } from '../../delivery/group-log.ts'
-import { GROUPS_TOPIC } from '../../delivery/group-store.ts'
-import { decodeIdEntry } from '../../delivery/id-entry.ts'
-import { IDS_TOPIC } from '../../delivery/ids.ts'
+import { decodeKey, decodeSnapshot, playDelta } from '../../delivery/group/group-log.ts'
+import { GROUPS_TOPIC } from '../../delivery/group/group-store.ts'
 import { formatDuration } from '../../duration.ts'
+import { decodeIdEntry } from '../../publish/id-entry.ts'
+import { IDS_TOPIC } from '../../publish/ids.ts'
 import { bytesOf, count, preview, timeOf } from '../words.ts'
 import type { DumpOptions, Line } from './line.ts'
 

@@ -4,7 +4,7 @@
 // Order is (partition, offset): records that die meanwhile come behind those of their partition.
 
 import { DwellError, type LogEngine } from '../../../storage/index.ts'
-import { type RecordPlace, RecordReader } from '../record-reader.ts'
+import { type RecordPlace, RecordReader } from '../source/record-reader.ts'
 import type { Row } from './dead-index.ts'
 import { DeadIndexes, type DeadIndexesParts } from './dead-indexes.ts'
 import { type DeadLetter, deadLetter } from './dead-letter.ts'

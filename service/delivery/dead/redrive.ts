@@ -18,11 +18,11 @@ import {
   type LogEngine,
   type LogRecord,
 } from '../../../storage/index.ts'
+import { prepareTopics } from '../acknowledge/prepare-topics.ts'
 import { retriedBody } from '../failed-record.ts'
-import type { Group } from '../group.ts'
-import { DeltaWriter } from '../group-log.ts'
+import type { Group } from '../group/group.ts'
+import { DeltaWriter } from '../group/group-log.ts'
 import { deadLetterTopic } from '../lane.ts'
-import { prepareTopics } from '../prepare-topics.ts'
 import type { DeadLetter } from './dead-letter.ts'
 import type { DeadLetterSearch, Findings } from './dead-letter-search.ts'
 import type { DeadStore } from './dead-store.ts'

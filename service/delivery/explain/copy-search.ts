@@ -9,10 +9,10 @@ import { DwellError, decodeRecordBody, type LogEngine, readPage, type StoredReco
 import type { Census, ListedPage, ListOptions } from '../../../timewheel/index.ts'
 import { TIME_MS_MAX } from '../../time.ts'
 import { type RecordHistory, readHistory } from '../failed-record.ts'
-import type { GroupView } from '../group-view.ts'
 import { deadLetterTopic } from '../lane.ts'
-import type { Source } from '../source.ts'
-import { isGone } from '../source-place.ts'
+import type { GroupView } from '../look/group-view.ts'
+import type { Source } from '../source/source.ts'
+import { isGone } from '../source/source-place.ts'
 
 export const LOOK_BYTES_MAX = 16 * 1024 * 1024
 const READ_SIZE = 1024 * 1024

@@ -8,9 +8,9 @@
 //   all else                                                                        accepted
 
 import type { LogEngine } from '../../../storage/index.ts'
-import type { GroupView } from '../group-view.ts'
 import { deadLetterTopic } from '../lane.ts'
-import type { Source } from '../source.ts'
+import type { GroupView } from '../look/group-view.ts'
+import type { Source } from '../source/source.ts'
 import type { Copy, Origin } from './copy-search.ts'
 
 export type Ending = 'before' | 'purged' | 'trimmed' | 'accepted'

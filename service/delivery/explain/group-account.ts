@@ -7,9 +7,9 @@
 // for that and looks again, TRIES times at most.
 
 import type { Clock } from '../../../storage/index.ts'
-import type { GroupView } from '../group-view.ts'
 import { deadLetterTopic } from '../lane.ts'
-import type { Source } from '../source.ts'
+import type { GroupView } from '../look/group-view.ts'
+import type { Source } from '../source/source.ts'
 import { type Copy, CopySearch, type CopySearchParts, type LookBudget, type Origin } from './copy-search.ts'
 import { endingOf, newestInLane } from './ending.ts'
 import type { GroupAccount } from './explanation.ts'

@@ -2,9 +2,9 @@
 // some minutes, and no more of it is read than the budget of the look.
 
 import { decodeRecordBody, type LogEngine, readPage } from '../../../storage/index.ts'
-import type { Group } from '../group.ts'
-import { encodeKey, playDelta } from '../group-log.ts'
-import { GROUPS_TOPIC } from '../group-store.ts'
+import type { Group } from '../group/group.ts'
+import { encodeKey, playDelta } from '../group/group-log.ts'
+import { GROUPS_TOPIC } from '../group/group-store.ts'
 import type { LookBudget } from './copy-search.ts'
 
 const READ_SIZE = 1024 * 1024

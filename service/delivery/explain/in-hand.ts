@@ -1,10 +1,10 @@
 // What a group has in hand of a record: where it stands in a source, its topic's or a lane's. All of it is in memory.
 
 import type { Clock } from '../../../storage/index.ts'
-import type { GroupView } from '../group-view.ts'
 import { laneTier } from '../lane.ts'
-import { type Run, Status } from '../run.ts'
-import type { Source } from '../source.ts'
+import type { GroupView } from '../look/group-view.ts'
+import { type Run, Status } from '../source/run.ts'
+import type { Source } from '../source/source.ts'
 import type { Because, GroupAccount } from './explanation.ts'
 import { waitsFor, whyAcquired, whyParked, whyReady, whyRetrying } from './why.ts'
 

@@ -3,9 +3,9 @@
 import { formatDuration } from '../../duration.ts'
 import { formatTime } from '../../time.ts'
 import type { RecordHistory } from '../failed-record.ts'
-import type { Group } from '../group.ts'
-import type { GroupView } from '../group-view.ts'
-import type { Source } from '../source.ts'
+import type { Group } from '../group/group.ts'
+import type { GroupView } from '../look/group-view.ts'
+import type { Source } from '../source/source.ts'
 import type { Because } from './explanation.ts'
 
 interface Reason {

@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { LIFE, type LifeEvent, type RecordState, reachable } from '../../../service/delivery/life.ts'
 import { settle } from '../../support/manual-clock.ts'
-import { explainerOf } from './explain-rig.ts'
+import { explainerOf } from './explain/explain-rig.ts'
 import { GroupRig } from './group-rig.ts'
 
 const STATES = Object.keys(LIFE) as RecordState[]
