@@ -30,6 +30,20 @@ export function laneAnomalies(groups: readonly GroupHistory[], final: FinalState
     lanesOf(of).reduce((sum, lane) => sum + countIn(final.topics[lane], n), 0)
 
   return {
+    *'attempts changed'() {
+      for (const { name, all } of each()) {
+        for (const [i, { attempts, deliveryCount }] of all.entries()) {
+          if (attempts === undefined) continue
+          if (attempts.length < deliveryCount - 1)
+            yield `${name} was delivered a ${deliveryCount}th time and tells of ${attempts.length} tries`
+          const before = all[i - 1]?.attempts ?? []
+          const differs = before.findIndex((tried, at) => JSON.stringify(tried) !== JSON.stringify(attempts[at]))
+          if (differs >= 0)
+            yield `${name}: try ${differs + 1} was ${JSON.stringify(before[differs])} and is ${JSON.stringify(attempts[differs])}`
+        }
+      }
+    },
+
     *'lane record missing'() {
       for (const { of, name, n, all } of each()) {
         for (const { tries } of all) {
@@ -56,20 +70,6 @@ export function laneAnomalies(groups: readonly GroupHistory[], final: FinalState
           const inLanes = laneCount(of, n)
           if (inLanes !== attempts - 1)
             yield `${of.topic}.${of.group}: message ${n} died of ${cause} after ${attempts} attempts and is ${inLanes} times in lanes`
-        }
-      }
-    },
-
-    *'attempts changed'() {
-      for (const { name, all } of each()) {
-        for (const [i, { attempts, deliveryCount }] of all.entries()) {
-          if (attempts === undefined) continue
-          if (attempts.length < deliveryCount - 1)
-            yield `${name} was delivered a ${deliveryCount}th time and tells of ${attempts.length} tries`
-          const before = all[i - 1]?.attempts ?? []
-          const differs = before.findIndex((tried, at) => JSON.stringify(tried) !== JSON.stringify(attempts[at]))
-          if (differs >= 0)
-            yield `${name}: try ${differs + 1} was ${JSON.stringify(before[differs])} and is ${JSON.stringify(attempts[differs])}`
         }
       }
     },

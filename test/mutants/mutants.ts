@@ -1,8 +1,10 @@
 // Mutants: each breaks one promise by a small change of the source, and says what must notice it, and as what. The text to
 // replace must stand in its file exactly once, so a mutant that no longer fits is found out.
 
-/** So many seeds of the simulation, from the first on, or a test file. */
-export type Finder = { seeds: number } | { test: string }
+import { DELIVERY_MUTANTS } from './delivery-mutants.ts'
+
+/** So many seeds of the simulation, from the first on, in one of its worlds; or a test file. */
+export type Finder = { seeds: number; world: 'wheel' | 'delivery' } | { test: string }
 
 export interface Mutant {
   name: string
@@ -21,7 +23,7 @@ const LOG_LOST = /^[17]: |the log does not open/
 const DOUBLED = /^2: /
 
 /** Enough for the rarest of what it has to find; it ends at the first seed that finds something. */
-const SIMULATION: Finder = { seeds: 300 }
+const SIMULATION: Finder = { seeds: 300, world: 'wheel' }
 
 export const MUTANTS: Mutant[] = [
   {
@@ -236,65 +238,6 @@ export const MUTANTS: Mutant[] = [
     shows: DOUBLED,
   },
   {
-    name: 'tier-off-by-one',
-    breaks: 'the first failure leads to the second tier',
-    changes: [
-      {
-        file: 'service/delivery/acknowledge/copies.ts',
-        from: 'const tierMs = settings.retry[deliveryCount - 1]',
-        to: 'const tierMs = settings.retry[deliveryCount]',
-      },
-    ],
-    noticedBy: { test: 'test/service/delivery/acknowledge/retry.test.ts' },
-    shows: /^a record released each time comes at once, after 5 s, 10 s, 15 s, and then is dead/,
-  },
-  {
-    name: 'lock-on-wall-time',
-    breaks: 'an acquisition lock ends by the clock on the wall',
-    changes: [
-      {
-        file: 'service/delivery/acquire/acquisition.ts',
-        from: 'this.lock = { lockMs, deadlineMs: clock.monotonicMs() + lockMs }',
-        to: 'this.lock = { lockMs, deadlineMs: clock.wallMs() + lockMs }',
-      },
-      {
-        file: 'service/delivery/acknowledge/acknowledge.ts',
-        from: 'const nowMs = clock.monotonicMs()',
-        to: 'const nowMs = clock.wallMs()',
-      },
-      {
-        file: 'service/delivery/lock-timer.ts',
-        from: 'Math.ceil(deadlineMs - this.#clock.monotonicMs())',
-        to: 'Math.ceil(deadlineMs - this.#clock.wallMs())',
-      },
-      {
-        file: 'service/delivery/lock-timer.ts',
-        from: 'this.#expire(this.#clock.monotonicMs())',
-        to: 'this.#expire(this.#clock.wallMs())',
-      },
-      {
-        file: 'service/delivery/group/group-registry.ts',
-        from: 'const deadlineMs = (lockMs: number) => clock.monotonicMs() + lockMs',
-        to: 'const deadlineMs = (lockMs: number) => clock.wallMs() + lockMs',
-      },
-    ],
-    noticedBy: { test: 'test/service/delivery/acknowledge/acknowledge.test.ts' },
-    shows: /^wall clock steps do not end locks/,
-  },
-  {
-    name: 'progress-after-answer',
-    breaks: 'an acknowledgement is answered before the progress of its group is stored',
-    changes: [
-      {
-        file: 'service/delivery/acknowledge/departure.ts',
-        from: 'await this.#append([], decisions, tell).promise',
-        to: 'this.#append([], decisions, tell)',
-      },
-    ],
-    noticedBy: { test: 'test/service/delivery/acknowledge/acknowledge.test.ts' },
-    shows: /^an acknowledgement is answered when it is durable/,
-  },
-  {
     name: 'index-without-last',
     breaks: 'an index that is written anew leaves the last batch out',
     changes: [
@@ -394,4 +337,5 @@ export const MUTANTS: Mutant[] = [
     noticedBy: { test: 'test/service/http/clock.test.ts' },
     shows: /^C2: retention does not go by a wall clock that jumps ahead/,
   },
+  ...DELIVERY_MUTANTS,
 ]

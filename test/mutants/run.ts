@@ -92,7 +92,7 @@ async function complaintOf(finder: Finder, shows?: RegExp): Promise<string | und
   const [args, complaints] =
     'test' in finder
       ? [[finder.test], /^\s*not ok \d+ - (.*)\n/gm]
-      : [['test/simulation/run.ts', '--keep-going', '--seeds', String(finder.seeds)], /^SEED \d+ .*\n {2}(.*)\n/gm]
+      : [['test/simulation/run.ts', '--keep-going', ...argumentsOf(finder)], /^SEED \d+ .*\n {2}(.*)\n/gm]
   const find = (out: string) => {
     return [...out.matchAll(complaints)].map(([, said]) => said).find((said) => shows?.test(said) ?? true)
   }
@@ -103,7 +103,11 @@ async function complaintOf(finder: Finder, shows?: RegExp): Promise<string | und
 }
 
 function nameOf(finder: Finder): string {
-  return 'test' in finder ? finder.test : `npm run sim -- --seeds ${finder.seeds}`
+  return 'test' in finder ? finder.test : `npm run sim -- ${argumentsOf(finder).join(' ')}`
+}
+
+function argumentsOf({ seeds, world }: Exclude<Finder, { test: string }>): string[] {
+  return ['--seeds', String(seeds), '--world', world]
 }
 
 /** Runs a program of the copy until it ends, or until what it has said is `enough`. */
