@@ -117,6 +117,15 @@ const CASES: [number: number, anomaly: string, what: string, bad: Story, good: S
   [
     11,
     'two holders',
+    'while its end was not asked for, or was, too late, and nobody knows what came of it',
+    story(1).acquire(1, 1).at(2_300).acquire(1, 2).at(2_400).acknowledge(1, 1, 'accept'),
+    done(story(1).acquire(1, 1).stands('alpha.one.retry.1s', 1, 0).at(3_700), 1, 2, [EXPIRED])
+      .at(4_000)
+      .acknowledge(1, 1, 'accept'),
+  ],
+  [
+    11,
+    'two holders',
     'pushed again before the first push ended, or after',
     story(1)
       .together(
