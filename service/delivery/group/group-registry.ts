@@ -50,6 +50,7 @@ export class GroupRegistry {
       store,
       budget: new ReadAheadBudget(),
       parkedRoom: new ParkedRoom(),
+      clocks: parts,
       watch: (topic, group) => {
         const watching = this.#watchers.get(topic) ?? new Set()
         this.#watchers.set(topic, watching.add(group))

@@ -13,6 +13,7 @@ import type { Append, DwellError, LogEngine } from '../../../storage/index.ts'
 import { KeyTurns } from '../keys/key-turns.ts'
 import type { ParkedRoom } from '../keys/parked-room.ts'
 import { laneTopic } from '../lane.ts'
+import { LaneStart, type StartClocks } from '../source/lane-start.ts'
 import type { ReadAheadBudget } from '../source/read-ahead.ts'
 import { MOVES, Run } from '../source/run.ts'
 import { Source } from '../source/source.ts'
@@ -26,6 +27,8 @@ export interface GroupParts {
   store: GroupStore
   budget: ReadAheadBudget
   parkedRoom: ParkedRoom
+  /** By which it is told when what lies in lanes came there. */
+  clocks: StartClocks
   /** Asks to hear of the high watermarks of a topic. */
   watch(topic: string, group: Group): void
 }
@@ -218,7 +221,10 @@ export class Group {
 
   /** To be called once on a restored group that goes to work. */
   attach(): void {
-    for (const source of this.sources) this.#attach(source)
+    for (const source of this.sources) {
+      this.#attach(source)
+      if (source.place.kind !== 'topic') source.start = new LaneStart(source.highWatermark, this.#parts.clocks)
+    }
   }
 
   /** Lets go of a source whose topic was deleted. */

@@ -242,7 +242,7 @@ class DeliverySimulation {
       await this.#succeed('it does not come to rest', this.#acceptAll(process))
       const isQuiet = this.#history.events.length - before === EVENTS_OF_NOTHING && this.#isAtRest(process)
       quiet = isQuiet ? quiet + 1 : 0
-      // The hand stands while it is ahead of the wall clock. A lane waits for the time that a wrong clock has put on its records.
+      // The hand stands while it is ahead of the wall clock. What the wheel brings waits for the time that a wrong clock reckoned.
       const ms = looks < PATIENT_LOOKS ? this.#random.pick([1, 1_000, LOOK_MS_MAX]) : DAY_MS
       this.world.pass(Math.max(ms, -process.hand.offsetMs()))
       while (!this.world.idle) await this.world.turn()
