@@ -2,6 +2,7 @@
 // and can. The number is that of the list of anomalies.
 
 import t from 'tap'
+import { NUMBERS } from './findings.ts'
 import type { Try } from './history.ts'
 import { accepted, DUE, Story } from './story.ts'
 
@@ -438,6 +439,15 @@ for (const [number, anomaly, what, bad, good] of CASES) {
     t.same(good.check().violations, [], 'and nothing where it is right')
   })
 }
+
+t.test('all twenty-two anomalies are looked for', async (t) => {
+  const numbers = [...new Set(Object.values(NUMBERS))].sort((a, b) => a - b)
+  t.same(
+    numbers,
+    Array.from({ length: 22 }, (_, i) => i + 1),
+  )
+  for (const [number, anomaly] of CASES) if (anomaly in NUMBERS) t.equal(number, NUMBERS[anomaly], anomaly)
+})
 
 t.test('of a group that was moved only the least is said', async (t) => {
   const moved = done(done(story(1), 1).group('reset'), 1)
