@@ -21,6 +21,7 @@ import type { SourceKind } from '../source/source-place.ts'
 import { type DeltaWriter, type GroupState, playDelta } from './group-log.ts'
 import type { GroupSettings } from './group-settings.ts'
 import type { GroupStore } from './group-store.ts'
+import { SnapshotRoom } from './snapshot-room.ts'
 
 export interface GroupParts {
   engine: LogEngine
@@ -48,6 +49,7 @@ export class Group {
   /** By partition, where the group keeps the order of keys. */
   readonly #turns = new Map<number, KeyTurns>()
   readonly #parts: GroupParts
+  readonly #snapshotRoom: SnapshotRoom
   #nextSourceIndex = 0
 
   constructor(place: { topic: string; name: string; topicId: number }, settings: GroupSettings, parts: GroupParts) {
@@ -56,6 +58,7 @@ export class Group {
     this.topicId = place.topicId
     this.settings = settings
     this.#parts = parts
+    this.#snapshotRoom = new SnapshotRoom(parts.engine.appendBytesMax)
   }
 
   /** A group as a snapshot has it. */
@@ -66,7 +69,8 @@ export class Group {
       const source = new Source({ ...place, topic: group.topicOf(place.kind, place.tierMs) }, 0, 0, parts.budget)
       for (const run of runs) source.addRun(run)
       source.next = next
-      for (const place of parked.places) source.parked.add(place)
+      const { offsets, hashes } = parked.columns
+      for (let i = 0; i < offsets.length; i++) source.parked.add({ offset: offsets[i], hash: hashes[i] })
       for (const hold of holds.list) source.holds.add(hold)
       source.wheelEnd = wheelEnd
       source.began = began
@@ -169,12 +173,14 @@ export class Group {
     const ofTopic = this.#byTopic.get(topic) ?? []
     ofTopic[partition] = source
     this.#byTopic.set(topic, ofTopic)
+    source.parked.shareSnapshot(this.#snapshotRoom)
+    source.holds.shareSnapshot(this.#snapshotRoom)
     source.turns = this.#turnsOf(partition)
   }
 
   #turnsOf(partition: number): KeyTurns | undefined {
     if (this.settings.order !== 'key') return undefined
-    const turns = this.#turns.get(partition) ?? new KeyTurns()
+    const turns = this.#turns.get(partition) ?? new KeyTurns(this.#snapshotRoom)
     this.#turns.set(partition, turns)
     return turns
   }
@@ -231,6 +237,7 @@ export class Group {
   remove(source: Source): void {
     const { topic, partition, index } = source.place
     source.reset(source.next)
+    source.holds.clear()
     source.turns = undefined
     this.sources.splice(this.sources.indexOf(source), 1)
     this.#byIndex.delete(index)

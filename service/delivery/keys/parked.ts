@@ -6,14 +6,15 @@
 //   3. Bodies are in the log. Some are kept, up to KEPT_BYTES_MAX, of the first NEAR_MAX of each key: those that were passed
 //      over first, later those that lie where something was read. Any may be dropped at any time.
 //
-// The bound is OWN_MAX a source, and beyond that what is left for all sources (parked-room.ts): so far, and no further, a
-// source looks ahead behind records whose keys are busy.
+// The bound is OWN_MAX a source, and beyond that what is left for all sources (parked-room.ts), of a group never more than its
+// snapshot has room for (snapshot-room.ts): so far, and no further, a source looks ahead behind records whose keys are busy.
 //
 // After a crash: places and hashes stand in `__groups` (group-log.ts).
 
 import { DwellError, type LogEngine, readPage, type StoredRecord } from '../../../storage/index.ts'
+import type { SnapshotRoom } from '../group/snapshot-room.ts'
 import type { ReadAheadBudget } from '../source/read-ahead.ts'
-import { type ParkedPlace, ParkedPlaces } from './parked-places.ts'
+import { type ParkedColumns, type ParkedPlace, ParkedPlaces } from './parked-places.ts'
 import type { ParkedRoom } from './parked-room.ts'
 
 export const OWN_MAX = 1_000
@@ -33,6 +34,7 @@ export class Parked {
   readonly #kept = new Map<number, StoredRecord>()
   #keptBytes = 0
   #room: ParkedRoom | undefined
+  #snapshotRoom: SnapshotRoom | undefined
 
   constructor(budget: ReadAheadBudget) {
     this.#budget = budget
@@ -42,6 +44,12 @@ export class Parked {
   share(room: ParkedRoom): void {
     this.#room = room
     room.take(this.#beyond)
+  }
+
+  /** From now on its places take room in the snapshot of its group. */
+  shareSnapshot(room: SnapshotRoom): void {
+    this.#snapshotRoom = room
+    room.parked(this.count)
   }
 
   get #beyond(): number {
@@ -54,7 +62,8 @@ export class Parked {
 
   /** So many more may be added. */
   get room(): number {
-    return Math.max(0, OWN_MAX - this.count) + (this.#room?.left ?? 0)
+    const shared = Math.max(0, OWN_MAX - this.count) + (this.#room?.left ?? 0)
+    return Math.min(shared, this.#snapshotRoom?.parkedLeft ?? shared)
   }
 
   /** undefined when there is none. */
@@ -62,9 +71,9 @@ export class Parked {
     return this.#places.firstOffset
   }
 
-  /** In order of their offsets. */
-  get places(): Iterable<ParkedPlace> {
-    return this.#places
+  /** All places, in order of their offsets. */
+  get columns(): ParkedColumns {
+    return this.#places.columns
   }
 
   /** How many lie at or behind `offset`; quick where all do. */
@@ -92,6 +101,7 @@ export class Parked {
   /** Adds one behind all others. Its key is busy, or has others here. */
   add({ offset, hash }: ParkedPlace): void {
     this.#places.add(offset, hash)
+    this.#snapshotRoom?.parked(1)
     if (this.count > OWN_MAX) this.#room?.take(1)
   }
 
@@ -121,6 +131,7 @@ export class Parked {
     const beyond = this.#beyond
     const hash = this.#places.remove(offset)
     if (hash === 0) return
+    this.#snapshotRoom?.parked(-1)
     this.#room?.take(this.#beyond - beyond)
     this.#letGo(offset)
     if (!this.#places.hasKey(hash)) this.#free.delete(hash)
@@ -128,6 +139,7 @@ export class Parked {
 
   clear(): void {
     this.#room?.take(-this.#beyond)
+    this.#snapshotRoom?.parked(-this.count)
     this.drop()
     this.#places.clear()
     this.#free.clear()
