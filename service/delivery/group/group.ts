@@ -248,6 +248,7 @@ export class Group {
 
   /** Appends what changed, with `others` in the same atomic append. Call it in the turn in which the state changed. */
   append(delta: DeltaWriter | undefined, others: readonly Append[] = []): Promise<number[]> {
+    if (this.end) return Promise.reject(this.end)
     return this.#parts.store.append(this, delta, others)
   }
 

@@ -215,6 +215,38 @@ t.test('forget', async (t) => {
     await t.rejects(answered, { code: 'GROUP_NOT_FOUND' })
     await forgotten
   })
+  t.test('nothing is written of the group behind its end (a pump that counted keys went on)', async (t) => {
+    const rig = await GroupRig.start({ orders: 2 }, { retry: [5_000], order: 'key' })
+    await rig.publish('orders', ['a'], 0, 'a')
+    await rig.publish('orders', ['b'], 1, 'b')
+    const [a, b] = await rig.acquire()
+    await rig.groups.acknowledge('orders', 'billing', [release(a)])
+    await rig.crash()
+    const { read } = rig.engine
+    const reading = Promise.withResolvers<void>()
+    rig.engine.read = async (...given) => {
+      if (given[0] === 'orders.billing.retry.5s') await reading.promise
+      return read.apply(rig.engine, given)
+    }
+    rig.engine.held = true
+    const answers = [
+      rig.groups.acknowledge('orders', 'billing', [release(b)]).catch(({ code }) => code),
+      settle()
+        .then(() => rig.acquire())
+        .catch(({ code }) => code),
+      settle(100).then(() => rig.groups.forget('orders', 'billing')),
+    ]
+    await settle(200)
+    reading.resolve()
+    await settle(100)
+    rig.engine.held = false
+    rig.engine.release()
+    await Promise.all(answers)
+    t.equal((await rig.log(GROUPS_TOPIC)).at(-1)?.value, null)
+    await rig.crash()
+    t.strictSame(rig.groups.list('orders'), [])
+  })
+
   t.test('groups of a topic that was deleted while the process was down', async (t) => {
     const rig = await GroupRig.start({ orders: 1, parcels: 1 })
     await rig.acquire()
