@@ -211,7 +211,7 @@ export class Groups {
     const { engine } = this.#options
     const name = deadLetterTopic(topic, group)
     const deadIn = (partition: number) => deadInPartition({ engine, store: this.#dead }, name, partition)
-    return describeGroup(this.#registry.get(topic, group).group, deadIn)
+    return describeGroup(this.#registry.get(topic, group).group, engine, deadIn)
   }
 
   /**

@@ -48,6 +48,20 @@ t.test('describe counts per source partition', async (t) => {
   })
 })
 
+t.test('describe shows partitions that the group has not taken in yet, and takes none in', async (t) => {
+  const rig = await GroupRig.start({ orders: 1 })
+  await rig.groups.configure('orders', 'billing', { retry: [5_000] })
+  await rig.engine.alterTopic('orders', { partitions: 2, cleanup: 'delete' })
+  await rig.publish('orders', ['a', 'b'], 1)
+  const { group } = await rig.groups.view('orders', 'billing')
+  t.match(rig.groups.describe('orders', 'billing').partitions, [
+    { partition: 0, endOffset: 0 },
+    { partition: 1, startOffset: 0, endOffset: 2, lag: 2, inFlight: 0, waiting: [{ tier: '5s', count: 0 }], dead: 0 },
+  ])
+  t.equal(group.sources.length, 1)
+  t.equal(group.snapshotDue, false)
+})
+
 t.test('settings are kept, also across kill -9', async (t) => {
   const rig = await GroupRig.start({ orders: 1 }, { lockMs: 10_000 })
   t.match(await rig.groups.configure('orders', 'billing', { maxInFlight: 5, retry: [1, 2] }), { created: true })
