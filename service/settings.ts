@@ -247,7 +247,8 @@ export const SETTINGS = {
     default: 2_000,
     min: 1,
     max: 10_000,
-    sentence: 'Acquired records a partition of a group when its settings do not say.',
+    sentence:
+      'Acquired records a partition of its topic and of each lane that a group may have, when its settings do not say.',
   },
   GROUP_DEAD_PER_MINUTE_MAX: {
     kind: 'count',

@@ -86,6 +86,7 @@ export class Groups {
       store,
       counters: this.#counters,
       groupOf: async (topic, group) => (await this.#live(topic, group)).group,
+      ownerOf: (name) => this.#registry.ownerOf(name),
       groups: () => this.#registry.all().map(({ group }) => group),
     })
   }

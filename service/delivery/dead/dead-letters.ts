@@ -36,6 +36,8 @@ export interface DeadLettersOptions extends DeadLetterSearchParts, WarmingParts 
   counters: DeadLetterSearchParts['counters'] & { redriven: number; purged: number }
   /** @throws TOPIC_NOT_FOUND, GROUP_NOT_FOUND */
   groupOf(topic: string, group: string): Promise<Group>
+  /** The group that a lane or dead-letter topic belongs to. */
+  ownerOf(topic: string): Group | undefined
 }
 
 /** Dead letters of a group that is no more are shown as long as their topic is there. */
@@ -113,10 +115,13 @@ export class DeadLetters {
     return count
   }
 
-  /** The dead-letter topic; when it is not there, at least the group is. */
+  /** The dead-letter topic. Topics x and x.y may share its name: when it belongs to a group it is that one's alone. */
   async #topicOf(topic: string, group: string): Promise<string> {
+    const { engine, groupOf, ownerOf } = this.#options
     const name = deadLetterTopic(topic, group)
-    if (this.#options.engine.topic(name) === undefined) await this.#options.groupOf(topic, group)
+    const owner = ownerOf(name)
+    const isOthers = owner !== undefined && (owner.topic !== topic || owner.name !== group)
+    if (isOthers || engine.topic(name) === undefined) await groupOf(topic, group)
     return name
   }
 }

@@ -87,6 +87,19 @@ t.test('two groups whose lanes would have the same names do not both exist', asy
   t.same(await rig.acquire(1, 0, 'a.b', 'c'), [])
 })
 
+t.test('nobody looks at, or purges, dead letters of a group under the name of another', async (t) => {
+  const rig = await GroupRig.start({ a: 1, 'a.b': 1 })
+  await rig.publish('a', ['x'])
+  const [delivery] = await rig.acquire(1, 0, 'a', 'b.c')
+  await rig.groups.acknowledge('a', 'b.c', [{ type: 'reject', receipt: delivery.receipt, reason: '' }])
+  const { deadLetters } = rig.groups
+  await t.rejects(deadLetters.purge('a.b', 'c'), { code: 'GROUP_NOT_FOUND' })
+  await t.rejects(deadLetters.count('a.b', 'c'), { code: 'GROUP_NOT_FOUND' })
+  await t.rejects(deadLetters.list('a.b', 'c', { limit: 10 }), { code: 'GROUP_NOT_FOUND' })
+  await t.rejects(deadLetters.reasons('a.b', 'c'), { code: 'GROUP_NOT_FOUND' })
+  t.equal(await deadLetters.count('a', 'b.c'), 1)
+})
+
 t.test('a group on a lane topic works as on any topic', async (t) => {
   const rig = await GroupRig.start()
   await rig.publish('orders', ['a'])
