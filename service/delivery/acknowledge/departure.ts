@@ -102,7 +102,8 @@ export class Departures {
     let appended = 0
     try {
       for (const failure of failed) {
-        const record = await reader.read(failure.source.place, failure.offset)
+        const { source, offset } = failure
+        const record = source.parked.kept(offset) ?? (await reader.read(source.place, offset))
         pieces.push({ failure, record })
         bytes += (record?.body.length ?? 0) + COPY_BYTES + Buffer.byteLength(failure.reason)
         if (bytes < pieceBytes) continue

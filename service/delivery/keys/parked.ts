@@ -4,7 +4,8 @@
 //   1. Of each key the first is the next (parked-places.ts).
 //   2. `#free` holds the keys with a record here that may begin: what becomes free is told, never searched.
 //   3. Bodies are in the log. Some are kept, up to KEPT_BYTES_MAX, of the first NEAR_MAX of each key: those that were passed
-//      over first, later those that lie where something was read. Any may be dropped at any time.
+//      over first, later those that lie where something was read. What was acquired from here keeps its body until it is
+//      finished: a failed try copies it, and such records lie far apart in the log. Any may be dropped at any time.
 //
 // The bound is OWN_MAX a source, and beyond that what is left for all sources (parked-room.ts), of a group never more than its
 // snapshot has room for (snapshot-room.ts): so far, and no further, a source looks ahead behind records whose keys are busy.
@@ -119,6 +120,24 @@ export class Parked {
     this.#budget.hold(this, this.#keptBytes)
   }
 
+  /** The body of one that is here or was acquired from here, if it is kept. */
+  kept(offset: number): StoredRecord | undefined {
+    return this.#kept.get(offset)
+  }
+
+  /** Removes one that is no longer readable; false when it is not here. */
+  giveUp(offset: number): boolean {
+    const isHere = this.has(offset)
+    this.remove(offset)
+    this.#letGo(offset)
+    return isHere
+  }
+
+  /** One that was acquired from here is finished. */
+  finished(offset: number): void {
+    this.#letGo(offset)
+  }
+
   #letGo(offset: number): void {
     const record = this.#kept.get(offset)
     if (record === undefined) return
@@ -127,13 +146,13 @@ export class Parked {
     if (this.#kept.size === 0) this.#budget.letGo(this)
   }
 
+  /** It is acquired. */
   remove(offset: number): void {
     const beyond = this.#beyond
     const hash = this.#places.remove(offset)
     if (hash === 0) return
     this.#snapshotRoom?.parked(-1)
     this.#room?.take(this.#beyond - beyond)
-    this.#letGo(offset)
     if (!this.#places.hasKey(hash)) this.#free.delete(hash)
   }
 
@@ -199,12 +218,19 @@ export class Parked {
       const end = page.length === 0 ? wanted[i] : page[page.length - 1].offset
       for (; i < wanted.length && wanted[i] <= end; i++) if (!this.#kept.has(wanted[i])) lost.push(wanted[i])
     }
-    this.#dropOldest(bytes)
+    this.#makeRoom(bytes)
     return lost.filter((offset) => this.#places.has(offset))
   }
 
-  /** The last `newBytes` stay. */
-  #dropOldest(newBytes: number): void {
+  /** Those that are needed last go: the furthest that are not the first of their key. Should that not do, the last `newBytes` stay. */
+  #makeRoom(newBytes: number): void {
+    if (this.#keptBytes <= KEPT_BYTES_MAX) return
+    const furthestFirst = Float64Array.from(this.#kept.keys()).sort().reverse()
+    for (const offset of furthestFirst) {
+      // Some more, so that few calls have to sort.
+      if (this.#keptBytes <= KEPT_BYTES_MAX * 0.75) return
+      if (!this.#places.isNear(offset, 1)) this.#letGo(offset)
+    }
     for (const offset of this.#kept.keys()) {
       if (this.#keptBytes <= Math.max(KEPT_BYTES_MAX, newBytes)) return
       this.#letGo(offset)

@@ -350,9 +350,7 @@ export class Source {
 
   /** Gives up a parked record that is no longer there; false when it is not parked. */
   giveUp(offset: number): boolean {
-    const isParked = this.parked.has(offset)
-    this.parked.remove(offset)
-    return isParked
+    return this.parked.giveUp(offset)
   }
 
   /** The run that holds `offset`. */
@@ -363,6 +361,7 @@ export class Source {
   /** Finishes `count` records from `first` on; all of them are leaving. */
   finish(first: number, count: number): void {
     this.#runs.finish(first, count, (hash) => this.#turns?.end(hash))
+    for (let offset = first; offset < first + count; offset++) this.parked.finished(offset)
   }
 
   /** Gives `count` records from `first` on a lock of their own. */
