@@ -11,6 +11,7 @@ import { DeadLetterSearch, type DeadLetterSearchParts, type DeadPlace } from './
 import type { ReasonsFound } from './dead-reasons.ts'
 import type { DeadStore } from './dead-store.ts'
 import { Redrives } from './redrives.ts'
+import { REMOVAL_BYTES_MAX } from './removed.ts'
 import { Warming, type WarmingParts } from './warming.ts'
 
 export type { DeadLetter } from './dead-letter.ts'
@@ -30,6 +31,8 @@ const PAGE_BYTES_MAX = 16 * 1024 * 1024
 /** A purge lets others have their turn between its pieces. */
 const PURGE_RECORDS = 5_000
 const PURGE_MS = 50
+/** Of what an append may have. */
+const PURGE_SHARE = 1 / 4
 
 export interface DeadLettersOptions extends DeadLetterSearchParts, WarmingParts {
   hand: { nowMs(): number }
@@ -96,11 +99,13 @@ export class DeadLetters {
     if (id === undefined) return 0
     const ends = Array.from({ length: partitions }, (_, partition) => engine.offsets(name, partition).highWatermark)
     let next: DeadPlace | undefined = { partition: 0, offset: 0 }
+    const fits = Math.max(1, Math.floor((engine.appendBytesMax * PURGE_SHARE) / REMOVAL_BYTES_MAX))
+    const max = Math.min(PURGE_RECORDS, fits)
     let count = 0
     while (next !== undefined && engine.topic(name)?.id === id) {
       const from: DeadPlace = next
       next = await store.inTurn(id, async () => {
-        const how = { from, ends, max: PURGE_RECORDS, forMs: PURGE_MS }
+        const how = { from, ends, max, forMs: PURGE_MS }
         const { removal, count: found, next: goOn } = await this.#search.places(name, filter, how)
         if (removal.size > 0) {
           const { append, done } = store.change(id, removal)
