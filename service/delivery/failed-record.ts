@@ -6,8 +6,9 @@
 //   __dwell.attempts                                        JSON [{at, cause, reason}, …], oldest first
 //   __dlq.errors.topic, .partition, .offset, .group, .delivery.count, .message, .cause   on a dead letter, Kafka's names
 
-import { encodeRecordBody, type Header, type RecordBody } from '../../storage/index.ts'
+import { encodeRecordBody, type Header, type RecordBody, type StoredRecord } from '../../storage/index.ts'
 import type { Attempt } from './delivery.ts'
+import type { Source } from './source/source.ts'
 
 /** A record with its life so far. */
 export interface RecordHistory {
@@ -31,6 +32,15 @@ const DEATH = '__dlq.errors.'
 export const DEATH_CAUSE = `${DEATH}cause`
 export const DEATH_MESSAGE = `${DEATH}message`
 export const HISTORY_NUMBERS = [`${ORIGIN}partition`, `${ORIGIN}offset`, `${ORIGIN}timestamp`, COUNT]
+
+/** The life of a record up to the delivery under way. A record that somebody else put into a lane begins there. */
+export function historyOf(source: Source, record: StoredRecord, body: RecordBody | undefined): RecordHistory {
+  const { kind, topic, partition } = source.place
+  const history = kind === 'topic' || body === undefined ? undefined : readHistory(body)
+  if (history !== undefined) return history
+  const { offset, timestampMs } = record
+  return { topic, partition, offset, timestampMs, deliveryCount: 0, attempts: [] }
+}
 
 /** The history that a record in a lane or among the dead letters carries; undefined when somebody else put it there. */
 export function readHistory(body: RecordBody): RecordHistory | undefined {

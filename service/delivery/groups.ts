@@ -14,6 +14,7 @@ import type { Group } from './group/group.ts'
 import { GroupRegistry } from './group/group-registry.ts'
 import { DEFAULT_GROUP_SETTINGS, type GroupSettings, type Pause } from './group/group-settings.ts'
 import { keepDeadLetters, trimLanes } from './group/lane-retention.ts'
+import { type ResetTo, resetGroup } from './group/reset.ts'
 import { type GroupsStats, newCounters, retriesWaitingIn } from './groups-stats.ts'
 import { deadLetterTopic } from './lane.ts'
 import type { LiveGroup } from './live-group.ts'
@@ -246,31 +247,13 @@ export class Groups {
   }
 
   /**
-   * Moves the group in all partitions of its topic; a number is a time in epoch milliseconds. Receipts that are out for
+   * Moves the group in all partitions of its topic (group/reset.ts). Receipts that are out for
    * them become invalid. What waits in retry lanes goes on waiting, but `latest` gives it up as well; what the wheel still has comes
    * in any case.
    */
-  async reset(topic: string, group: string, to: 'earliest' | 'latest' | number): Promise<void> {
+  async reset(topic: string, group: string, to: ResetTo): Promise<void> {
     const { group: state, acquirer } = this.#registry.get(topic, group)
-    const { engine } = this.#options
-    state.takeTopicIn()
-    const moved = await Promise.all(
-      state.sources.map(async (source) => {
-        const { kind, partition } = source.place
-        if (kind !== 'topic') return { source, next: undefined }
-        return { source, next: typeof to === 'number' ? await engine.offsetForTime(topic, partition, to) : undefined }
-      }),
-    )
-    if (state.end) throw state.end
-    // Of what the wheel brought, nothing is waited for any more.
-    if (to === 'latest') for (const { holds } of state.sources) holds.removeBefore(this.#options.hand.nowMs())
-    for (const { source, next } of moved) {
-      const { kind, partition } = source.place
-      if (next !== undefined) source.reset(next)
-      else if (to === 'latest') source.reset(source.highWatermark)
-      else if (kind === 'topic') source.reset(engine.offsets(topic, partition).logStartOffset)
-    }
-    state.snapshotDue = true
+    await resetGroup(state, to, this.#options)
     const durable = state.append(undefined)
     acquirer.wake()
     await durable

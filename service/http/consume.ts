@@ -158,10 +158,13 @@ export function namesOf({ topic, group }: { topic: string; group: string }): { t
   return { topic: checkName(topic, 'topic'), group: checkName(group, 'group') }
 }
 
-function lockOf(given: number | string): number {
+/** @throws INVALID_FIELD */
+export function lockOf(given: number | string): number {
   const lockMs = parseDuration(given, 'lock')
-  if (lockMs < 1) throw invalidField('lock', 'at least 1 ms')
-  return atMost(lockMs, LOCK_MS_MAX, 'lock')
+  if (lockMs < 1 || lockMs > LOCK_MS_MAX) {
+    throw invalidField('lock', `from 1 ms to ${LOCK_MS_MAX} ms`, { limit: LOCK_MS_MAX })
+  }
+  return lockMs
 }
 
 function atMost(ms: number, limitMs: number, field: string): number {

@@ -14,8 +14,7 @@ import {
   type RecordBody,
   type StoredRecord,
 } from '../../../storage/index.ts'
-import { historyOf } from '../deliver.ts'
-import { type DeathCause, deadBody, type RecordHistory, retriedBody } from '../failed-record.ts'
+import { type DeathCause, deadBody, historyOf, type RecordHistory, retriedBody } from '../failed-record.ts'
 import type { Group } from '../group/group.ts'
 import type { DeltaWriter } from '../group/group-log.ts'
 import type { Hold } from '../keys/holds.ts'
