@@ -35,6 +35,7 @@ export function deliver(source: Source, record: StoredRecord, receipt: string, l
     deliveryCount: history.deliveryCount + 1,
     lockedUntilMs,
     attempts: history.attempts,
+    ...(history.attemptsDropped !== undefined && { attemptsDropped: history.attemptsDropped }),
   }
 }
 

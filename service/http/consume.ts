@@ -6,7 +6,6 @@ import { DwellError } from '../../storage/index.ts'
 import {
   type Acknowledgement,
   type AcknowledgeResult,
-  type Attempt,
   type Delivery,
   type Pause,
   REASON_LENGTH_MAX,
@@ -77,6 +76,7 @@ const Acquired = Type.Object({
       deliveryCount: Type.Integer(),
       lockedUntil: Type.String({ format: 'date-time' }),
       attempts: Type.Optional(Type.Array(AttemptSchema)),
+      attemptsDropped: Type.Optional(Type.Integer()),
     }),
   ),
 })
@@ -223,8 +223,8 @@ function pausedJson({ reason, sinceMs }: Pause): string {
 }
 
 function writeDelivery(json: JsonWriter, delivery: Delivery, lockedUntil: string): void {
-  const { receipt, topic, partition, offset, timestampMs, body, deliveryCount, attempts } = delivery
-  const tried = attempts.length === 0 ? '' : `,"attempts":${attemptsJson(attempts)}`
+  const { receipt, topic, partition, offset, timestampMs, body, deliveryCount } = delivery
+  const tried = delivery.attempts.length === 0 ? '' : `,${attemptsJson(delivery)}`
   json.text(`{"receipt":"${receipt}","topic":"${topic}","partition":${partition},"offset":${offset},`)
   writeBodyMembers(json, body)
   json.text(
@@ -232,8 +232,11 @@ function writeDelivery(json: JsonWriter, delivery: Delivery, lockedUntil: string
   )
 }
 
-export function attemptsJson(attempts: readonly Attempt[]): string {
-  return JSON.stringify(attempts.map(({ at, cause, reason }) => ({ at: formatTime(at), cause, reason })))
+/** The members of a record that tell of its tries. */
+export function attemptsJson({ attempts, attemptsDropped }: Pick<Delivery, 'attempts' | 'attemptsDropped'>): string {
+  const kept = attempts.map(({ at, cause, reason }) => ({ at: formatTime(at), cause, reason }))
+  const dropped = attemptsDropped === undefined ? '' : `,"attemptsDropped":${attemptsDropped}`
+  return `"attempts":${JSON.stringify(kept)}${dropped}`
 }
 
 function resultJson(result: AcknowledgeResult): string {
