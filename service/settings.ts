@@ -178,7 +178,13 @@ export const SETTINGS = {
     max: 2 * GIB,
     sentence: 'Memory for the keys that one pass of compaction knows.',
   },
-  JOURNAL_FILE_BYTES: { kind: 'bytes', default: 64 * MIB, min: MIB, max: GIB, sentence: 'Size of a journal file; at least twice MESSAGE_BYTES_MAX and 512KiB.' },
+  JOURNAL_FILE_BYTES: {
+    kind: 'bytes',
+    default: 64 * MIB,
+    min: MIB,
+    max: GIB,
+    sentence: 'Size of a journal file; at least twice MESSAGE_BYTES_MAX and 512KiB.',
+  },
   MESSAGE_BYTES_MAX: {
     kind: 'bytes',
     default: MIB,

@@ -23,30 +23,6 @@ import type { GroupView } from './look/group-view.ts'
 import { describeLanes, type LaneDescription } from './look/lane-description.ts'
 import { type Scale, scaleOf } from './look/scale.ts'
 
-export type { Acknowledgement, AcknowledgeResult, AcknowledgeType } from './acknowledge/acknowledgement.ts'
-export type { DelayedAppends } from './acknowledge/copies.ts'
-export type { AcquireOptions } from './acquire/acquire.ts'
-export type { DeadLetter, DeadLetterFilter, DeadLetterPage, DeadReason, RedriveTask } from './dead/dead-letters.ts'
-export { DEAD_TOPIC } from './dead/dead-store.ts'
-export type { Attempt, AttemptCause, Delivery } from './delivery.ts'
-export type { DeathCause } from './failed-record.ts'
-export {
-  DEAD_PER_MINUTE_MAX,
-  DEFAULT_GROUP_SETTINGS,
-  type DeadLetterSettings,
-  type GroupSettings,
-  IN_FLIGHT_MAX,
-  type Pause,
-  type PushSettings,
-  REASON_LENGTH_MAX,
-  RETRY_TIERS_MAX,
-} from './group/group-settings.ts'
-export { GROUPS_TOPIC } from './group/group-store.ts'
-export type { GroupsStats } from './groups-stats.ts'
-export { deadLetterTopic } from './lane.ts'
-export type { GroupDescription, GroupPartition } from './look/group-description.ts'
-export type { LaneDescription } from './look/lane-description.ts'
-
 export interface GroupsOptions {
   engine: LogEngine
   clock: Clock

@@ -9,7 +9,7 @@ import {
   type Delivery,
   type Pause,
   REASON_LENGTH_MAX,
-} from '../delivery/groups.ts'
+} from '../delivery/index.ts'
 import { parseDuration } from '../duration.ts'
 import { checkName } from '../names.ts'
 import { invalidField } from '../publish/message.ts'

@@ -1,7 +1,7 @@
 // Dead letters and what filters them, as they stand in queries, bodies and answers: the same names everywhere.
 
 import { type Static, Type } from 'typebox'
-import type { DeadLetter, DeadLetterFilter } from '../delivery/groups.ts'
+import type { DeadLetter, DeadLetterFilter } from '../delivery/index.ts'
 import { invalidField, unknownField } from '../publish/message.ts'
 import { formatTime, parseTime } from '../time.ts'
 import { AttemptSchema, attemptsJson } from './consume.ts'

@@ -8,7 +8,7 @@ import {
   IN_FLIGHT_MAX,
   type LaneDescription,
   REASON_LENGTH_MAX,
-} from '../delivery/groups.ts'
+} from '../delivery/index.ts'
 import { tierName } from '../delivery/lane.ts'
 import { formatDuration } from '../duration.ts'
 import { checkName } from '../names.ts'

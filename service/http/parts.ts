@@ -3,7 +3,7 @@
 import type { DwellError, Log, LogEngine } from '../../storage/index.ts'
 import type { Census, ClockState, ListedPage, ListOptions } from '../../timewheel/index.ts'
 import type { Explainer } from '../delivery/explain/explain.ts'
-import type { Groups } from '../delivery/groups.ts'
+import type { Groups } from '../delivery/index.ts'
 import type { Metrics } from '../metrics.ts'
 import type { DelayedMessages } from '../publish/delayed.ts'
 import type { Publisher } from '../publish/publish.ts'

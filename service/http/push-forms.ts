@@ -4,7 +4,7 @@
 
 import { type Static, Type } from 'typebox'
 import { DwellError } from '../../storage/index.ts'
-import type { PushSettings } from '../delivery/groups.ts'
+import type { PushSettings } from '../delivery/index.ts'
 import { formatDuration, parseDuration } from '../duration.ts'
 import { invalidField } from '../publish/message.ts'
 import type { AllowedHosts } from '../push/allowed-hosts.ts'

@@ -13,7 +13,7 @@
 // After a crash: what was in hand is locked for a while, and then comes again, as a try whose lock ran out.
 
 import type { Clock, Log, Timer } from '../../storage/index.ts'
-import type { GroupSettings, Groups, PushSettings } from '../delivery/groups.ts'
+import type { GroupSettings, Groups, PushSettings } from '../delivery/index.ts'
 import { Acknowledgements } from './acknowledgements.ts'
 import { InHand, type Push } from './in-hand.ts'
 import type { Share, SharedBound } from './shared-bound.ts'

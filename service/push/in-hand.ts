@@ -8,7 +8,7 @@
 //   3. Its bytes are counted in what all endpoints share.
 
 import type { Clock, Timer } from '../../storage/index.ts'
-import type { Delivery } from '../delivery/groups.ts'
+import type { Delivery } from '../delivery/index.ts'
 import type { Share } from './shared-bound.ts'
 
 /** A record in hand. */

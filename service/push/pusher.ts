@@ -4,7 +4,7 @@
 
 import type { Socket } from 'node:net'
 import type { Clock, Log } from '../../storage/index.ts'
-import type { GroupSettings, Groups, PushSettings } from '../delivery/groups.ts'
+import type { GroupSettings, Groups, PushSettings } from '../delivery/index.ts'
 import type { AllowedHosts } from './allowed-hosts.ts'
 import type { openPool, Resolve } from './connections.ts'
 import { Endpoint } from './endpoint.ts'

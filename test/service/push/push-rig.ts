@@ -3,7 +3,7 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Test } from 'tap'
-import type { GroupSettings, PushSettings } from '../../../service/delivery/groups.ts'
+import type { GroupSettings, PushSettings } from '../../../service/delivery/index.ts'
 import { AllowedHosts } from '../../../service/push/allowed-hosts.ts'
 import { Pusher, type PusherOptions } from '../../../service/push/pusher.ts'
 import { DwellError, SILENT } from '../../../storage/index.ts'

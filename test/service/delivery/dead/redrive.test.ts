@@ -1,5 +1,5 @@
 import t from 'tap'
-import { DEAD_TOPIC } from '../../../../service/delivery/groups.ts'
+import { DEAD_TOPIC } from '../../../../service/delivery/index.ts'
 import { DwellError } from '../../../../storage/index.ts'
 import { GroupRig, textOf } from '../group-rig.ts'
 

@@ -4,7 +4,7 @@
 import t from 'tap'
 import { LOOK_BYTES_MAX } from '../../../../service/delivery/explain/copy-search.ts'
 import { GROUPS_MAX } from '../../../../service/delivery/explain/explain.ts'
-import { GROUPS_TOPIC } from '../../../../service/delivery/groups.ts'
+import { GROUPS_TOPIC } from '../../../../service/delivery/index.ts'
 import { DwellError } from '../../../../storage/index.ts'
 import { settle } from '../../../support/manual-clock.ts'
 import { GroupRig } from '../group-rig.ts'
