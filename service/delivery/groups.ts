@@ -223,9 +223,8 @@ export class Groups {
   }
 
   /**
-   * Moves the group in all partitions of its topic (group/reset.ts). Receipts that are out for
-   * them become invalid. What waits in retry lanes goes on waiting, but `latest` gives it up as well; what the wheel still has comes
-   * in any case.
+   * Moves the group in all partitions of its topic (group/reset.ts). Receipts that are out for them become invalid; what the wheel
+   * still has comes in any case.
    */
   async reset(topic: string, group: string, to: ResetTo): Promise<void> {
     const { group: state, acquirer } = this.#registry.get(topic, group)
