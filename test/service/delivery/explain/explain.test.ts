@@ -183,6 +183,16 @@ t.test('an endpoint that is paused', async (t) => {
   t.match(await explain(0), { state: 'ready', because: 'no-consumer', why: /the endpoint has not taken it yet/ })
   await at.groups.pauseEndpoint('orders', 'billing', { sinceMs: at.clock.wallMs(), reason: '410 Gone' })
   t.match(await explain(0), { state: 'ready', because: 'endpoint-paused', why: /: 410 Gone\.$/ })
+  await at.acquire(1)
+  const kept = await explain(0)
+  t.match(kept, { state: 'acquired', because: 'endpoint-paused', deliveryCount: 1, next: { event: 'probe' } })
+  t.match(kept.why, /The endpoint of the group is paused since .*: 410 Gone\. .* no try is counted: a probe asks/)
+  await at.groups.pause('orders', 'billing', '')
+  const paused = await explain(0)
+  t.match(paused.why, /the group is paused too/)
+  t.equal(paused.next, undefined, 'nobody asks before the resume')
+  await at.groups.resume('orders', 'billing')
+  t.match(await explain(0), { because: 'locked', why: /^The endpoint has it, for the 1st time/ })
 })
 
 t.test('what is told of a record that was moved since is where it is', async (t) => {
