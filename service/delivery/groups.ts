@@ -7,6 +7,7 @@ import type { Census } from '../../timewheel/index.ts'
 import type { Acknowledgement, AcknowledgeResult } from './acknowledge/acknowledgement.ts'
 import type { DelayedAppends } from './acknowledge/copies.ts'
 import type { AcquireOptions } from './acquire/acquire.ts'
+import { readAgain, type TakenOver } from './acquire/takeover.ts'
 import { DeadLetters, deadInPartition } from './dead/dead-letters.ts'
 import { DeadStore } from './dead/dead-store.ts'
 import type { Delivery } from './delivery.ts'
@@ -69,12 +70,13 @@ export class Groups {
   }
 
   /**
-   * Reads `__groups` and `__dead`, or creates them. Locks that were held hold anew for their full time; redrives go on with
-   * deadLetters.start().
+   * Reads `__groups` and `__dead`, or creates them. Locks that were held hold anew for their full time, those of groups that
+   * push until takeOver(); redrives go on with deadLetters.start().
    */
   static async open(options: GroupsOptions): Promise<Groups> {
     const groups = new Groups(options, await DeadStore.open(options.engine, options.clock))
     await groups.#registry.load()
+    groups.holdPushed()
     return groups
   }
 
@@ -147,6 +149,32 @@ export class Groups {
     const live = this.#registry.peek(topic, group)
     const push = live?.group.settings.push
     if (live !== undefined && push !== undefined) await this.#change(live, { push: { ...push, paused } })
+  }
+
+  /** From now on no lock of a group that pushes runs out: endpoints end, and what they had in hand is theirs at the next start. */
+  holdPushed(): void {
+    for (const live of this.#registry.all()) if (live.group.settings.push !== undefined) live.hold()
+  }
+
+  /**
+   * To be called by an endpoint that goes to work: answers what it had in hand when the service ended, each under its lock
+   * anew. Nothing when it comes to a group that was at work without it: what is in flight there is others'.
+   */
+  takeOver(topic: string, group: string): TakenOver[] {
+    return this.#registry.peek(topic, group)?.takeOver() ?? []
+  }
+
+  /**
+   * The records of the first of these receipts, which are in the order of takeOver(): up to `bytesMax`, and at least one.
+   * Undefined stands for one that is no longer in flight, or no longer readable.
+   */
+  async readAgain(
+    topic: string,
+    group: string,
+    receipts: readonly string[],
+    bytesMax: number,
+  ): Promise<(Delivery | undefined)[]> {
+    return readAgain((await this.#live(topic, group)).group, receipts, bytesMax, this.#options)
   }
 
   /** A group that is there or, while it is read again, will be. */

@@ -3,6 +3,7 @@
 export type { Acknowledgement, AcknowledgeResult, AcknowledgeType } from './acknowledge/acknowledgement.ts'
 export type { DelayedAppends } from './acknowledge/copies.ts'
 export type { AcquireOptions } from './acquire/acquire.ts'
+export type { TakenOver } from './acquire/takeover.ts'
 export type { DeadLetter, DeadLetterFilter, DeadLetterPage, DeadReason, RedriveTask } from './dead/dead-letters.ts'
 export { DEAD_TOPIC } from './dead/dead-store.ts'
 export type { Attempt, AttemptCause, Delivery } from './delivery.ts'

@@ -1,6 +1,7 @@
 // The sidecar that pushes: an endpoint at work for each group whose settings have one.
 //
-// After a crash: nothing here is durable. Which groups push, and whose endpoint is paused, stands in their settings.
+// After a crash: nothing here is durable. Which groups push, and whose endpoint is paused, stands in their settings; what an
+// endpoint had in hand, in what its group has in flight.
 
 import type { Socket } from 'node:net'
 import type { Clock, Log } from '../../storage/index.ts'
@@ -152,6 +153,7 @@ export class Pusher {
   async #stop(): Promise<void> {
     const { clock, log, stopMs } = this.#options
     this.#unlisten()
+    this.#options.groups.holdPushed()
     for (const [key, endpoint] of this.#endpoints) this.#leave(key, endpoint)
     const timer = clock.setTimer(() => {
       log.warn({ endpoints: this.#leaving.size }, 'Pushes still under way are cut off.')
