@@ -1,0 +1,39 @@
+# The image of Dwell: production dependencies and the sources, on a base with Node and nothing else (no shell).
+#
+#   docker build -t dwell .
+#   docker run -d --name dwell --read-only --cap-drop all --security-opt no-new-privileges -p 127.0.0.1:7200:7200 -v dwell:/data dwell
+#
+# A volume belongs at /data. The user is 65532 by number, so that `runAsNonRoot` can be checked. SIGTERM reaches the process
+# itself and stops it gracefully; give it STOP_TIMEOUT and a little more (`docker stop -t 30`).
+
+FROM node:24.21-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --omit=dev --no-audit --no-fund
+COPY service service
+COPY storage storage
+COPY timewheel timewheel
+# Of the built parts of packages only those for this platform are kept, and no text that only people read.
+RUN node -e "const { rmSync, readdirSync, globSync } = require('node:fs'); \
+    const folder = 'node_modules/classic-level/prebuilds'; \
+    const mine = process.platform + '-' + process.arch; \
+    for (const name of readdirSync(folder)) if (name !== mine) rmSync(folder + '/' + name, { recursive: true }); \
+    for (const file of globSync('node_modules/**/*.{md,map,d.ts,d.cts,d.mts}')) rmSync(file, { force: true }); \
+    for (const file of globSync('node_modules/classic-level/{deps,binding.gyp,binding.cc}')) rmSync(file, { recursive: true })" \
+ && mkdir /data
+
+FROM gcr.io/distroless/nodejs24-debian13:nonroot
+LABEL org.opencontainers.image.title="Dwell" \
+      org.opencontainers.image.description="A delay, retry and dead-letter queue service." \
+      org.opencontainers.image.licenses="Apache-2.0"
+WORKDIR /app
+COPY --from=build /app /app
+COPY --from=build --chown=65532:65532 /data /data
+ENV NODE_ENV=production DWELL_HOST=0.0.0.0 DWELL_DATA_DIR=/data
+EXPOSE 7200
+VOLUME /data
+USER 65532:65532
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["/nodejs/bin/node", "service/probe.ts", "readyz"]
+ENTRYPOINT ["/nodejs/bin/node", "--max-semi-space-size=16", "--heap-growing-percent=100", "service/main.ts"]
+CMD ["serve"]
