@@ -35,5 +35,6 @@ VOLUME /data
 USER 65532:65532
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["/nodejs/bin/node", "service/probe.ts", "readyz"]
-ENTRYPOINT ["/nodejs/bin/node", "--max-semi-space-size=16", "--heap-growing-percent=100", "service/main.ts"]
+# The flags are those of the first line of service/main.ts, where their reasons are.
+ENTRYPOINT ["/nodejs/bin/node", "--max-semi-space-size=16", "--heap-growing-percent=100", "--external-memory-accounted-in-global-limit", "service/main.ts"]
 CMD ["serve"]

@@ -3,26 +3,30 @@
 //
 //   node service/probe.ts [readyz|healthz]      ends with 0 when the answer is 200, else with 1 and a sentence
 
+import { get } from 'node:http'
+
+const TIMEOUT_MS = 4_000
+const SENTENCE_LENGTH_MAX = 1_000
+
 const path = process.argv[2] ?? 'readyz'
 const { DWELL_HOST: host = '127.0.0.1', DWELL_PORT: port = '7200' } = process.env
-const TIMEOUT_MS = 4_000
 
-try {
-  const response = await fetch(`http://${reachable(host)}:${port}/${path}`, { signal: AbortSignal.timeout(TIMEOUT_MS) })
-  const text = await response.text()
-  if (!response.ok) fail(text)
-} catch (error) {
-  fail(`No answer on port ${port}: ${(error as Error).cause ?? error}`)
-}
+const request = get({ host: reachable(host), port, path: `/${path}`, agent: false }, (response) => {
+  let text = ''
+  response.setEncoding('utf8')
+  response.on('data', (part: string) => (text += part))
+  response.on('end', () => response.statusCode !== 200 && fail(text))
+})
+request.setTimeout(TIMEOUT_MS, () => request.destroy(new Error(`nothing within ${TIMEOUT_MS} ms`)))
+request.on('error', (error) => fail(`No answer on port ${port}: ${error.message}`))
 
 /** Where a service that listens on `host` is reached from beside it. */
 function reachable(host: string): string {
   if (host === '0.0.0.0') return '127.0.0.1'
-  if (host === '::') return '[::1]'
-  return host.includes(':') ? `[${host}]` : host
+  return host === '::' ? '::1' : host
 }
 
 function fail(sentence: string): void {
-  process.stderr.write(`${sentence.slice(0, 1_000)}\n`)
+  process.stderr.write(`${sentence.slice(0, SENTENCE_LENGTH_MAX)}\n`)
   process.exitCode = 1
 }

@@ -1,20 +1,16 @@
 // The JSON schema of the chart's values: each value with its type and its sentence, and those of the service's settings
 // out of their rows. What it refuses is refused by `helm install` before anything reaches the cluster.
 
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { rangeOf } from '../../service/config.ts'
 import { SETTINGS, type SettingRow } from '../../service/settings.ts'
 
-export const CHART = join(import.meta.dirname, '..', '..', 'helm', 'dwell')
-
-interface Schema {
+export interface Schema {
   description?: string
   [keyword: string]: unknown
 }
 
 /** The chart decides these itself. */
-const OF_THE_CHART = new Set(['HOST', 'PORT', 'DATA_DIR', 'TEST_CLOCK'])
+export const OF_THE_CHART = new Set(['HOST', 'PORT', 'DATA_DIR', 'TEST_CLOCK'])
 
 // Without look-ahead, which helm's regular expressions do not have.
 const NUMBER = '[0-9]+(\\.[0-9]+)?'
@@ -46,7 +42,7 @@ const group = (properties: Record<string, Schema>, description?: string): Schema
 })
 
 function ofRow(row: SettingRow): Schema {
-  const description = `${row.sentence} ${rangeOf(row)}.`
+  const description = `${row.sentence.slice(0, -1)}; ${rangeOf(row)}.`
   switch (row.kind) {
     case 'boolean':
       return flag(row.sentence)
@@ -114,6 +110,7 @@ export function valuesSchema(): Schema {
         enum: ['0.0.0.0', '::', '127.0.0.1'],
         description: 'Where it listens: on all addresses of the pod, or for the containers of its pod alone.',
       },
+      port: count('Port on which it listens in its pod; below 1024 not every cluster lets it.', 1, 65_535),
       persistence: group({
         enabled: flag('Whether the data outlives the pod.'),
         size: { ...text('Size of the volume.'), pattern: '^[0-9]+(\\.[0-9]+)?(Ki|Mi|Gi|Ti|Pi|k|M|G|T|P)?$' },
@@ -126,7 +123,7 @@ export function valuesSchema(): Schema {
       }),
       service: group({
         type: { enum: ['ClusterIP', 'NodePort', 'LoadBalancer'], description: 'Type of the Service.' },
-        port: count('Port of the Service and of the service in its container.', 1, 65_535),
+        port: count('Port of the Services.', 1, 65_535),
         annotations: texts('Of the Services.'),
       }),
       ingress: group({
@@ -207,8 +204,4 @@ export function valuesSchema(): Schema {
 /** As it is written into the file. */
 export function schemaText(): string {
   return `${JSON.stringify(valuesSchema(), null, 2)}\n`
-}
-
-export function storedSchemaText(): string {
-  return readFileSync(join(CHART, 'values.schema.json'), 'utf8')
 }

@@ -1,0 +1,123 @@
+// The chart renders what it rendered, objects that Kubernetes knows, and refuses values that cannot be right. What is
+// generated of it is what it would be if it were generated now.
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { parse } from 'yaml'
+import { SETTINGS } from '../../service/settings.ts'
+import { CHART, GOLDEN, needs, RENDERS, ROOT, render, run, SCHEMAS } from './chart.ts'
+import { README, renewed } from './readme.ts'
+import { OF_THE_CHART, type Schema, schemaText } from './values-schema.ts'
+
+const RENEW = 'to renew it: node test/helm/renew.ts'
+const read = (path: string) => readFileSync(path, 'utf8')
+
+t.test('the schema of the values is that of the rows of settings', async (t) => {
+  t.equal(read(join(CHART, 'values.schema.json')), schemaText(), RENEW)
+  const { settings } = parse(schemaText()).properties
+  const names = Object.keys(SETTINGS).filter((name) => !OF_THE_CHART.has(name))
+  t.same(Object.keys(settings.properties), names, 'each setting is a value')
+})
+
+t.test('every value has a sentence, and a default where it is no setting', async (t) => {
+  t.equal(read(README), renewed(read(README)), RENEW)
+  const walk = (schema: Schema, value: unknown, path: string) => {
+    for (const [name, property] of Object.entries((schema.properties ?? {}) as Record<string, Schema>)) {
+      const inner = (value as Record<string, unknown> | undefined)?.[name]
+      if (property.properties === undefined) t.type(property.description, 'string', `${path}${name} has a sentence`)
+      if (path === 'settings.' || path.startsWith('probes.') || name === 'global') continue
+      t.not(inner, undefined, `${path}${name} is in values.yaml`)
+      walk(property, inner, `${path}${name}.`)
+    }
+  }
+  walk(parse(schemaText()), parse(read(join(CHART, 'values.yaml'))), '')
+})
+
+t.test('the version of the chart is that of the program', async (t) => {
+  const { appVersion } = parse(read(join(CHART, 'Chart.yaml')))
+  t.equal(appVersion, JSON.parse(read(join(ROOT, 'package.json'))).version)
+})
+
+t.test('it is without lint', needs('helm'), async (t) => {
+  for (const [name, values] of Object.entries(RENDERS)) {
+    const { status, stdout } = run('helm', ['lint', '--strict', CHART, ...(values ? ['--values', values] : [])])
+    t.equal(status, 0, `${name}: ${stdout}`)
+  }
+})
+
+t.test('it renders what it rendered', needs('helm'), async (t) => {
+  for (const [name, values] of Object.entries(RENDERS)) {
+    t.equal(render(values).stdout, read(join(GOLDEN, `${name}.yaml`)), `${name}; ${RENEW}`)
+  }
+})
+
+t.test('Kubernetes knows every field of it', needs('helm', 'kubeconform'), async (t) => {
+  const conform = (yaml: string) => run('kubeconform', ['-strict', '-schema-location', SCHEMAS, '-'], yaml)
+  for (const [name, values] of Object.entries(RENDERS)) {
+    const { status, stdout, stderr } = conform(render(values).stdout)
+    t.equal(status, 0, `${name}: ${stdout}${stderr}`)
+  }
+  for (const name of readdirSync(join(ROOT, 'helm', 'keda'))) {
+    const { status, stdout, stderr } = conform(read(join(ROOT, 'helm', 'keda', name)))
+    t.equal(status, 0, `keda/${name}: ${stdout}${stderr}`)
+  }
+  t.equal(conform('{apiVersion: v1, kind: Service, spec: {prots: []}}').status, 1, 'what it does not know is seen')
+})
+
+t.test('without the CRDs of Prometheus nothing is made that needs them', needs('helm'), async (t) => {
+  const { stdout } = run('helm', ['template', 'queue', CHART])
+  t.notMatch(stdout, 'monitoring.coreos.com')
+  t.match(stdout, 'kind: StatefulSet')
+})
+
+t.test('the pod of the test belongs to nothing of the service', needs('helm'), async (t) => {
+  const pods = render(undefined)
+    .stdout.split(/^---$/m)
+    .map((yaml) => parse(yaml))
+    .filter((object) => object !== null)
+  const selector = pods.find(({ kind }) => kind === 'Service').spec.selector
+  const labels = pods.find(({ kind }) => kind === 'Pod').metadata.labels
+  t.ok(Object.entries(selector).some(([name, value]) => labels[name] !== value))
+})
+
+t.test('values that cannot be right are refused', needs('helm'), async (t) => {
+  const refused: Record<string, RegExp> = {
+    'replicas=-1': /replicas/,
+    'replicas=2': /replicas/,
+    'replica=1': /replica/,
+    'settings.DELAY_MAX=tomorrow': /DELAY_MAX/,
+    'settings.DELAY_MAX=-5s': /DELAY_MAX/,
+    'settings.DELAYS_MAX=5s': /DELAYS_MAX/,
+    'settings.METRICS_TOPICS_MAX=1001': /METRICS_TOPICS_MAX/,
+    'settings.CHECKPOINT_BYTES=1MB': /CHECKPOINT_BYTES/,
+    'settings.GROUP_RETRY={5s,soon}': /GROUP_RETRY/,
+    'settings.LOG_LEVEL=loud': /LOG_LEVEL/,
+    'settings.AUTO_CREATE_TOPICS=maybe': /AUTO_CREATE_TOPICS/,
+    'settings.PORT=7300': /PORT/,
+    'listen=1.2.3.4': /listen/,
+    'port=0': /port/,
+    'image.repository=': /repository/,
+    'image.pullPolicy=Sometimes': /pullPolicy/,
+    'persistence.size=much': /size/,
+    'persistence.whenDeleted=Perhaps': /whenDeleted/,
+    'terminationGracePeriodSeconds=-1': /terminationGracePeriodSeconds/,
+    'probes.startup.periodSeconds=0': /periodSeconds/,
+    'podDisruptionBudget.maxUnavailable=2': /maxUnavailable/,
+    'metrics.serviceMonitor.interval=often': /interval/,
+    'podAnnotations.a=1': /podAnnotations/,
+  }
+  for (const [value, named] of Object.entries(refused)) {
+    const { status, stderr } = render(undefined, '--set', value)
+    t.not(status, 0, `${value} is refused`)
+    t.match(stderr, named, `${value}: it says which`)
+  }
+  for (const value of ['DELAY_MAX=PT36H', 'DELAY_MAX=1h30m', 'DELAY_MAX=60000', 'CHECKPOINT_BYTES=1 GiB']) {
+    t.equal(render(undefined, '--set', `settings.${value}`).status, 0, `${value} is right`)
+  }
+})
+
+t.test('the Dockerfile is without lint', needs('hadolint'), async (t) => {
+  const { status, stdout } = run('hadolint', [join(ROOT, 'Dockerfile')])
+  t.equal(status, 0, stdout)
+})
