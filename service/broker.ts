@@ -20,21 +20,24 @@ import {
 } from '../storage/index.ts'
 import { type ClockLimits, forecast, HandClock, lastKnownMs, openOverflowStore, Wheel } from '../timewheel/index.ts'
 import { BelievedClock } from './believed-clock.ts'
+import { Canary } from './canary.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { DataDirectory } from './data-directory.ts'
 import { Explainer } from './delivery/explain/explain.ts'
 import { Groups } from './delivery/index.ts'
 import { descriptorLimit, shareDescriptors } from './descriptors.ts'
 import { buildServer } from './http/server.ts'
-import { Metrics } from './metrics.ts'
-import { pendingByTopic } from './pending-by-topic.ts'
+import { Metrics, type MetricsOptions } from './metrics/metrics.ts'
+import { pendingByTopic } from './metrics/pending-by-topic.ts'
+import type { MetricSources } from './metrics/sources.ts'
 import { DelayedMessages } from './publish/delayed.ts'
 import { openIdIndex } from './publish/id-index.ts'
 import { Ids } from './publish/ids.ts'
-import { Publisher } from './publish/publish.ts'
+import { type Acks, Publisher } from './publish/publish.ts'
 import { AllowedHosts } from './push/allowed-hosts.ts'
 import { ownAddresses, sharedResolve } from './push/network.ts'
 import { Pusher } from './push/pusher.ts'
+import { whyNotReady } from './readiness.ts'
 import type { Settings } from './settings.ts'
 import { Topics } from './topics.ts'
 
@@ -46,6 +49,8 @@ export interface BrokerOptions {
   log: Log
   /** How long slot files are left alone before they are synced; as long as the system takes to write them, when absent. */
   slotsSettledMs?: number
+  /** What is known of the process, where it is one of its own: for the metrics. */
+  process?: MetricsOptions['process']
   /** Called once when nothing can be answered with success any more: the process must end. */
   onFailure: (error: unknown) => void
 }
@@ -108,6 +113,7 @@ export class Broker {
       slots: Math.ceil(settings.WHEEL_WINDOW / 1000),
     })
 
+    let metrics: Metrics | undefined
     const believed = new BelievedClock(clock)
     const engine = await EmbeddedEngine.open({
       disk,
@@ -122,6 +128,7 @@ export class Broker {
       compactionBytes: settings.COMPACTION_BYTES,
       journalFileBytes: settings.JOURNAL_FILE_BYTES,
       openFilesMax: descriptors.segments,
+      onWrite: (written) => metrics?.observeWrite(written),
       onFailure,
     })
     this.#opened('engine', () => engine.close())
@@ -146,7 +153,6 @@ export class Broker {
       return openOverflowStore({ open, engine, disk, directory: wheelDirectory })
     })
     this.#opened('overflow', () => overflow.close())
-    let metrics: Metrics | undefined
     const wheel = await Wheel.open({
       engine,
       disk,
@@ -194,7 +200,8 @@ export class Broker {
       space,
     })
     const waitingBytesMax = settings.WAITING_BYTES_MAX
-    const publisher = new Publisher({ engine, topics, ids, wheel, hand, space, waitingBytesMax })
+    const onPublish = (topic: string, acks: Acks, count: number) => metrics?.countPublished(topic, acks, count)
+    const publisher = new Publisher({ engine, topics, ids, wheel, hand, space, waitingBytesMax, onPublish })
     const delayed = new DelayedMessages({ topics, ids, wheel, space })
     const rememberMs = settings.DEDUPLICATION_WINDOW
     const explainer = new Explainer({ engine, clock, topics, delayed, wheel, groups, hand, rememberMs })
@@ -230,7 +237,8 @@ export class Broker {
     })
     this.#opened('pusher', () => pusher.stop())
 
-    metrics = new Metrics({
+    let connections = 0
+    const sources: MetricSources = {
       published: () => publisher.stats(),
       wheel: () => wheel.stats(),
       overdue: () => {
@@ -239,14 +247,18 @@ export class Broker {
       },
       pendingByTopic: () => pendingByTopic(wheel.census, engine.topics(), settings.METRICS_TOPICS_MAX),
       groups: () => groups.stats(),
-      retriesWaiting: () => groups.retriesWaiting,
+      groupsWaiting: () => groups.waiting(settings.METRICS_TOPICS_MAX),
       push: () => pusher.stats(),
+      engine: () => engine.stats(),
+      ready: () => whyNotReady(this.#stopping.signal, wheel) === undefined,
       topics: () => topics.list().length,
+      connections: () => connections,
       clock: () => ({ state: hand.state(), aheadMs: hand.offsetMs(), steps: hand.steps }),
       checkpoints: () => checkpoints.stats(),
       compaction: () => engine.compaction,
       space: () => space.stats(),
-    })
+    }
+    metrics = new Metrics({ sources, namesMax: settings.METRICS_TOPICS_MAX, process: this.#options.process })
     this.#server = await buildServer({
       settings,
       log,
@@ -266,8 +278,21 @@ export class Broker {
       stopping: this.#stopping.signal,
     })
     this.#server.server.maxConnections = descriptors.connections - (pushHosts.isEmpty ? 0 : 2 * pushSockets)
+    this.#server.server.on('connection', (socket) => {
+      connections++
+      socket.once('close', () => connections--)
+    })
     this.#server.server.on('drop', () => metrics?.countDroppedConnection())
     this.#opened('server', () => this.#closeServer())
+    if (settings.CANARY_INTERVAL > 0) {
+      const canary = Canary.start({
+        ...{ clock, hand, log, topics, publisher, groups },
+        intervalMs: settings.CANARY_INTERVAL,
+        onCaught: (latenessMs) => metrics?.observeCanary(latenessMs),
+        onLost: () => metrics?.countLostCanary(),
+      })
+      this.#opened('canary', () => canary.stop())
+    }
     this.#address = await listen(this.#server, settings)
     const tookMs = Math.round(this.#options.clock.monotonicMs() - beganMs)
     const { pending } = wheel.stats()

@@ -117,3 +117,23 @@ export type ErrorCode = keyof typeof ERRORS
 export function errorRow(code: string): ErrorRow {
   return Object.hasOwn(ERRORS, code) ? ERRORS[code as ErrorCode] : ERRORS.INTERNAL
 }
+
+/** What `dwell repair` is for. */
+const DAMAGES: ReadonlySet<string> = new Set<ErrorCode>([
+  'BATCH_DAMAGED',
+  'CHECKPOINT_DAMAGED',
+  'ENTRY_DAMAGED',
+  'JOURNAL_DAMAGED',
+  'MARK_UNREADABLE',
+  'OVERFLOW_LOST',
+  'RECORD_DAMAGED',
+  'ROW_DAMAGED',
+  'RUN_DAMAGED',
+  'SEGMENT_DAMAGED',
+  'STORE_DAMAGED',
+])
+
+/** Whether a code says that a file does not hold what was written to it. */
+export function isDamage(code: string): boolean {
+  return DAMAGES.has(code)
+}

@@ -11,13 +11,16 @@ const SENTENCE_LENGTH_MAX = 1_000
 const path = process.argv[2] ?? 'readyz'
 const { DWELL_HOST: host = '127.0.0.1', DWELL_PORT: port = '7200' } = process.env
 
-const request = get({ host: reachable(host), port, path: `/${path}`, agent: false }, (response) => {
-  let text = ''
-  response.setEncoding('utf8')
-  response.on('data', (part: string) => (text += part))
-  response.on('end', () => response.statusCode !== 200 && fail(text))
-})
-request.setTimeout(TIMEOUT_MS, () => request.destroy(new Error(`nothing within ${TIMEOUT_MS} ms`)))
+const request = get(
+  { host: reachable(host), port, path: `/${path}`, agent: false, timeout: TIMEOUT_MS },
+  (response) => {
+    let text = ''
+    response.setEncoding('utf8')
+    response.on('data', (part: string) => (text += part))
+    response.on('end', () => response.statusCode !== 200 && fail(text))
+  },
+)
+request.on('timeout', () => request.destroy(new Error(`nothing within ${TIMEOUT_MS} ms`)))
 request.on('error', (error) => fail(`No answer on port ${port}: ${error.message}`))
 
 /** Where a service that listens on `host` is reached from beside it. */

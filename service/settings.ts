@@ -232,7 +232,15 @@ export const SETTINGS = {
     default: 20,
     min: 0,
     max: 1_000,
-    sentence: 'Topics that have a series of their own in the metrics: those with the most pending messages.',
+    sentence: 'Topics, groups and tiers, each, that have series of their own in the metrics: those with most.',
+  },
+  CANARY_INTERVAL: {
+    kind: 'duration',
+    default: 0,
+    min: 0,
+    max: DAY_MS,
+    sentence:
+      'How often a delayed message of our own goes through publish, wheel and acquire, for the metrics; 0 never.',
   },
   GROUP_RETRY: {
     kind: 'durations',

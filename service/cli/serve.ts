@@ -3,23 +3,9 @@
 import { type Command, Option } from 'commander'
 import { DwellError, SystemClock, SystemDisk, SystemRandom } from '../../storage/index.ts'
 import { defaultOf, environmentName, flagName, rangeOf, readSettings } from '../config.ts'
+import { isDamage } from '../errors.ts'
 import { makeLog, type ServiceLog } from '../logging.ts'
 import { SETTINGS, type SettingRow, type Settings } from '../settings.ts'
-
-/** What `dwell repair` is for. */
-const DAMAGES = new Set([
-  'BATCH_DAMAGED',
-  'CHECKPOINT_DAMAGED',
-  'ENTRY_DAMAGED',
-  'JOURNAL_DAMAGED',
-  'MARK_UNREADABLE',
-  'OVERFLOW_LOST',
-  'RECORD_DAMAGED',
-  'ROW_DAMAGED',
-  'RUN_DAMAGED',
-  'SEGMENT_DAMAGED',
-  'STORE_DAMAGED',
-])
 
 /** Adds the command to `program`. */
 export function addServe(program: Command, environment: NodeJS.ProcessEnv): void {
@@ -52,12 +38,14 @@ async function serveUntilStopped(settings: Settings): Promise<void> {
   process.on('unhandledRejection', die)
   // The other commands do without the service, and begin sooner for it.
   const { Broker } = await import('../broker.ts')
+  const { watchProcess } = await import('../metrics/process.ts')
   const starting = Broker.start({
     settings,
     disk: new SystemDisk(),
     clock: new SystemClock(),
     random: new SystemRandom(),
     log,
+    process: watchProcess(),
     onFailure: die,
   })
   let stopping = false
@@ -80,7 +68,7 @@ async function serveUntilStopped(settings: Settings): Promise<void> {
 /** Says once what is the matter, and ends: nothing may be answered with success any more. */
 function end(log: ServiceLog, error: unknown, directory: string): never {
   if (error instanceof DwellError) {
-    const remedy = DAMAGES.has(error.code)
+    const remedy = isDamage(error.code)
       ? ` To see all that is damaged run \`dwell verify ${directory}\`; to go on without it, \`dwell repair ${directory}\`.`
       : ''
     log.fatal({ code: error.code, ...error.fields, cause: causeOf(error) }, error.message + remedy)

@@ -21,6 +21,7 @@ import { deadLetterTopic } from './lane.ts'
 import type { LiveGroup } from './live-group.ts'
 import { describeGroup, type GroupDescription } from './look/group-description.ts'
 import type { GroupView } from './look/group-view.ts'
+import { type GroupsWaiting, groupsWaiting } from './look/groups-waiting.ts'
 import { describeLanes, type LaneDescription } from './look/lane-description.ts'
 import { type Scale, scaleOf } from './look/scale.ts'
 
@@ -305,6 +306,12 @@ export class Groups {
   /** How many failed records of all groups wait for their next try, in lanes and in the wheel. */
   get retriesWaiting(): number {
     return this.#registry.all().reduce((sum, { group }) => sum + retriesWaitingIn(group), 0)
+  }
+
+  /** What all groups have before them, with at most `namesMax` groups and tiers by name. */
+  waiting(namesMax: number): GroupsWaiting {
+    const groups = this.#registry.all().map(({ group }) => group)
+    return groupsWaiting(groups, this.#options.engine, namesMax)
   }
 
   stats(): GroupsStats {

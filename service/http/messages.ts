@@ -12,6 +12,7 @@ import { idOf } from '../publish/delayed.ts'
 import { ID_LENGTH_MAX, invalidField, type Message, unknownField } from '../publish/message.ts'
 import { readLines, readOneOrMore } from '../publish/message-batch.ts'
 import type { Published } from '../publish/publication.ts'
+import type { Acks } from '../publish/publish.ts'
 import { readRawMessage } from '../publish/raw-message.ts'
 import { formatTime } from '../time.ts'
 import { messageRules } from './message-rules.ts'
@@ -164,7 +165,7 @@ export function messageRoutes(app: FastifyInstance, parts: HttpParts): void {
   ): void {
     // Whoever does not wait is told at least what is known at once.
     if (acks === '0') space.admit()
-    const published = publisher.publish(topic, messages)
+    const published = publisher.publish(topic, messages, acks)
     reply.code(201).header('content-type', JSON_TYPE)
     if (acks === '0') {
       // Whoever does not wait is not told of a failure either; one of the disk stops the process.
@@ -186,7 +187,7 @@ export function messageRoutes(app: FastifyInstance, parts: HttpParts): void {
 }
 
 interface Mode {
-  acks: string
+  acks: Acks
   quiet: boolean
 }
 

@@ -1,17 +1,19 @@
 // /healthz, /readyz, /metrics, /openapi.json: for those who run the service.
 
 import type { FastifyInstance } from 'fastify'
-import { Type } from 'typebox'
+import { type Static, Type } from 'typebox'
 import { DwellError } from '../../storage/index.ts'
 import { ERRORS, errorRow } from '../errors.ts'
+import { detailsOfGroup, detailsOfTopic } from '../metrics/detailed.ts'
 import type { HttpParts } from './parts.ts'
-import { NoQuery } from './schemas.ts'
+import { whyNotReady } from '../readiness.ts'
+import { CLOSED, NoQuery } from './schemas.ts'
 
-/** A wheel that has not run for so long hangs: it looks around four times a second, and waits for nothing but the disk. */
-const TICK_AGE_MS_MAX = 30_000
+
+const Details = Type.Object({ topic: Type.String(), group: Type.Optional(Type.String()) }, CLOSED)
 
 export function operationRoutes(app: FastifyInstance, parts: HttpParts): void {
-  const { metrics, space, hand, wheel, clusterId, stopping } = parts
+  const { engine, topics, groups, metrics, space, hand, wheel, clusterId, stopping } = parts
   const tags = ['Operations']
   const querystring = NoQuery
 
@@ -40,11 +42,10 @@ export function operationRoutes(app: FastifyInstance, parts: HttpParts): void {
       },
     },
     async (_request, reply) => {
-      const tickAgeMs = wheel.stats().lastTickAgeMs
-      if (stopping.aborted || tickAgeMs > TICK_AGE_MS_MAX) {
-        const stood = `The timing wheel has not run for ${Math.floor(tickAgeMs / 1000)} s.`
+      const notReady = whyNotReady(stopping, wheel)
+      if (notReady !== undefined) {
         reply.code(503)
-        return { ready: false as const, why: stopping.aborted ? 'The service is stopping.' : stood }
+        return { ready: false as const, why: notReady }
       }
       // It stays ready: consumers must reach it, they are the ones who make room; and what is not delayed goes on whatever
       // the clock says.
@@ -62,6 +63,25 @@ export function operationRoutes(app: FastifyInstance, parts: HttpParts): void {
     async (_request, reply) => {
       reply.header('content-type', metrics.contentType)
       return metrics.text()
+    },
+  )
+
+  app.get<{ Querystring: Static<typeof Details> }>(
+    '/metrics/detailed',
+    {
+      schema: {
+        tags,
+        querystring: Details,
+        summary: 'Numbers of one topic, or of one group, for Prometheus',
+        description: 'By partition and tier. /metrics names only the busiest topics and groups.',
+      },
+    },
+    async ({ query: { topic, group } }, reply) => {
+      topics.describe(topic)
+      reply.header('content-type', metrics.contentType)
+      if (group === undefined) return detailsOfTopic(engine, wheel.census, topic)
+      const { waiting } = await groups.view(topic, group)
+      return detailsOfGroup(groups.describe(topic, group), waiting)
     },
   )
 

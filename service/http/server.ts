@@ -63,6 +63,10 @@ export async function buildServer(parts: HttpParts): Promise<FastifyInstance> {
     if (request.raw.headers.origin === undefined) done()
     else done(new DwellError('ORIGIN_NOT_ALLOWED', 'Requests of web pages (with an Origin header) are not accepted.'))
   })
+  app.addHook('onResponse', (request, reply, done) => {
+    metrics.countRequest(request.method, request.routeOptions.url, reply.statusCode, reply.elapsedTime)
+    done()
+  })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, parseJson)
   await app.register(fastifySwagger, {

@@ -17,6 +17,8 @@ import type { Claim, Ids } from './ids.ts'
 import type { Message } from './message.ts'
 import { Publication, type Published } from './publication.ts'
 
+export type Acks = '0' | '1' | 'all'
+
 export interface PublisherOptions {
   engine: LogEngine
   topics: Topics
@@ -26,6 +28,8 @@ export interface PublisherOptions {
   /** Throws while there is no room to publish. */
   space: { admit(): void }
   waitingBytesMax: number
+  /** Told of what was published, duplicates left out. */
+  onPublish?: (topic: string, acks: Acks, messages: number) => void
 }
 
 export class Publisher {
@@ -44,17 +48,18 @@ export class Publisher {
 
   /**
    * Publishes all of `messages` or none; resolves with one result each when they are durable.
+   * `acks` is what the caller waits for; it only counts.
    * @throws TOPIC_NOT_FOUND, TOPIC_OWNED_BY_GROUP, PARTITION_NOT_FOUND, KEY_REQUIRED, OVERLOADED, DISK_LOW, APPEND_TOO_LARGE, INVALID_NAME
    */
-  async publish(topicName: string, messages: readonly Message[]): Promise<Published[]> {
+  async publish(topicName: string, messages: readonly Message[], acks: Acks = 'all'): Promise<Published[]> {
     this.#options.space.admit()
     this.#options.topics.checkNotOwned(topicName)
     this.#checkPartitions(topicName, messages)
     const topic = this.#options.topics.find(topicName) ?? (await this.#options.topics.ensure(topicName))
     if (topic.cleanup === 'compact') checkKeys(topic.name, messages)
     const ids = ownIdsOf(messages)
-    if (ids === undefined) return this.#append(topic, messages)
-    return this.#appendWithIds(topic, messages, ids)
+    const results = ids === undefined ? this.#append(topic, messages) : this.#appendWithIds(topic, messages, ids)
+    return this.#count(topic.name, acks, await results)
   }
 
   #checkPartitions(topicName: string, messages: readonly Message[]): void {
@@ -152,7 +157,7 @@ export class Publisher {
       this.#waitingBytes -= bytes
     }
     if (claim !== undefined && fresh.length > 0) ids.published(claim, baseOffsets[appends.length - 1], entries)
-    return this.#count(publication.results(baseOffsets))
+    return publication.results(baseOffsets)
   }
 
   #admit(bytes: number): void {
@@ -165,11 +170,16 @@ export class Publisher {
     this.#waitingBytes += bytes
   }
 
-  #count(results: Published[]): Published[] {
+  #count(topic: string, acks: Acks, results: Published[]): Published[] {
+    let published = 0
     for (let i = 0; i < results.length; i++) {
       if (results[i].duplicate) this.#counts.duplicates++
-      else this.#counts[results[i].kind]++
+      else {
+        this.#counts[results[i].kind]++
+        published++
+      }
     }
+    if (published > 0) this.#options.onPublish?.(topic, acks, published)
     return results
   }
 }

@@ -92,6 +92,11 @@ export class CommitGroup {
     this.parts.push(part)
   }
 
+  /** How many calls wait for it. */
+  get appends(): number {
+    return this.#resolves.length
+  }
+
   /** Resolves with `baseOffsets` when the group is durable. */
   promise(baseOffsets: number[]): Promise<number[]> {
     return new Promise((resolve, reject) => {

@@ -75,8 +75,10 @@ export class EmbeddedEngine implements LogEngine {
     this.#runs = runs
     this.#commits = new GroupCommit({
       journal,
+      clock,
       apply: (group, encoded) => this.#apply(group, encoded),
       room: () => tails.room() ?? this.#checkpointer.room(),
+      onWrite: options.onWrite,
       onFailure: (error) => this.#fail(error),
     })
     const commits = this.#commits

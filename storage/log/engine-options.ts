@@ -31,8 +31,19 @@ export interface EmbeddedEngineOptions {
   deleteRetentionMs?: number
   /** Memory for the keys that one pass of compaction knows. */
   compactionBytes?: number
+  /** Told of each frame that became durable in the journal. Must be quick and must not throw. */
+  onWrite?: (written: Written) => void
   /** Called once, after a failed write or sync: the process must end, nothing is answered with success any more. */
   onFailure: (error: DwellError) => void
+}
+
+/** What one write to the journal made durable. */
+export interface Written {
+  appends: number
+  /** On disk: a whole number of blocks. */
+  bytes: number
+  /** Written and synced. */
+  tookMs: number
 }
 
 const MIB = 1024 * 1024

@@ -7,20 +7,24 @@
 //   3. After a failure everything waiting and everything that comes is rejected; nothing is answered with success.
 
 import { BufferPool } from '../base/buffer-pool.ts'
+import type { Clock } from '../base/clock.ts'
 import { DwellError } from '../base/errors.ts'
 import { asFailure, isFault } from '../base/failure.ts'
 import type { Journal, JournalPosition } from '../journal/journal.ts'
 import { CommitGroup, type EncodedGroup } from './commit-group.ts'
+import type { Written } from './engine-options.ts'
 
 const MIB = 1024 * 1024
 const GROUP_BYTES_SOFT = 8 * MIB
 
 export interface GroupCommitOptions {
   journal: Journal
+  clock: Clock
   /** Called when a group is durable, before its appends are answered. Who keeps a view of the frame has to hold it. */
   apply: (group: CommitGroup, encoded: EncodedGroup) => void
   /** Resolves when there is room in memory for what the next group brings. */
   room: () => Promise<void> | undefined
+  onWrite?: (written: Written) => void
   onFailure: (error: DwellError) => void
 }
 
@@ -102,14 +106,16 @@ export class GroupCommit {
   }
 
   async #commit(group: CommitGroup): Promise<void> {
-    const { journal, apply } = this.#options
+    const { journal, clock, apply, onWrite } = this.#options
     const gatheredBytes = group.bytes
     if (group.parts.length > 0) {
       const encoded = group.encode(this.#pool)
+      const beganMs = onWrite === undefined ? 0 : clock.monotonicMs()
       await journal.write(encoded.bytes, encoded.size, group.parts.length)
       // It is durable, yet nothing is answered with success after a failure, wherever that was.
       this.#checkFailure()
       this.#applied = journal.end
+      onWrite?.({ appends: group.appends, bytes: encoded.bytes.length, tookMs: clock.monotonicMs() - beganMs })
       apply(group, encoded)
       encoded.frame.release()
     }

@@ -99,7 +99,7 @@ const STEPS: Record<string, () => string> = {
     return helm('test', RELEASE, '--logs', '--timeout', '90s').trim().split('\n').at(-1) ?? ''
   },
   'a message is delivered by the successor of the pod that took it'() {
-    check(publish(1, '8s') === '200', 'the message is published')
+    check(publish(1, '8s').startsWith('2'), 'the message is published')
     const before = uid()
     kubectl('delete', 'pod', POD, '--wait=true')
     ready()
@@ -108,7 +108,7 @@ const STEPS: Record<string, () => string> = {
     return `pod ${before.slice(0, 8)} took it, ${uid().slice(0, 8)} delivered it`
   },
   'a changed setting restarts the pod and loses nothing'() {
-    check(publish(2, '8s') === '200', 'the message is published')
+    check(publish(2, '8s').startsWith('2'), 'the message is published')
     const before = uid()
     helm(
       'upgrade',
@@ -131,7 +131,7 @@ const STEPS: Record<string, () => string> = {
     helm('rollback', RELEASE, '--wait', '--timeout', '90s')
     ready()
     check(uid() !== before, 'the pod is another one')
-    check(publish(4, '2h') === '200', 'the delay is accepted again')
+    check(publish(4, '2h').startsWith('2'), 'the delay is accepted again')
     return 'DELAY_MAX is as it was'
   },
   'ServiceMonitor, PrometheusRule and dashboards'() {
@@ -149,7 +149,13 @@ const STEPS: Record<string, () => string> = {
     const pod = 'pod/app-dwell-0'
     for (let tries = 0; ; tries++) {
       const said = kubectl('logs', pod, '-c', 'application')
-      if (said.includes('reminded {"number":0}')) return said.trim().split('\n')[0]
+      if (said.includes('reminded {"number":0}'))
+        return (
+          said
+            .trim()
+            .split('\n')
+            .find((line) => line.startsWith('reminded')) ?? ''
+        )
       check(tries < 20, `it was reminded: ${said}`)
       must('sleep', run('sleep', ['1']))
     }

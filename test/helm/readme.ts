@@ -29,7 +29,7 @@ function* rows(schema: Schema, defaults: unknown, prefix: string): Generator<str
 
 function shown(path: string, value: unknown): string {
   const [folder, name] = path.split('.')
-  if (folder === 'settings' && name !== undefined) return `\`${defaultOf(SETTINGS[name as SettingName])}\``
+  if (folder === 'settings' && name !== undefined) return `\`${value ?? defaultOf(SETTINGS[name as SettingName])}\``
   if (path === 'settings' || value === undefined) return ''
   return `\`${JSON.stringify(value)}\``
 }

@@ -1,8 +1,9 @@
-// Writes the table of settings into the README: node test/support/renew-readme.ts
+// Writes the table of settings into the README and that of the metrics into its page: node test/support/renew-readme.ts
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { settingsTable } from '../../service/config.ts'
+import { METRICS_PAGE, renewedMetricsPage } from './metrics-page.ts'
 
 const path = join(import.meta.dirname, '..', '..', 'README.md')
 const before = readFileSync(path, 'utf8')
@@ -10,3 +11,5 @@ writeFileSync(
   path,
   before.replace(/(<!-- settings:.*-->\n)[\s\S]*?(<!-- \/settings -->)/, `$1\n${settingsTable()}\n$2`),
 )
+writeFileSync(METRICS_PAGE, renewedMetricsPage())
+process.exit()

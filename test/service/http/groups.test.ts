@@ -125,5 +125,5 @@ t.test('lanes show what waits and for how long, also through the wheel and over 
     { tier: '15s', topic: `${topic}.15s`, waiting: 0 },
     { tier: 'delayed', topic: `${topic}.delayed`, waiting: 1 },
   ])
-  t.match((await call('GET', '/metrics')).text, /dwell_retries_waiting 2\n/)
+  t.match((await call('GET', '/metrics')).text, /dwell_retries_waiting\{tier="5s"\} 2\n/)
 })

@@ -1,6 +1,6 @@
 import { Registry } from 'prom-client'
 import t from 'tap'
-import { CountedHistogram } from '../../service/counted-histogram.ts'
+import { CountedHistogram } from '../../../service/metrics/counted-histogram.ts'
 
 t.test('a histogram reads as Prometheus expects it, and takes a million values as quickly as one', async (t) => {
   const registry = new Registry()

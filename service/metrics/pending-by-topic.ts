@@ -1,7 +1,7 @@
 // How many delayed messages wait, topic by topic, for the topics that have most: as many series as a setting allows, whatever
 // the number of topics.
 
-import type { Census } from '../timewheel/index.ts'
+import type { Census } from '../../timewheel/index.ts'
 
 /** Stands for all the other topics; no topic of a user begins so. */
 export const OTHER_TOPICS = '__other'

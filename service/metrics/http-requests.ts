@@ -1,0 +1,91 @@
+// Requests by route and status, and how long they took by route. Routes are those of the server: a path that is none of them
+// counts as `none`, so there are only so many series. It is what prom-client calls a metric, as far as its registry asks.
+
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30]
+
+/** What is not one of the server's routes. */
+const NO_ROUTE = 'none'
+
+interface Route {
+  method: string
+  route: string
+  byStatus: Map<number, number>
+  /** By bucket, not cumulated; the last one has no bound. */
+  counts: number[]
+  sumSeconds: number
+}
+
+interface Series {
+  metricName?: string
+  labels: Record<string, string | number>
+  value: number
+}
+
+export class HttpRequests {
+  readonly #routes = new Map<string, Map<string, Route>>()
+
+  /** A request to `route` (undefined for none) was answered with `status` after `tookMs`. */
+  count(method: string, route: string | undefined, status: number, tookMs: number): void {
+    const found = this.#route(route === undefined ? NO_ROUTE : method, route ?? NO_ROUTE)
+    found.byStatus.set(status, (found.byStatus.get(status) ?? 0) + 1)
+    const seconds = tookMs / 1000
+    let bucket = 0
+    while (bucket < SECONDS.length && seconds > SECONDS[bucket]) bucket++
+    found.counts[bucket]++
+    found.sumSeconds += seconds
+  }
+
+  #route(method: string, route: string): Route {
+    let methods = this.#routes.get(route)
+    if (methods === undefined) this.#routes.set(route, (methods = new Map()))
+    let found = methods.get(method)
+    if (found === undefined) {
+      const counts = new Array<number>(SECONDS.length + 1).fill(0)
+      methods.set(method, (found = { method, route, byStatus: new Map(), counts, sumSeconds: 0 }))
+    }
+    return found
+  }
+
+  *#all(): Generator<Route> {
+    for (const methods of this.#routes.values()) yield* methods.values()
+  }
+
+  /** The two metrics of it. */
+  metrics() {
+    const requests = {
+      name: 'dwell_http_requests_total',
+      help: 'Requests that were answered, by route and status; none is a path that is no route.',
+      type: 'counter' as const,
+      labelNames: ['method', 'route', 'status'],
+    }
+    const seconds = {
+      name: 'dwell_http_request_seconds',
+      help: 'How long requests took, by route; an acquire may wait for records as long as it was told to.',
+      type: 'histogram' as const,
+      labelNames: ['method', 'route'],
+    }
+    return [
+      { ...requests, get: async () => ({ ...requests, aggregator: 'sum', values: [...this.#byStatus()] }) },
+      { ...seconds, get: async () => ({ ...seconds, aggregator: 'sum', values: [...this.#times(seconds.name)] }) },
+    ]
+  }
+
+  *#byStatus(): Generator<Series> {
+    for (const { method, route, byStatus } of this.#all()) {
+      for (const [status, value] of byStatus) yield { labels: { method, route, status }, value }
+    }
+  }
+
+  *#times(name: string): Generator<Series> {
+    for (const { method, route, counts, sumSeconds } of this.#all()) {
+      let count = 0
+      for (const [i, inBucket] of counts.entries()) {
+        count += inBucket
+        const le = i < SECONDS.length ? String(SECONDS[i]) : '+Inf'
+        yield { metricName: `${name}_bucket`, labels: { method, route, le }, value: count }
+      }
+      yield { metricName: `${name}_sum`, labels: { method, route }, value: sumSeconds }
+      yield { metricName: `${name}_count`, labels: { method, route }, value: count }
+    }
+  }
+}
