@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { parse } from 'yaml'
 import { SETTINGS } from '../../service/settings.ts'
-import { CHART, GOLDEN, needs, RENDERS, ROOT, render, run, SCHEMAS } from './chart.ts'
+import { CHART, GOLDEN, golden, needs, RENDERS, ROOT, render, run, SCHEMAS } from './chart.ts'
 import { README, renewed } from './readme.ts'
 import { OF_THE_CHART, type Schema, schemaText } from './values-schema.ts'
 
@@ -48,7 +48,7 @@ t.test('it is without lint', needs('helm'), async (t) => {
 
 t.test('it renders what it rendered', needs('helm'), async (t) => {
   for (const [name, values] of Object.entries(RENDERS)) {
-    t.equal(render(values).stdout, read(join(GOLDEN, `${name}.yaml`)), `${name}; ${RENEW}`)
+    t.equal(golden(render(values).stdout), read(join(GOLDEN, `${name}.yaml`)), `${name}; ${RENEW}`)
   }
 })
 

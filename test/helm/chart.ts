@@ -53,6 +53,11 @@ export function run(name: string, args: readonly string[], input = ''): Ran {
   return spawnSync(findTool(name) ?? name, args, { encoding: 'utf8', input, maxBuffer: 64 << 20 })
 }
 
+/** The render without the bytes of the dashboards, which are files beside it. */
+export function golden(yaml: string): string {
+  return yaml.replace(/^( {2}dwell-\w+\.json: \|\n)(?: {4}.*\n)+/gm, '$1    …\n')
+}
+
 /** The objects of the chart with these values, as a cluster with the Prometheus Operator gets them. */
 export function render(values: string | undefined, ...more: string[]): Ran {
   const file = values === undefined ? [] : ['--values', values]
