@@ -31,6 +31,7 @@ import { pushNeighbours } from './push-neighbours.ts'
 import { pushRate } from './push-rate.ts'
 import { read } from './read.ts'
 import { recovery } from './recovery.ts'
+import { scrape } from './scrape.ts'
 import { tiers } from './tiers.ts'
 import { topics } from './topics.ts'
 import { waiting } from './waiting.ts'
@@ -67,6 +68,7 @@ const PARTS: Record<string, () => Promise<void>> = {
   'push-neighbours': () => pushNeighbours(Number(flags.rounds), 10),
   'dead-letters': () => deadLetters(Number(flags['dead-letters'])),
   topics: () => topics(seconds),
+  scrape: () => scrape(seconds),
   recovery: () => recovery(messages),
   amplification,
   memory: () => memory(messages),

@@ -98,12 +98,18 @@ export const users: Dashboard = {
       },
       {
         title: 'Canary',
-        sentence: 'Lateness of a message of Dwell itself, from publish to acquire; and how many did not come.',
+        sentence: 'Lateness of a message of Dwell itself, from publish to acquire.',
         unit: 's',
         queries: {
           half: quantile(0.5, 'dwell_canary_lateness_seconds'),
-          lost: 'sum(increase(dwell_canary_lost_total{job=~"$job",instance=~"$instance"}[$__rate_interval]))',
+          '99 of 100': quantile(0.99, 'dwell_canary_lateness_seconds'),
         },
+      },
+      {
+        title: 'Canaries lost',
+        sentence: 'Those that did not come within 30 s of their time, in the last hour: 0.',
+        unit: 'short',
+        queries: { lost: 'sum(increase(dwell_canary_lost_total{job=~"$job",instance=~"$instance"}[1h]))' },
       },
       {
         title: 'What became of them',

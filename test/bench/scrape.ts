@@ -1,0 +1,99 @@
+// What being watched costs: how long /metrics takes with a thousand topics and a thousand groups, and what scraping it once a second
+// (fifteen times as often as usual) takes from publishing.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import { BenchServer } from './bench-server.ts'
+import { measure, valueOfSize } from './load.ts'
+import { printTable, quantile, type Row } from './table.ts'
+
+const TOPICS = 1_000
+const SCRAPES = 20
+const SCRAPE_INTERVAL_MS = 1_000
+const CONNECTIONS = 64
+const RUNS = 3
+/** Calls at once, while topics and groups are made. */
+const AT_ONCE = 16
+
+/** `seconds` a run under load; 0 leaves the load out. */
+export async function scrape(seconds: number): Promise<void> {
+  const server = await BenchServer.start()
+  try {
+    await fill(server)
+    for (let i = 0; i < SCRAPES; i++) await timeOfScrape(server)
+    const times: number[] = []
+    for (let i = 0; i < SCRAPES; i++) times.push(await timeOfScrape(server))
+    times.sort((a, b) => a - b)
+    const row: Row = { 'median ms': quantile(times, 0.5), 'longest ms': times[times.length - 1] }
+    row.bytes = (await server.process.client.call('GET', '/metrics')).text.length
+    printTable(
+      `a scrape with ${TOPICS} topics and ${TOPICS} groups`,
+      `4 partitions each, a message and a retry in each, ${SCRAPES} scrapes one after the other`,
+      [row],
+    )
+    if (seconds > 0) await underLoad(server, seconds)
+  } finally {
+    await server.stop()
+  }
+}
+
+/** A message that waits, one that was released, in every topic. */
+async function fill(server: BenchServer): Promise<void> {
+  const one = async (n: number) => {
+    const topic = `/v1/topics/topic-${n}`
+    await server.call('POST', `${topic}/messages`, {
+      messages: [{ value: n }, { value: n }, { value: n, delay: '1h' }],
+    })
+    await server.call('PUT', `${topic}/groups/workers`, { retry: ['1h'] })
+    const { records } = (await server.call('POST', `${topic}/groups/workers/acquire`, { max: 1 })) as {
+      records: { receipt: string }[]
+    }
+    const acknowledgements = [{ receipt: records[0].receipt, type: 'release' }]
+    await server.call('POST', `${topic}/groups/workers/acknowledge`, { acknowledgements })
+  }
+  for (let n = 0; n < TOPICS; n += AT_ONCE) {
+    await Promise.all(Array.from({ length: Math.min(AT_ONCE, TOPICS - n) }, (_, i) => one(n + i)))
+  }
+}
+
+async function timeOfScrape(server: BenchServer): Promise<number> {
+  const beganMs = performance.now()
+  await server.process.client.call('GET', '/metrics')
+  return performance.now() - beganMs
+}
+
+async function underLoad(server: BenchServer, seconds: number): Promise<void> {
+  const load = {
+    url: `http://127.0.0.1:${server.port}/v1/topics/orders/messages`,
+    body: JSON.stringify({ value: valueOfSize(1024), delay: '1h' }),
+    contentType: 'application/json',
+    connections: CONNECTIONS,
+  }
+  await measure({ ...load, seconds: 2 })
+  const rates: Record<'without' | 'with', number[]> = { without: [], with: [] }
+  for (let run = 0; run < RUNS; run++) {
+    rates.without.push((await measure({ ...load, seconds })).requestsPerSecond)
+    const scraping = new AbortController()
+    const scraped = scrapeUntil(server, scraping.signal)
+    rates.with.push((await measure({ ...load, seconds })).requestsPerSecond)
+    scraping.abort()
+    await scraped
+  }
+  const median = (values: number[]) =>
+    quantile(
+      values.toSorted((a, b) => a - b),
+      0.5,
+    )
+  const rows = { 'req/s': median(rates.without), 'req/s scraped': median(rates.with) }
+  printTable(
+    'delayed publish while it is scraped',
+    `${CONNECTIONS} connections, value 1 KiB, ${RUNS} interleaved runs of ${seconds} s, medians; a scrape each ${SCRAPE_INTERVAL_MS} ms`,
+    [{ ...rows, 'lost %': 100 * (1 - rows['req/s scraped'] / rows['req/s']) }],
+  )
+}
+
+async function scrapeUntil(server: BenchServer, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await timeOfScrape(server)
+    await sleep(SCRAPE_INTERVAL_MS, undefined, { signal }).catch(() => {})
+  }
+}
