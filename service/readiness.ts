@@ -4,10 +4,7 @@
 const TICK_AGE_MS_MAX = 30_000
 
 /** Why not; undefined when it is ready. */
-export function whyNotReady(
-  stopping: AbortSignal,
-  wheel: { stats(): { lastTickAgeMs: number } },
-): string | undefined {
+export function whyNotReady(stopping: AbortSignal, wheel: { stats(): { lastTickAgeMs: number } }): string | undefined {
   if (stopping.aborted) return 'The service is stopping.'
   const { lastTickAgeMs } = wheel.stats()
   return lastTickAgeMs > TICK_AGE_MS_MAX

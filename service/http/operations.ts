@@ -5,10 +5,9 @@ import { type Static, Type } from 'typebox'
 import { DwellError } from '../../storage/index.ts'
 import { ERRORS, errorRow } from '../errors.ts'
 import { detailsOfGroup, detailsOfTopic } from '../metrics/detailed.ts'
-import type { HttpParts } from './parts.ts'
 import { whyNotReady } from '../readiness.ts'
+import type { HttpParts } from './parts.ts'
 import { CLOSED, NoQuery } from './schemas.ts'
-
 
 const Details = Type.Object({ topic: Type.String(), group: Type.Optional(Type.String()) }, CLOSED)
 

@@ -71,6 +71,12 @@ t.test('without the CRDs of Prometheus nothing is made that needs them', needs('
   t.match(stdout, 'kind: StatefulSet')
 })
 
+t.test('a claim that is there already takes the place of one that is made', needs('helm'), async (t) => {
+  const { stdout } = render(undefined, '--set', 'persistence.existingClaim=data-of-old')
+  t.match(stdout, /claimName: data-of-old\n/)
+  t.notMatch(stdout, /volumeClaimTemplates|RetentionPolicy/)
+})
+
 t.test('the pod of the test belongs to nothing of the service', needs('helm'), async (t) => {
   const pods = render(undefined)
     .stdout.split(/^---$/m)
