@@ -19,6 +19,7 @@ import {
   type Random,
 } from '../storage/index.ts'
 import { type ClockLimits, forecast, HandClock, lastKnownMs, openOverflowStore, Wheel } from '../timewheel/index.ts'
+import { Access } from './access/access.ts'
 import { BelievedClock } from './believed-clock.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { DataDirectory } from './data-directory.ts'
@@ -101,6 +102,8 @@ export class Broker {
     const { settings, random, log, onFailure } = this.#options
     const beganMs = this.#options.clock.monotonicMs()
     const pushHosts = new AllowedHosts(settings.PUSH_ALLOWED_HOSTS, ownAddresses)
+    const access = await Access.open({ settings, disk: this.#options.disk, clock: this.#options.clock, log })
+    this.#opened('access', () => access.close())
     const home = await DataDirectory.open(this.#options, (part, close) => this.#opened(part, close))
     const { disk, clock, path: directory, space, clusterId, testClock } = home
     const descriptors = shareDescriptors(descriptorLimit(), {
@@ -249,6 +252,7 @@ export class Broker {
     })
     this.#server = await buildServer({
       settings,
+      access,
       log,
       engine,
       topics,

@@ -31,6 +31,11 @@ export const ERRORS = {
   APPEND_TOO_LARGE: { status: 413, title: 'The request is too large for one append', retryable: false },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'The content type is not supported here', retryable: false },
   UNSUPPORTED_CONTENT_ENCODING: { status: 415, title: 'Compressed requests are not supported', retryable: false },
+  TOKEN_MISSING: { status: 401, title: 'A token is needed', retryable: false },
+  TOKEN_WRONG: { status: 401, title: 'The token is not accepted', retryable: false },
+  FORBIDDEN: { status: 403, title: 'The token does not allow this', retryable: false },
+  TOO_MANY_ATTEMPTS: { status: 429, title: 'Too many wrong tokens', retryable: true },
+  HOST_NOT_ALLOWED: { status: 403, title: 'The service does not answer to this name', retryable: false },
   ORIGIN_NOT_ALLOWED: { status: 403, title: 'Web pages may not do this', retryable: false },
   PUSH_OFF: { status: 403, title: 'Push is off', retryable: false },
   PUSH_HOST_NOT_ALLOWED: { status: 403, title: 'Nothing may be pushed to this host', retryable: false },
@@ -63,6 +68,7 @@ export const ERRORS = {
   TOO_MANY_REDRIVES: { status: 429, title: 'Too many redrives are running', retryable: true },
   OVERLOADED: { status: 503, title: 'Too much is waiting', retryable: true },
   CLOCK_WRONG: { status: 503, title: 'The clock of the machine is wrong', retryable: true },
+  KEYS_UNAVAILABLE: { status: 503, title: 'Web tokens cannot be checked', retryable: true },
   ENGINE_CLOSED: { status: 503, title: 'The service is stopping', retryable: true },
 
   // What disks do
@@ -93,6 +99,10 @@ export const ERRORS = {
 
   // What stops the start
   TEST_CLOCK_REFUSED: { status: 500, title: 'The directory is not for this kind of clock', retryable: false },
+  ACCESS_UNDECIDED: { status: 500, title: 'Nobody said who may come in', retryable: false },
+  INVALID_TOKENS_FILE: { status: 500, title: 'The file of tokens is wrong', retryable: false },
+  INVALID_TOPIC_PATTERN: { status: 500, title: 'The topics cannot be read', retryable: false },
+  INVALID_KEYS: { status: 500, title: 'The keys of web tokens are wrong', retryable: false },
   INVALID_SETTING: { status: 500, title: 'A setting has a wrong value', retryable: false },
   UNKNOWN_SETTING: { status: 500, title: 'There is no such setting', retryable: false },
   DATA_DIRECTORY_LOCKED: { status: 500, title: 'Another process uses the data directory', retryable: true },

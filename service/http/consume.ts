@@ -3,6 +3,7 @@
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { DwellError } from '../../storage/index.ts'
+import { needs } from '../access/route-access.ts'
 import {
   type Acknowledgement,
   type AcknowledgeResult,
@@ -106,6 +107,7 @@ export function consumeRoutes(app: FastifyInstance, { groups, settings, stopping
   app.post<OfGroup & { Body: Static<typeof Acquire> }>(
     '/v1/topics/:topic/groups/:group/acquire',
     {
+      config: { access: needs('consume') },
       ...plain,
       preValidation: (request, _reply, done) => {
         request.body ??= {}
@@ -131,6 +133,7 @@ export function consumeRoutes(app: FastifyInstance, { groups, settings, stopping
   app.post<OfGroup & { Body: Static<typeof Acknowledge> }>(
     '/v1/topics/:topic/groups/:group/acknowledge',
     {
+      config: { access: needs('consume') },
       ...plain,
       schema: {
         ...shared,

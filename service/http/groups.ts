@@ -2,6 +2,7 @@
 
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
+import { needs } from '../access/route-access.ts'
 import {
   type GroupDescription,
   type GroupSettings,
@@ -98,6 +99,7 @@ export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts,
   app.put<OfGroup & { Body: Static<typeof Change> }>(
     '/v1/topics/:topic/groups/:group',
     {
+      config: { access: needs('admin') },
       schema: {
         ...ofGroup,
         summary: 'Create or change a group',
@@ -133,7 +135,10 @@ export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts,
 
   app.get<OfGroup>(
     '/v1/topics/:topic/groups/:group',
-    { schema: { ...ofGroup, summary: 'Describe a group', ...answers({ 200: Description }) } },
+    {
+      config: { access: needs('consume', 'admin') },
+      schema: { ...ofGroup, summary: 'Describe a group', ...answers({ 200: Description }) },
+    },
     async ({ params }) => {
       const { topic, group } = namesOf(params)
       return describe(topic, group)
@@ -143,6 +148,7 @@ export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts,
   app.get<{ Params: { topic: string } }>(
     '/v1/topics/:topic/groups',
     {
+      config: { access: needs('consume', 'admin') },
       schema: {
         tags,
         params: TopicPath,
@@ -160,6 +166,7 @@ export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts,
   app.post<OfGroup & { Body: Static<typeof Reset> }>(
     '/v1/topics/:topic/groups/:group/reset',
     {
+      config: { access: needs('admin') },
       schema: {
         ...ofGroup,
         summary: 'Move a group to another place of the log',
@@ -177,6 +184,7 @@ export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts,
   app.post<OfGroup & { Body: Static<typeof PauseBody> }>(
     '/v1/topics/:topic/groups/:group/pause',
     {
+      config: { access: needs('admin') },
       preValidation: async (request) => {
         request.body ??= {}
       },
@@ -196,7 +204,10 @@ export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts,
 
   app.post<OfGroup>(
     '/v1/topics/:topic/groups/:group/resume',
-    { schema: { ...ofGroup, summary: 'Go on after a pause', ...answers({ 200: Description }) } },
+    {
+      config: { access: needs('admin') },
+      schema: { ...ofGroup, summary: 'Go on after a pause', ...answers({ 200: Description }) },
+    },
     async ({ params }) => {
       const { topic, group } = namesOf(params)
       await groups.resume(topic, group)
@@ -206,7 +217,10 @@ export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts,
 
   app.delete<OfGroup>(
     '/v1/topics/:topic/groups/:group',
-    { schema: { ...ofGroup, summary: 'Forget a group', ...answers({ 204: Type.Null() }) } },
+    {
+      config: { access: needs('admin') },
+      schema: { ...ofGroup, summary: 'Forget a group', ...answers({ 204: Type.Null() }) },
+    },
     async ({ params }, reply) => {
       const { topic, group } = namesOf(params)
       await groups.forget(topic, group)

@@ -7,6 +7,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { BufferPool, DwellError } from '../../storage/index.ts'
+import { needs } from '../access/route-access.ts'
 import { checkName } from '../names.ts'
 import { idOf } from '../publish/delayed.ts'
 import { ID_LENGTH_MAX, invalidField, type Message, unknownField } from '../publish/message.ts'
@@ -96,6 +97,7 @@ export function messageRoutes(app: FastifyInstance, parts: HttpParts): void {
     scope.post(
       '/v1/topics/:topic/messages',
       {
+        config: { access: needs('publish') },
         ...unchecked,
         ...plain,
         schema: {
@@ -131,6 +133,7 @@ export function messageRoutes(app: FastifyInstance, parts: HttpParts): void {
     scope.post(
       '/v1/topics/:topic/raw',
       {
+        config: { access: needs('publish') },
         ...unchecked,
         ...plain,
         schema: {

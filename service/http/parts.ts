@@ -2,6 +2,7 @@
 
 import type { DwellError, Log, LogEngine } from '../../storage/index.ts'
 import type { Census, ClockState, ListedPage, ListOptions } from '../../timewheel/index.ts'
+import type { Access } from '../access/access.ts'
 import type { Explainer } from '../delivery/explain/explain.ts'
 import type { Groups } from '../delivery/groups.ts'
 import type { Metrics } from '../metrics.ts'
@@ -14,6 +15,8 @@ import type { Topics } from '../topics.ts'
 
 export interface HttpParts {
   settings: Settings
+  /** Who has to say who he is, and how. */
+  access: Pick<Access, 'authenticator'>
   log: Log
   engine: LogEngine
   topics: Topics

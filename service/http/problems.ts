@@ -50,7 +50,8 @@ export class Problems {
       else log.warn({ ...where, detail: message }, 'A request was refused.')
     }
     const { retryAfterSeconds, ...facts } = fields
-    if (status === 503) reply.header('retry-after', String(retryAfterSeconds ?? 1))
+    if (status === 503 || retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds ?? 1))
+    if (status === 401) reply.header('www-authenticate', 'Bearer realm="dwell"')
     // A body that was not read to its end would be taken for the next request.
     if (status === 413 || status === 408) reply.header('connection', 'close')
     reply

@@ -11,6 +11,7 @@ import { delayedRoutes } from './delayed.ts'
 import { delayedListRoutes } from './delayed-list.ts'
 import { explainRoutes } from './explain.ts'
 import { forecastRoutes } from './forecast.ts'
+import { addFrontDoor } from './front-door.ts'
 import { groupRoutes } from './groups.ts'
 import { messageRoutes } from './messages.ts'
 import { operationRoutes } from './operations.ts'
@@ -19,6 +20,7 @@ import { Problems } from './problems.ts'
 import { recordRoutes } from './records.ts'
 import { redriveRoutes } from './redrives.ts'
 import { scaleRoutes } from './scale.ts'
+import { ServedHosts } from './served-hosts.ts'
 import { testClockRoutes } from './test-clock.ts'
 import { topicRoutes } from './topics.ts'
 import { compileValidator } from './validation.ts'
@@ -58,10 +60,9 @@ export async function buildServer(parts: HttpParts): Promise<FastifyInstance> {
     const path = request.url.split('?')[0].slice(0, 200)
     problems.send(new DwellError('ROUTE_NOT_FOUND', `There is no ${request.method} ${path}.`), request, reply)
   })
-  // A page in a browser that can reach this address must not publish in its user's name.
-  app.addHook('onRequest', (request, _reply, done) => {
-    if (request.raw.headers.origin === undefined) done()
-    else done(new DwellError('ORIGIN_NOT_ALLOWED', 'Requests of web pages (with an Origin header) are not accepted.'))
+  addFrontDoor(app, {
+    access: parts.access,
+    hosts: new ServedHosts(settings.ALLOWED_HOSTS, parts.access.authenticator !== undefined),
   })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, parseJson)

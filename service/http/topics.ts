@@ -3,6 +3,8 @@
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
 import type { TopicDescription } from '../../storage/index.ts'
+import { RIGHTS } from '../access/rights.ts'
+import { needs, needsSome } from '../access/route-access.ts'
 import { formatDuration, parseDuration } from '../duration.ts'
 import { checkName } from '../names.ts'
 import type { HttpParts } from './parts.ts'
@@ -63,6 +65,7 @@ export function topicRoutes(app: FastifyInstance, { topics, engine, groups }: Ht
   app.put<OfTopic & { Body: Static<typeof Change> }>(
     '/v1/topics/:topic',
     {
+      config: { access: needs('admin') },
       schema: {
         ...ofTopic,
         summary: 'Create or change a topic',
@@ -86,13 +89,17 @@ export function topicRoutes(app: FastifyInstance, { topics, engine, groups }: Ht
 
   app.get<OfTopic>(
     '/v1/topics/:topic',
-    { schema: { ...ofTopic, summary: 'Describe a topic', ...answers({ 200: Description }) } },
+    {
+      config: { access: needs(...RIGHTS) },
+      schema: { ...ofTopic, summary: 'Describe a topic', ...answers({ 200: Description }) },
+    },
     async ({ params }) => describe(topics.describe(checkName(params.topic, 'topic'))),
   )
 
   app.get(
     '/v1/topics',
     {
+      config: { access: needsSome(...RIGHTS) },
       schema: {
         tags,
         querystring: NoQuery,
@@ -100,12 +107,16 @@ export function topicRoutes(app: FastifyInstance, { topics, engine, groups }: Ht
         ...answers({ 200: Type.Object({ topics: Type.Array(Summary) }) }),
       },
     },
-    async () => ({ topics: topics.list().map((topic) => ({ partitions: topic.partitions, ...keptOf(topic) })) }),
+    async ({ caller }) => {
+      const seen = topics.list().filter(({ name }) => caller.sees(name))
+      return { topics: seen.map((topic) => ({ partitions: topic.partitions, ...keptOf(topic) })) }
+    },
   )
 
   app.delete<OfTopic>(
     '/v1/topics/:topic',
     {
+      config: { access: needs('admin') },
       schema: {
         ...ofTopic,
         summary: 'Delete a topic with all of its records and groups',

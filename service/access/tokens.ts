@@ -1,0 +1,33 @@
+// The tokens of the file, by their hashes.
+//
+// What is compared are hashes, never tokens: how far the hash of a guess agrees with one that is kept says nothing about the
+// next guess. The last comparison takes the same time wherever the two differ, all the same.
+
+import { timingSafeEqual } from 'node:crypto'
+import { Caller } from './caller.ts'
+import { TopicScope } from './rights.ts'
+import { hashOf, isTokenShaped } from './token.ts'
+import type { TokenRow } from './tokens-file.ts'
+
+export class Tokens {
+  readonly #callers = new Map<string, { hash: Buffer; caller: Caller }>()
+
+  constructor(rows: readonly TokenRow[]) {
+    for (const { name, sha256, rights, topics } of rows) {
+      const hash = Buffer.from(sha256, 'hex')
+      this.#callers.set(hash.toString('latin1'), { hash, caller: new Caller(name, rights, new TopicScope(topics)) })
+    }
+  }
+
+  get size(): number {
+    return this.#callers.size
+  }
+
+  /** Who holds `token`; undefined when it is none of these. */
+  callerOf(token: string): Caller | undefined {
+    if (!isTokenShaped(token)) return undefined
+    const hash = hashOf(token)
+    const found = this.#callers.get(hash.toString('latin1'))
+    return found !== undefined && timingSafeEqual(found.hash, hash) ? found.caller : undefined
+  }
+}
