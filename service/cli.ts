@@ -2,6 +2,7 @@
 
 import { Command } from 'commander'
 import { addServe } from './cli/serve.ts'
+import { addTokens } from './cli/tokens.ts'
 import { addTools } from './cli/tools.ts'
 
 const USAGE_EXIT_CODE = 2
@@ -13,5 +14,6 @@ export async function run(argv: readonly string[], environment: NodeJS.ProcessEn
   program.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : USAGE_EXIT_CODE))
   addServe(program, environment)
   addTools(program)
+  addTokens(program, environment.DWELL_TOKENS_FILE)
   await program.parseAsync(argv as string[])
 }

@@ -73,6 +73,7 @@ const PACKAGE_OF: Record<string, RegExp> = {
   '@node-rs/crc32': /^storage\/base\/crc\.ts$/,
   'prom-client': /^service\/metrics/,
   undici: /^service\/push\//,
+  jose: /^service\/access\//,
 }
 
 interface Seam {

@@ -107,8 +107,10 @@ export class RemoteKeySet implements KeySet {
   async #ask(): Promise<void> {
     const { address, clock, log, onFailure } = this.#options
     this.#askedAtMs = clock.monotonicMs()
+    const late = new AbortController()
+    const timer = clock.setTimer(() => late.abort(new Error(`it took longer than ${RESPONSE_MS} ms`)), RESPONSE_MS)
     try {
-      const text = await this.#fetch(address)
+      const text = await fetchText(address, AbortSignal.any([this.#closing.signal, late.signal]))
       if (text !== this.#text) this.#keys = readKeys(text)
       this.#text = text
       this.#hadAtMs = clock.monotonicMs()
@@ -116,23 +118,24 @@ export class RemoteKeySet implements KeySet {
       if (this.#closing.signal.aborted) return
       log.warn({ address, error: (error as Error).message }, 'The keys of JSON Web Tokens cannot be had.')
       onFailure?.()
+    } finally {
+      timer.cancel()
     }
   }
+}
 
-  async #fetch(address: string): Promise<string> {
-    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(RESPONSE_MS)])
-    const answer = await fetch(address, { redirect: 'error', signal, headers: { accept: 'application/json' } })
-    if (answer.status !== 200) {
-      await answer.body?.cancel()
-      throw new Error(`the address answered ${answer.status}`)
-    }
-    const parts: Uint8Array[] = []
-    let size = 0
-    for await (const part of answer.body ?? []) {
-      size += part.length
-      if (size > BYTES_MAX) throw new Error(`the answer has more than ${BYTES_MAX} bytes`)
-      parts.push(part)
-    }
-    return Buffer.concat(parts).toString()
+async function fetchText(address: string, signal: AbortSignal): Promise<string> {
+  const answer = await fetch(address, { redirect: 'error', signal, headers: { accept: 'application/json' } })
+  if (answer.status !== 200) {
+    await answer.body?.cancel()
+    throw new Error(`the address answered ${answer.status}`)
   }
+  const parts: Uint8Array[] = []
+  let size = 0
+  for await (const part of answer.body ?? []) {
+    size += part.length
+    if (size > BYTES_MAX) throw new Error(`the answer has more than ${BYTES_MAX} bytes`)
+    parts.push(part)
+  }
+  return Buffer.concat(parts).toString()
 }

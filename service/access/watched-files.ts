@@ -89,26 +89,30 @@ export class WatchedFiles {
 
   async #read(): Promise<Buffer[]> {
     const contents: Buffer[] = []
-    for (const path of this.#options.paths) contents.push(await this.#readOne(path))
+    const { disk, paths, bytesMax, what } = this.#options
+    for (const path of paths) contents.push(await readWatchedFile(disk, path, bytesMax, what))
     return contents
   }
+}
 
-  async #readOne(path: string): Promise<Buffer> {
-    const { disk, bytesMax, what } = this.#options
+/**
+ * All of a file of at most `bytesMax` bytes; `what` it is of, for the sentence.
+ * @throws FILE_UNREADABLE
+ */
+export async function readWatchedFile(disk: Disk, path: string, bytesMax: number, what: string): Promise<Buffer> {
+  try {
+    const file = await disk.open(path, 'read')
     try {
-      const file = await disk.open(path, 'read')
-      try {
-        // One byte more than is allowed tells what is too large, also of a file that has no size.
-        const bytes = Buffer.alloc(Math.min(bytesMax, await file.size()) + 1)
-        const size = await file.read(bytes, 0)
-        if (size > bytesMax) throw new Error(`it has more than ${bytesMax} bytes`)
-        return bytes.subarray(0, size)
-      } finally {
-        await file.close()
-      }
-    } catch (error) {
-      const sentence = `The file ${path} of the ${what} cannot be read: ${(error as Error).message}.`
-      throw new DwellError('FILE_UNREADABLE', sentence, { path }, error)
+      // One byte more than is allowed tells what is too large, also of a file that has no size.
+      const bytes = Buffer.alloc(Math.min(bytesMax, await file.size()) + 1)
+      const size = await file.read(bytes, 0)
+      if (size > bytesMax) throw new Error(`it has more than ${bytesMax} bytes`)
+      return bytes.subarray(0, size)
+    } finally {
+      await file.close()
     }
+  } catch (error) {
+    const sentence = `The file ${path} of the ${what} cannot be read: ${(error as Error).message}.`
+    throw new DwellError('FILE_UNREADABLE', sentence, { path }, error)
   }
 }

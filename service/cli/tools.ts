@@ -67,7 +67,7 @@ async function dumpFile(file: string, options: DumpOptions): Promise<void> {
 }
 
 /** Runs a tool; what it cannot do is said in a sentence, and the exit code is 2: 1 says that something was found. */
-async function ending(task: () => Promise<void>): Promise<void> {
+export async function ending(task: () => Promise<void>): Promise<void> {
   try {
     await task()
   } catch (error) {

@@ -6,8 +6,11 @@
 //   2. Whoever may not do something learns nothing of what exists: he is refused before anything is looked for.
 
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { DwellError } from '../../storage/index.ts'
 import type { Access } from '../access/access.ts'
+import type { Authenticator } from '../access/authenticator.ts'
 import { type Caller, EVERYBODY, STRANGER } from '../access/caller.ts'
+import type { RouteAccess } from '../access/route-access.ts'
 import type { ServedHosts } from './served-hosts.ts'
 
 declare module 'fastify' {
@@ -37,15 +40,12 @@ export function addFrontDoor(app: FastifyInstance, { access: { authenticator }, 
       request.caller = authenticator === undefined ? EVERYBODY : STRANGER
       // Without one there is no such route, which everybody may know.
       if (authenticator !== undefined && access !== undefined) {
-        const { authorization } = request.raw.headers
-        const isOpen = access.rights.length === 0
-        if (isOpen && authorization === undefined) return done()
-        const caller = authenticator.callerOf(authorization, request.socket.remoteAddress ?? '')
+        const caller = identify(authenticator, request, access)
         if (caller instanceof Promise) {
-          caller.then((found) => letIn(request, found)).then(() => done(), done)
+          caller.then((found) => letIn(request, access, found)).then(() => done(), done)
           return
         }
-        letIn(request, caller)
+        letIn(request, access, caller)
       }
       done()
     } catch (error) {
@@ -54,9 +54,31 @@ export function addFrontDoor(app: FastifyInstance, { access: { authenticator }, 
   })
 }
 
+/** Where anyone may come in, a token that is wrong is as good as none. */
+function identify(
+  authenticator: Authenticator,
+  request: FastifyRequest,
+  access: RouteAccess,
+): Caller | Promise<Caller> {
+  const { authorization } = request.raw.headers
+  const address = request.socket.remoteAddress ?? ''
+  if (access.rights.length > 0) return authenticator.callerOf(authorization, address)
+  if (authorization === undefined) return STRANGER
+  try {
+    const caller = authenticator.callerOf(authorization, address)
+    return caller instanceof Promise ? caller.catch(strangerFor) : caller
+  } catch (error) {
+    return strangerFor(error)
+  }
+}
+
+function strangerFor(error: unknown): Caller {
+  if (error instanceof DwellError) return STRANGER
+  throw error
+}
+
 /** @throws FORBIDDEN */
-function letIn(request: FastifyRequest, caller: Caller): void {
-  const { access } = request.routeOptions.config
-  if (access !== undefined) caller.check(access, (request.params as { topic?: string }).topic)
+function letIn(request: FastifyRequest, access: RouteAccess, caller: Caller): void {
+  caller.check(access, (request.params as { topic?: string }).topic)
   request.caller = caller
 }

@@ -1,7 +1,9 @@
 // Tokens for tests: a file of them as `dwell tokens create` would have made it, and the header that shows one.
 
-import { writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Test } from 'tap'
 import type { Right } from '../../service/access/rights.ts'
 import { hashOf, makeToken } from '../../service/access/token.ts'
 import { formatTokenRows, type TokenRow } from '../../service/access/tokens-file.ts'
@@ -18,6 +20,13 @@ export function holder(name: string, rights: readonly Right[], topics: readonly 
   const token = makeToken(new SystemRandom())
   const row = { name, sha256: hashOf(token).toString('hex'), rights, topics }
   return { token, row, headers: { authorization: `Bearer ${token}` } }
+}
+
+/** A folder beside that of the data, removed at the end. */
+export function tokensFolder(t: Pick<Test, 'teardown'>): string {
+  const directory = mkdtempSync(join(tmpdir(), 'dwell-tokens-'))
+  t.teardown(() => rmSync(directory, { recursive: true }))
+  return directory
 }
 
 /** Writes the file of tokens into `directory`; answers its path. */

@@ -1,17 +1,12 @@
 // FAULTS.md rows A1, A2, A3: who comes in with which token, and what he sees.
 
-import { mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import t from 'tap'
-import { holder, writeTokens } from '../../support/token-holders.ts'
+import { holder, tokensFolder, writeTokens } from '../../support/token-holders.ts'
 import { startService } from '../running-service.ts'
-
-const folder = () => mkdtempSync(join(tmpdir(), 'dwell-tokens-'))
 
 t.test('a token guards every route but health', async (t) => {
   const shop = holder('shop', ['publish'])
-  const { call } = await startService(t, { TOKENS_FILE: writeTokens(folder(), [shop]) })
+  const { call } = await startService(t, { TOKENS_FILE: writeTokens(tokensFolder(t), [shop]) })
   const publish = (headers?: Record<string, string>) =>
     call('POST', '/v1/topics/orders/messages', { value: 1 }, headers)
   t.match(await publish(), { status: 401, json: { code: 'TOKEN_MISSING' }, headers: { 'www-authenticate': /^Bearer/ } })
