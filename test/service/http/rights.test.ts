@@ -22,6 +22,8 @@ const ROUTES: Record<string, { rights: readonly Right[]; topics?: 'left out' | '
   [`PATCH ${TOPIC}/delayed/{id}`]: { rights: ['publish', 'admin'] },
   [`POST ${TOPIC}/delayed/{id}/dispatch`]: { rights: ['publish', 'admin'] },
   [`GET ${TOPIC}/delayed`]: { rights: ['consume', 'admin'] },
+  [`GET ${TOPIC}/explain`]: { rights: RIGHTS },
+  [`GET ${GROUP}/scale`]: { rights: ['consume', 'admin'] },
   'GET /v1/forecast': { rights: RIGHTS, topics: 'left out' },
   'GET /v1/topics': { rights: RIGHTS, topics: 'left out' },
   [`GET ${TOPIC}`]: { rights: RIGHTS },
