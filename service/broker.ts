@@ -7,6 +7,7 @@
 //   overflow/                   delayed messages beyond the reach of the wheel: the only place where they are
 //   index/                      ids, derived from `__ids`; may be deleted while nobody uses the directory
 
+import type { Server } from 'node:https'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import {
@@ -20,6 +21,7 @@ import {
 } from '../storage/index.ts'
 import { type ClockLimits, forecast, HandClock, lastKnownMs, openOverflowStore, Wheel } from '../timewheel/index.ts'
 import { Access } from './access/access.ts'
+import { Certificates } from './access/certificates.ts'
 import { BelievedClock } from './believed-clock.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { DataDirectory } from './data-directory.ts'
@@ -104,6 +106,13 @@ export class Broker {
     const pushHosts = new AllowedHosts(settings.PUSH_ALLOWED_HOSTS, ownAddresses)
     const access = await Access.open({ settings, disk: this.#options.disk, clock: this.#options.clock, log })
     this.#opened('access', () => access.close())
+    const certificates = await Certificates.open({
+      settings,
+      disk: this.#options.disk,
+      clock: this.#options.clock,
+      log,
+    })
+    this.#opened('certificates', async () => certificates?.close())
     const home = await DataDirectory.open(this.#options, (part, close) => this.#opened(part, close))
     const { disk, clock, path: directory, space, clusterId, testClock } = home
     const descriptors = shareDescriptors(descriptorLimit(), {
@@ -253,6 +262,7 @@ export class Broker {
     this.#server = await buildServer({
       settings,
       access,
+      tls: certificates?.tlsOptions,
       log,
       engine,
       topics,
@@ -270,6 +280,8 @@ export class Broker {
       stopping: this.#stopping.signal,
     })
     this.#server.server.maxConnections = descriptors.connections - (pushHosts.isEmpty ? 0 : 2 * pushSockets)
+    const { server } = this.#server
+    if (certificates !== undefined) certificates.onChange = (context) => (server as Server).setSecureContext(context)
     this.#server.server.on('drop', () => metrics?.countDroppedConnection())
     this.#opened('server', () => this.#closeServer())
     this.#address = await listen(this.#server, settings)

@@ -102,6 +102,7 @@ export const ERRORS = {
   ACCESS_UNDECIDED: { status: 500, title: 'Nobody said who may come in', retryable: false },
   INVALID_TOKENS_FILE: { status: 500, title: 'The file of tokens is wrong', retryable: false },
   INVALID_TOPIC_PATTERN: { status: 500, title: 'The topics cannot be read', retryable: false },
+  INVALID_CERTIFICATE: { status: 500, title: 'The certificate is wrong', retryable: false },
   INVALID_KEYS: { status: 500, title: 'The keys of web tokens are wrong', retryable: false },
   INVALID_SETTING: { status: 500, title: 'A setting has a wrong value', retryable: false },
   UNKNOWN_SETTING: { status: 500, title: 'There is no such setting', retryable: false },

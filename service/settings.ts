@@ -92,10 +92,17 @@ export const SETTINGS = {
     sentence:
       'Claim with the topics, as in the file of tokens. A token without it is for none; empty: all are for all topics.',
   },
+  TLS_CERTIFICATE_FILE: {
+    kind: 'text',
+    default: '',
+    sentence:
+      'Certificate of the service with those above it, PEM: with it, HTTPS. Read again when it changes, as its key is.',
+  },
+  TLS_KEY_FILE: { kind: 'text', default: '', sentence: 'Private key of that certificate, PEM.' },
   TLS_CLIENT_CA_FILE: {
     kind: 'text',
     default: '',
-    sentence: 'Certificates of those who sign clients: with it, only clients with a certificate of theirs are let in.',
+    sentence: 'Certificates that sign those of clients, PEM: with it, only clients that have such a one can connect.',
   },
   DATA_DIR: { kind: 'text', default: './data', sentence: 'Folder of all data. One process at a time.' },
   LOG_LEVEL: {

@@ -3,6 +3,7 @@
 import type { DwellError, Log, LogEngine } from '../../storage/index.ts'
 import type { Census, ClockState, ListedPage, ListOptions } from '../../timewheel/index.ts'
 import type { Access } from '../access/access.ts'
+import type { TlsOptions } from '../access/certificates.ts'
 import type { Explainer } from '../delivery/explain/explain.ts'
 import type { Groups } from '../delivery/groups.ts'
 import type { Metrics } from '../metrics.ts'
@@ -17,6 +18,8 @@ export interface HttpParts {
   settings: Settings
   /** Who has to say who he is, and how. */
   access: Pick<Access, 'authenticator'>
+  /** With it HTTPS is served, and plain HTTP is not. */
+  tls: TlsOptions | undefined
   log: Log
   engine: LogEngine
   topics: Topics

@@ -40,14 +40,15 @@ export async function buildServer(parts: HttpParts): Promise<FastifyInstance> {
     requestBytesMax: settings.REQUEST_BYTES_MAX,
     onProblem: (code) => metrics.countProblem(code),
   })
-  const app = Fastify({
+  const node = {
+    headersTimeout: Math.min(HEADERS_TIMEOUT_MS_MAX, settings.REQUEST_TIMEOUT),
+    connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+  }
+  const app: FastifyInstance = Fastify({
     bodyLimit: settings.REQUEST_BYTES_MAX,
     requestTimeout: settings.REQUEST_TIMEOUT,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-    http: {
-      headersTimeout: Math.min(HEADERS_TIMEOUT_MS_MAX, settings.REQUEST_TIMEOUT),
-      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
-    },
+    ...(parts.tls === undefined ? { http: node } : { https: { ...node, ...parts.tls } }),
     routerOptions: { maxParamLength: PARAM_LENGTH_MAX },
     return503OnClosing: false,
     forceCloseConnections: 'idle',
