@@ -28,6 +28,8 @@ import { DataDirectory } from './data-directory.ts'
 import { Explainer } from './delivery/explain/explain.ts'
 import { Groups } from './delivery/groups.ts'
 import { descriptorLimit, shareDescriptors } from './descriptors.ts'
+import { ArrivingBytes } from './http/arriving-bytes.ts'
+import { limitConnections } from './http/connection-limits.ts'
 import { buildServer } from './http/server.ts'
 import { Metrics } from './metrics.ts'
 import { pendingByTopic } from './pending-by-topic.ts'
@@ -38,6 +40,7 @@ import { Publisher } from './publish/publish.ts'
 import { AllowedHosts } from './push/allowed-hosts.ts'
 import { ownAddresses, sharedResolve } from './push/network.ts'
 import { Pusher } from './push/pusher.ts'
+import { Quotas } from './quotas.ts'
 import type { Settings } from './settings.ts'
 import { Topics } from './topics.ts'
 
@@ -267,6 +270,8 @@ export class Broker {
       engine,
       topics,
       publisher,
+      quotas: new Quotas({ settings, clock, topics, groups, census: wheel.census }),
+      arriving: new ArrivingBytes(settings.ARRIVING_BYTES_MAX),
       delayed,
       groups,
       explainer,
@@ -279,10 +284,19 @@ export class Broker {
       clusterId,
       stopping: this.#stopping.signal,
     })
-    this.#server.server.maxConnections = descriptors.connections - (pushHosts.isEmpty ? 0 : 2 * pushSockets)
     const { server } = this.#server
     if (certificates !== undefined) certificates.onChange = (context) => (server as Server).setSecureContext(context)
-    this.#server.server.on('drop', () => metrics?.countDroppedConnection())
+    const connectionsMax = Math.min(
+      settings.CONNECTIONS_MAX,
+      descriptors.connections - (pushHosts.isEmpty ? 0 : 2 * pushSockets),
+    )
+    limitConnections({
+      server,
+      clock,
+      max: connectionsMax,
+      ofAddressMax: settings.ADDRESS_CONNECTIONS_MAX || connectionsMax,
+      onDrop: () => metrics?.countDroppedConnection(),
+    })
     this.#opened('server', () => this.#closeServer())
     this.#address = await listen(this.#server, settings)
     const tookMs = Math.round(this.#options.clock.monotonicMs() - beganMs)

@@ -47,63 +47,6 @@ export const SETTINGS = {
     sentence: 'Address to listen on. Any but a loopback one, such as 0.0.0.0, needs tokens, or OPEN_TO_ANYONE.',
   },
   PORT: { kind: 'count', default: 7200, min: 0, max: 65_535, sentence: 'Port to listen on; 0 takes a free one.' },
-  TOKENS_FILE: {
-    kind: 'text',
-    default: '',
-    sentence: 'File with the hashes of tokens and what they may do; see `dwell tokens`. Read again when it changes.',
-  },
-  OPEN_TO_ANYONE: {
-    kind: 'boolean',
-    default: false,
-    sentence: 'Whether everybody who reaches this address may do everything, where no tokens are asked for.',
-  },
-  METRICS_OPEN: {
-    kind: 'boolean',
-    default: false,
-    sentence: 'Whether /metrics, which names topics, needs no token where tokens are asked for.',
-  },
-  ALLOWED_HOSTS: {
-    kind: 'text',
-    default: '',
-    sentence:
-      'Names that requests may be sent to, *.name for all below one, with commas. Numbers and localhost always may. Empty: any name where tokens are asked for, none where not.',
-  },
-  JWT_KEYS: {
-    kind: 'text',
-    default: '',
-    sentence: 'JSON Web Key Set that signs accepted JSON Web Tokens: a file, or an https address. Empty: none are.',
-  },
-  JWT_ISSUER: { kind: 'text', default: '', sentence: 'Who must have issued a JSON Web Token (iss).' },
-  JWT_AUDIENCE: { kind: 'text', default: '', sentence: 'Whom a JSON Web Token must be made for (aud).' },
-  JWT_ALGORITHMS: {
-    kind: 'text',
-    default: 'RS256,PS256,ES256,EdDSA,Ed25519',
-    sentence: 'Algorithms that a JSON Web Token may be signed with. Those with a shared secret are never accepted.',
-  },
-  JWT_RIGHTS_CLAIM: {
-    kind: 'text',
-    default: 'scope',
-    sentence:
-      'Claim with the rights, a list or a text with spaces: publish, consume, admin, also as dwell:publish. Dots lead into objects.',
-  },
-  JWT_TOPICS_CLAIM: {
-    kind: 'text',
-    default: 'dwell_topics',
-    sentence:
-      'Claim with the topics, as in the file of tokens. A token without it is for none; empty: all are for all topics.',
-  },
-  TLS_CERTIFICATE_FILE: {
-    kind: 'text',
-    default: '',
-    sentence:
-      'Certificate of the service with those above it, PEM: with it, HTTPS. Read again when it changes, as its key is.',
-  },
-  TLS_KEY_FILE: { kind: 'text', default: '', sentence: 'Private key of that certificate, PEM.' },
-  TLS_CLIENT_CA_FILE: {
-    kind: 'text',
-    default: '',
-    sentence: 'Certificates that sign those of clients, PEM: with it, only clients that have such a one can connect.',
-  },
   DATA_DIR: { kind: 'text', default: './data', sentence: 'Folder of all data. One process at a time.' },
   LOG_LEVEL: {
     kind: 'text',
@@ -333,6 +276,7 @@ export const SETTINGS = {
     max: 16 * GIB,
     sentence: 'Bytes of records in the hand of all pushing groups; beyond it each has one record at a time.',
   },
+  ...ACCESS_SETTINGS,
 } as const satisfies Record<string, SettingRow>
 
 export type SettingName = keyof typeof SETTINGS

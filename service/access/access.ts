@@ -3,6 +3,7 @@
 import { BlockList, isIP } from 'node:net'
 import { type Clock, type Disk, DwellError, type Log } from '../../storage/index.ts'
 import type { Settings } from '../settings.ts'
+import { Allowances, type LimitSettings } from './allowances.ts'
 import { Authenticator } from './authenticator.ts'
 import { FileKeySet } from './file-key-set.ts'
 import { BYTES_MAX, type KeySet, RemoteKeySet } from './key-set.ts'
@@ -11,19 +12,20 @@ import { readTokenRows, TOKENS_FILE_BYTES_MAX } from './tokens-file.ts'
 import { WatchedFiles } from './watched-files.ts'
 import { ALGORITHMS, WebTokens } from './web-tokens.ts'
 
-type AccessSettings = Pick<
-  Settings,
-  | 'HOST'
-  | 'TOKENS_FILE'
-  | 'JWT_KEYS'
-  | 'JWT_ISSUER'
-  | 'JWT_AUDIENCE'
-  | 'JWT_ALGORITHMS'
-  | 'JWT_RIGHTS_CLAIM'
-  | 'JWT_TOPICS_CLAIM'
-  | 'TLS_CLIENT_CA_FILE'
-  | 'OPEN_TO_ANYONE'
->
+type AccessSettings = LimitSettings &
+  Pick<
+    Settings,
+    | 'HOST'
+    | 'TOKENS_FILE'
+    | 'JWT_KEYS'
+    | 'JWT_ISSUER'
+    | 'JWT_AUDIENCE'
+    | 'JWT_ALGORITHMS'
+    | 'JWT_RIGHTS_CLAIM'
+    | 'JWT_TOPICS_CLAIM'
+    | 'TLS_CLIENT_CA_FILE'
+    | 'OPEN_TO_ANYONE'
+  >
 
 export interface AccessOptions {
   settings: AccessSettings
@@ -50,7 +52,8 @@ export class Access {
     checkDecided(settings)
     const closers: (() => Promise<void>)[] = []
     try {
-      let tokens = new Tokens([])
+      const allowances = new Allowances(clock, settings)
+      let tokens = new Tokens([], allowances)
       if (settings.TOKENS_FILE !== '') {
         const files = await WatchedFiles.open({
           disk,
@@ -60,7 +63,7 @@ export class Access {
           paths: [settings.TOKENS_FILE],
           bytesMax: TOKENS_FILE_BYTES_MAX,
           use: ([bytes]) => {
-            tokens = new Tokens(readTokenRows(bytes.toString()))
+            tokens = new Tokens(readTokenRows(bytes.toString()), allowances)
           },
           onFailure,
         })
@@ -70,7 +73,7 @@ export class Access {
       if (settings.JWT_KEYS !== '') {
         const keySet = await openKeys(options)
         closers.push(() => keySet.close())
-        webTokens = new WebTokens({ keySet, clock, ...claimsOf(settings) })
+        webTokens = new WebTokens({ keySet, clock, allowances, ...claimsOf(settings) })
       }
       const isAsked = settings.TOKENS_FILE !== '' || webTokens !== undefined
       const authenticator = isAsked ? new Authenticator({ clock, tokens: () => tokens, webTokens }) : undefined

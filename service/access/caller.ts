@@ -2,17 +2,21 @@
 // same, and comes before anything is looked for.
 
 import { DwellError } from '../../storage/index.ts'
+import type { Allowance } from './allowance.ts'
 import { RIGHTS, type Right, TopicScope } from './rights.ts'
 import type { RouteAccess } from './route-access.ts'
 
 export class Caller {
   /** For the log and for limits: never the token itself. */
   readonly name: string
+  /** What he may ask for; undefined when that is not counted. */
+  readonly allowance: Allowance | undefined
   readonly #rights: ReadonlySet<Right>
   readonly #topics: TopicScope
 
-  constructor(name: string, rights: Iterable<Right>, topics: TopicScope) {
+  constructor(name: string, rights: Iterable<Right>, topics: TopicScope, allowance?: Allowance) {
     this.name = name
+    this.allowance = allowance
     this.#rights = new Set(rights)
     this.#topics = topics
   }

@@ -1,11 +1,13 @@
 // The file that says who may do what (the setting TOKENS_FILE), as JSON:
 //
-//   { "tokens": [ { "name": "shop", "sha256": "<64 hex>", "rights": ["publish"], "topics": ["shop.*"] } ] }
+//   { "tokens": [ { "name": "shop", "sha256": "<64 hex>", "rights": ["publish"], "topics": ["shop.*"],
+//                   "limits": { "requestsPerSecond": 100 } } ] }                                  limits may be left out
 //
 // Tokens themselves never stand in it. Whatever is wrong with it refuses all of it, and says which row: half of a file of
 // rights is worse than none.
 
 import { DwellError } from '../../storage/index.ts'
+import { LIMIT_NAMES, type Limits } from './allowance.ts'
 import { isRight, RIGHTS, type Right, TopicScope } from './rights.ts'
 import { HASH_PATTERN } from './token.ts'
 
@@ -20,9 +22,11 @@ export interface TokenRow {
   sha256: string
   rights: readonly Right[]
   topics: readonly string[]
+  /** In place of the settings TOKEN_…_MAX; 0 is any number. */
+  limits?: Partial<Limits>
 }
 
-const FIELDS = ['name', 'sha256', 'rights', 'topics']
+const FIELDS = ['name', 'sha256', 'rights', 'topics', 'limits']
 
 /**
  * The rows of a file.
@@ -68,7 +72,20 @@ function readRow(row: unknown, place: string): TokenRow {
   } catch (error) {
     throw wrong(`${where}: ${(error as Error).message}`, error)
   }
-  return { name, sha256, rights: rights as Right[], topics }
+  const read = { name, sha256, rights: rights as Right[], topics }
+  return row.limits === undefined ? read : { ...read, limits: readLimits(row.limits, where) }
+}
+
+function readLimits(limits: unknown, where: string): Partial<Limits> {
+  if (!isObject(limits)) throw wrong(`${where}: limits must be an object`)
+  for (const [name, limit] of Object.entries(limits)) {
+    if (!LIMIT_NAMES.some((known) => known === name)) {
+      throw wrong(`${where}: there is no limit ${JSON.stringify(name)}; there are ${LIMIT_NAMES.join(', ')}`)
+    }
+    if (!Number.isSafeInteger(limit) || (limit as number) < 0)
+      throw wrong(`${where}: the limit ${name} must be a whole number, 0 for any`)
+  }
+  return limits
 }
 
 function checkUnique(rows: readonly TokenRow[], field: 'name' | 'sha256'): void {

@@ -4,6 +4,7 @@
 // next guess. The last comparison takes the same time wherever the two differ, all the same.
 
 import { timingSafeEqual } from 'node:crypto'
+import type { Allowances } from './allowances.ts'
 import { Caller } from './caller.ts'
 import { TopicScope } from './rights.ts'
 import { hashOf, isTokenShaped } from './token.ts'
@@ -12,10 +13,11 @@ import type { TokenRow } from './tokens-file.ts'
 export class Tokens {
   readonly #callers = new Map<string, { hash: Buffer; caller: Caller }>()
 
-  constructor(rows: readonly TokenRow[]) {
-    for (const { name, sha256, rights, topics } of rows) {
+  constructor(rows: readonly TokenRow[], allowances: Allowances) {
+    for (const { name, sha256, rights, topics, limits } of rows) {
       const hash = Buffer.from(sha256, 'hex')
-      this.#callers.set(hash.toString('latin1'), { hash, caller: new Caller(name, rights, new TopicScope(topics)) })
+      const caller = new Caller(name, rights, new TopicScope(topics), allowances.of(name, limits))
+      this.#callers.set(hash.toString('latin1'), { hash, caller })
     }
   }
 

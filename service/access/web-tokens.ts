@@ -9,6 +9,7 @@
 
 import { errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose'
 import { type Clock, DwellError } from '../../storage/index.ts'
+import type { Allowances } from './allowances.ts'
 import { Caller } from './caller.ts'
 import type { KeySet } from './key-set.ts'
 import { isRight, PATTERNS_MAX, type Right, TopicScope } from './rights.ts'
@@ -37,6 +38,7 @@ const RIGHT_BEGINNING = 'dwell:'
 export interface WebTokensOptions {
   keySet: KeySet
   clock: Pick<Clock, 'wallMs'>
+  allowances: Allowances
   issuer: string
   audience: string
   algorithms: readonly string[]
@@ -120,7 +122,9 @@ export class WebTokens {
       .map((word) => (word.startsWith(RIGHT_BEGINNING) ? word.slice(RIGHT_BEGINNING.length) : word))
       .filter((word): word is Right => isRight(word))
     const patterns = topicsClaim === '' ? ['*'] : wordsOf(claimAt(payload, topicsClaim)).filter(isPattern)
-    return new Caller(`jwt:${payload.sub ?? ''}`, rights, new TopicScope(patterns.slice(0, PATTERNS_MAX)))
+    const name = `jwt:${payload.sub ?? ''}`
+    const topics = new TopicScope(patterns.slice(0, PATTERNS_MAX))
+    return new Caller(name, rights, topics, this.#options.allowances.of(name))
   }
 }
 

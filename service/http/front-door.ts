@@ -5,9 +5,11 @@
 //   1. A route says beside itself what it asks (access/route-access.ts); one that does not is not built.
 //   2. Whoever may not do something learns nothing of what exists: he is refused before anything is looked for.
 
+import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { DwellError } from '../../storage/index.ts'
 import type { Access } from '../access/access.ts'
+import type { Allowance } from '../access/allowance.ts'
 import type { Authenticator } from '../access/authenticator.ts'
 import { type Caller, EVERYBODY, STRANGER } from '../access/caller.ts'
 import type { RouteAccess } from '../access/route-access.ts'
@@ -24,6 +26,9 @@ export interface FrontDoorOptions {
   access: Pick<Access, 'authenticator'>
   hosts: ServedHosts
 }
+
+/** Whose connection each is. */
+const HOLDERS = new WeakMap<Socket, Set<Allowance>>()
 
 /** Puts the door in front of all routes that are added to `app` from now on. */
 export function addFrontDoor(app: FastifyInstance, { access: { authenticator }, hosts }: FrontDoorOptions): void {
@@ -80,5 +85,20 @@ function strangerFor(error: unknown): Caller {
 /** @throws FORBIDDEN */
 function letIn(request: FastifyRequest, access: RouteAccess, caller: Caller): void {
   caller.check(access, (request.params as { topic?: string }).topic)
+  const { allowance } = caller
+  if (allowance !== undefined) {
+    allowance.admitRequest()
+    if (allowance.limits.connections > 0) takeConnection(request.raw.socket, allowance)
+  }
   request.caller = caller
+}
+
+/** A connection counts for each caller who uses it: a proxy may send the requests of many on one. */
+function takeConnection(socket: Socket, allowance: Allowance): void {
+  let holders = HOLDERS.get(socket)
+  if (holders === undefined) HOLDERS.set(socket, (holders = new Set()))
+  if (holders.has(allowance)) return
+  const release = allowance.takeConnection()
+  holders.add(allowance)
+  socket.once('close', release)
 }

@@ -90,7 +90,7 @@ interface OfGroup {
   Params: { topic: string; group: string }
 }
 
-export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts, hand }: HttpParts): void {
+export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts, hand, quotas }: HttpParts): void {
   const tags = ['Consume']
   const ofGroup = { tags, params: GroupPath, querystring: NoQuery }
   const describe = async (topic: string, group: string) =>
@@ -127,6 +127,7 @@ export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts,
       if (body.push !== undefined) {
         change.push = pushAfter(body.push, groups.settingsOf(topic, group)?.push, pushHosts)
       }
+      if (groups.settingsOf(topic, group) === undefined) quotas.checkGroup()
       const configured = await groups.configure(topic, group, change)
       reply.code(configured.created ? 201 : 200)
       return { topic, group, ...settingsJson(configured.settings) }

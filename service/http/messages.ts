@@ -7,6 +7,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { BufferPool, DwellError } from '../../storage/index.ts'
+import type { Caller } from '../access/caller.ts'
 import { needs } from '../access/route-access.ts'
 import { checkName } from '../names.ts'
 import { idOf } from '../publish/delayed.ts'
@@ -86,10 +87,10 @@ const unchecked = { validatorCompiler: () => () => true }
 const plain = { serializerCompiler: () => (text: unknown) => text as string }
 
 export function messageRoutes(app: FastifyInstance, parts: HttpParts): void {
-  const { settings, publisher, space } = parts
+  const { settings, publisher, space, topics, quotas } = parts
   const rules = () => messageRules(parts)
   const countMax = settings.REQUEST_MESSAGES_MAX
-  const takeBody = bodyTaker(new BufferPool(), settings.REQUEST_BYTES_MAX)
+  const takeBody = bodyTaker(new BufferPool(), settings.REQUEST_BYTES_MAX, parts.arriving)
 
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers()
@@ -122,7 +123,7 @@ export function messageRoutes(app: FastifyInstance, parts: HttpParts): void {
         const isLines = request.headers['content-type']?.startsWith('application/x-ndjson')
         const { bytes } = body
         const messages = isLines ? readLines(bytes, rules(), countMax) : readOneOrMore(bytes, rules(), countMax)
-        publish(topic, messages, body, mode, reply)
+        publish(request.caller, topic, messages, body, mode, reply)
       },
     )
   })
@@ -153,12 +154,13 @@ export function messageRoutes(app: FastifyInstance, parts: HttpParts): void {
         const mode = modeOf(query)
         const { body = NO_BODY } = request
         const message = readRawMessage(body.bytes, request.headers, { key, delay, deliverAt, id }, rules())
-        publish(topic, [message], body, mode, reply)
+        publish(request.caller, topic, [message], body, mode, reply)
       },
     )
   })
 
   function publish(
+    caller: Caller,
     topic: string,
     messages: readonly Message[],
     body: RequestBody,
@@ -167,6 +169,9 @@ export function messageRoutes(app: FastifyInstance, parts: HttpParts): void {
   ): void {
     // Whoever does not wait is told at least what is known at once.
     if (acks === '0') space.admit()
+    if (topics.find(topic) === undefined && settings.AUTO_CREATE_TOPICS)
+      quotas.checkTopic(caller, topic, settings.DEFAULT_PARTITIONS)
+    quotas.checkDelayed(caller, topic, messages)
     const published = publisher.publish(topic, messages)
     reply.code(201).header('content-type', JSON_TYPE)
     if (acks === '0') {

@@ -10,9 +10,11 @@ import type { Metrics } from '../metrics.ts'
 import type { DelayedMessages } from '../publish/delayed.ts'
 import type { Publisher } from '../publish/publish.ts'
 import type { AllowedHosts } from '../push/allowed-hosts.ts'
+import type { Quotas } from '../quotas.ts'
 import type { Settings } from '../settings.ts'
 import type { TestClock } from '../test-clock.ts'
 import type { Topics } from '../topics.ts'
+import type { ArrivingBytes } from './arriving-bytes.ts'
 
 export interface HttpParts {
   settings: Settings
@@ -24,6 +26,10 @@ export interface HttpParts {
   engine: LogEngine
   topics: Topics
   publisher: Publisher
+  /** How much there may be of what is made. */
+  quotas: Quotas
+  /** What arrives in all requests together. */
+  arriving: ArrivingBytes
   delayed: DelayedMessages
   groups: Groups
   explainer: Explainer

@@ -58,7 +58,7 @@ interface OfTopic {
   Params: { topic: string }
 }
 
-export function topicRoutes(app: FastifyInstance, { topics, engine, groups }: HttpParts): void {
+export function topicRoutes(app: FastifyInstance, { topics, engine, groups, quotas, settings }: HttpParts): void {
   const tags = ['Topics']
   const ofTopic = { tags, params: TopicPath, querystring: NoQuery }
 
@@ -74,9 +74,11 @@ export function topicRoutes(app: FastifyInstance, { topics, engine, groups }: Ht
         ...answers({ 200: Description, 201: Description }),
       },
     },
-    async ({ params, body }, reply) => {
+    async ({ params, body, caller }, reply) => {
       const { retention } = body
-      const { created, topic } = await topics.put(checkName(params.topic, 'topic'), {
+      const name = checkName(params.topic, 'topic')
+      quotas.checkTopic(caller, name, body.partitions ?? topics.find(name)?.partitions ?? settings.DEFAULT_PARTITIONS)
+      const { created, topic } = await topics.put(name, {
         partitions: body.partitions,
         retentionMs: retention === undefined || retention === null ? retention : parseDuration(retention, 'retention'),
         retentionBytes: body.retentionBytes,
