@@ -16,9 +16,14 @@ export interface Holder {
   headers: Record<string, string>
 }
 
-export function holder(name: string, rights: readonly Right[], topics: readonly string[] = ['*']): Holder {
+export function holder(
+  name: string,
+  rights: readonly Right[],
+  topics: readonly string[] = ['*'],
+  limits?: TokenRow['limits'],
+): Holder {
   const token = makeToken(new SystemRandom())
-  const row = { name, sha256: hashOf(token).toString('hex'), rights, topics }
+  const row = { name, sha256: hashOf(token).toString('hex'), rights, topics, limits }
   return { token, row, headers: { authorization: `Bearer ${token}` } }
 }
 
