@@ -126,9 +126,12 @@ export function consumeRoutes(app: FastifyInstance, { groups, settings, stopping
       else if (known.push) throw groupPushes(topic, group)
       const leave = waitMs > 0 ? waitingCalls.enter(caller) : undefined
       const signal = waitMs > 0 ? waiting.signalOf(reply.raw) : undefined
-      const deliveries = await groups
-        .acquire(topic, group, { max: body.max ?? 100, waitMs, lockMs, signal })
-        .finally(leave)
+      let deliveries: Delivery[]
+      try {
+        deliveries = await groups.acquire(topic, group, { max: body.max ?? 100, waitMs, lockMs, signal })
+      } finally {
+        leave?.()
+      }
       reply.header('content-type', JSON_TYPE)
       const paused = deliveries.length === 0 ? groups.settingsOf(topic, group)?.paused : undefined
       if (paused !== undefined) return pausedJson(paused)
