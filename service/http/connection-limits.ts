@@ -1,12 +1,13 @@
 // Connections: how many there may be in all and from one address, and how long idle ones are kept when they become many.
 //
 // A flood of them is cheap to open and costs memory and descriptors here. Beyond the number in all the operating system's
-// connection is closed unanswered (Node's `maxConnections`); beyond that of an address it is told why. When most of them are
+// connection is closed unanswered (Node's `maxConnections`); beyond that of an address it is told why, but for TLS. When most of them are
 // taken, idle ones are kept for seconds only, and when nearly all are, those that are idle now are closed: a client opens
 // another for its next request.
 
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
+import { Server as TlsServer } from 'node:tls'
 import type { Clock } from '../../storage/index.ts'
 import { networkOf } from '../access/failed-attempts.ts'
 import { answerOnSocket } from './client-errors.ts'
@@ -34,6 +35,7 @@ export function limitConnections({ server, clock, max, ofAddressMax, onDrop }: C
   const byNetwork = new Map<string, number>()
   let open = 0
   let sweptAtMs = Number.NEGATIVE_INFINITY
+  const isTls = server instanceof TlsServer
   server.maxConnections = max
   server.on('drop', onDrop)
 
@@ -49,7 +51,9 @@ export function limitConnections({ server, clock, max, ofAddressMax, onDrop }: C
     const ofNetwork = byNetwork.get(network) ?? 0
     if (ofNetwork >= ofAddressMax) {
       onDrop()
-      answerOnSocket(socket, 'TOO_MANY_CONNECTIONS', `Your address has ${ofAddressMax} connections open.`)
+      // Before hands are shaken there is nobody to be told anything.
+      if (isTls) socket.destroy()
+      else answerOnSocket(socket, 'TOO_MANY_CONNECTIONS', `Your address has ${ofAddressMax} connections open.`)
       return
     }
     byNetwork.set(network, ofNetwork + 1)

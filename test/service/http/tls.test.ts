@@ -84,6 +84,18 @@ t.test('where clients have to show a certificate, those without a right one are 
   t.type(await statusOf(port, { ca, ...client.pem, maxVersion: 'TLSv1.1', minVersion: 'TLSv1' }), 'string')
 })
 
+t.test('connections of an address are bounded here too', { skip }, async (t) => {
+  const own = makeCertificate(tokensFolder(t), 'own')
+  const tls = { TLS_CERTIFICATE_FILE: own.certificate, TLS_KEY_FILE: own.key }
+  const { port } = await startService(t, { ...tls, ADDRESS_CONNECTIONS_MAX: 2 })
+  const idle = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')]
+  for (const socket of idle) await once(socket, 'connect')
+  t.type(await statusOf(port, { ca: own.pem.cert }), 'string')
+  for (const socket of idle) socket.destroy()
+  while ((await statusOf(port, { ca: own.pem.cert })) !== 200);
+  t.pass('when they are gone there is room')
+})
+
 t.test('plain HTTP on the port of HTTPS is not answered', { skip }, async (t) => {
   const own = makeCertificate(tokensFolder(t), 'own')
   const { port } = await startService(t, { TLS_CERTIFICATE_FILE: own.certificate, TLS_KEY_FILE: own.key })
