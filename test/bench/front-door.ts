@@ -8,6 +8,7 @@ import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { holder, writeTokens } from '../support/token-holders.ts'
 import { BenchServer } from './bench-server.ts'
 import { type Measured, measure, valueOfSize } from './load.ts'
+import { cpuMs } from './process-figures.ts'
 import { printTable, quantile, type Row } from './table.ts'
 
 const RUNS = 5
@@ -24,7 +25,12 @@ const LIMITS = {
   DWELL_ADDRESS_CONNECTIONS_MAX: '10000',
 }
 
-type Runs = Record<'open' | 'token' | 'web', Measured[]>
+/** What the server had of the cores for a message tells more than the rate on a machine that does other things too. */
+interface Run extends Measured {
+  cpuUs: number
+}
+
+type Runs = Record<'open' | 'token' | 'web', Run[]>
 
 export async function frontDoor(seconds: number): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'dwell-bench-tokens-'))
@@ -40,9 +46,9 @@ export async function frontDoor(seconds: number): Promise<void> {
     })
     guarded = server
     const asked = {
-      open: { port: open.port, headers: {} },
-      token: { port: server.port, headers: holders[TOKENS / 2].headers },
-      web: { port: server.port, headers: { authorization: `Bearer ${web.token}` } },
+      open: { server: open, headers: {} },
+      token: { server, headers: holders[TOKENS / 2].headers },
+      web: { server, headers: { authorization: `Bearer ${web.token}` } },
     }
     const line = JSON.stringify({ value: valueOfSize(1024), delay: '1h' })
     const loads = [
@@ -52,14 +58,13 @@ export async function frontDoor(seconds: number): Promise<void> {
     const rows: Row[] = []
     for (const { messages, ...load } of loads) {
       const runs: Runs = { open: [], token: [], web: [] }
-      const run = async (kind: keyof Runs, seconds: number) => {
-        const { port, headers } = asked[kind]
-        return measure({
-          ...load,
-          headers,
-          url: `http://127.0.0.1:${port}/v1/topics/orders/messages?results=none`,
-          seconds,
-        })
+      const run = async (kind: keyof Runs, seconds: number): Promise<Run> => {
+        const { server, headers } = asked[kind]
+        const url = `http://127.0.0.1:${server.port}/v1/topics/orders/messages?results=none`
+        const beforeMs = cpuMs(server.process.pid)
+        const measured = await measure({ ...load, headers, url, seconds })
+        const published = measured.requestsPerSecond * seconds * messages
+        return { ...measured, cpuUs: ((cpuMs(server.process.pid) - beforeMs) * 1000) / published }
       }
       for (const kind of ['open', 'token', 'web'] as const) await run(kind, 2)
       for (let i = 0; i < RUNS; i++)
@@ -79,16 +84,21 @@ export async function frontDoor(seconds: number): Promise<void> {
 }
 
 function rowOf(messages: number, connections: number, { open, token, web }: Runs): Row {
-  const rates = (runs: Measured[]) => runs.map(({ requestsPerSecond }) => requestsPerSecond * messages)
-  const ratio = (runs: Measured[]) => median(rates(runs).map((rate, i) => rate / rates(open)[i]))
+  const rate = (runs: Run[]) => median(runs.map(({ requestsPerSecond }) => requestsPerSecond * messages))
+  const ratio = (runs: Run[]) =>
+    median(runs.map(({ requestsPerSecond }, i) => requestsPerSecond / open[i].requestsPerSecond))
+  const cpu = (runs: Run[]) => median(runs.map(({ cpuUs }) => cpuUs))
   return {
     'a request': messages,
     connections,
-    'open msg/s': median(rates(open)),
-    'token msg/s': median(rates(token)),
-    'web token msg/s': median(rates(web)),
+    'open msg/s': rate(open),
+    'token msg/s': rate(token),
+    'web msg/s': rate(web),
     'token ratio': ratio(token),
-    'web token ratio': ratio(web),
+    'web ratio': ratio(web),
+    'open cpu µs': cpu(open),
+    'token cpu µs': cpu(token),
+    'web cpu µs': cpu(web),
     'open p99 ms': median(open.map(({ p99Ms }) => p99Ms)),
     'token p99 ms': median(token.map(({ p99Ms }) => p99Ms)),
   }
