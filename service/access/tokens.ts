@@ -15,9 +15,8 @@ export class Tokens {
 
   constructor(rows: readonly TokenRow[], allowances: Allowances) {
     for (const { name, sha256, rights, topics, limits } of rows) {
-      const hash = Buffer.from(sha256, 'hex')
       const caller = new Caller(name, rights, new TopicScope(topics), allowances.of(name, limits))
-      this.#callers.set(hash.toString('latin1'), { hash, caller })
+      this.#callers.set(sha256, { hash: Buffer.from(sha256, 'latin1'), caller })
     }
   }
 
@@ -29,7 +28,8 @@ export class Tokens {
   callerOf(token: string): Caller | undefined {
     if (!isTokenShaped(token)) return undefined
     const hash = hashOf(token)
-    const found = this.#callers.get(hash.toString('latin1'))
-    return found !== undefined && timingSafeEqual(found.hash, hash) ? found.caller : undefined
+    const found = this.#callers.get(hash)
+    if (found === undefined) return undefined
+    return timingSafeEqual(found.hash, Buffer.from(hash, 'latin1')) ? found.caller : undefined
   }
 }

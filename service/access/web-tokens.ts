@@ -63,7 +63,7 @@ export class WebTokens {
 
   /** Who holds a token that was found right not long ago. */
   rememberedCaller(token: string): Caller | undefined {
-    const found = this.#remembered.get(keyOf(token))
+    const found = this.#remembered.get(hashOf(token))
     if (found === undefined) return undefined
     const { keySet, clock } = this.#options
     return clock.wallMs() < found.untilMs && keySet.keys === found.keys ? found.caller : undefined
@@ -108,7 +108,7 @@ export class WebTokens {
     })
     const caller = this.#callerWith(payload)
     const untilMs = Math.min(nowMs + REMEMBERED_MS_MAX, (payload.exp as number) * 1000)
-    const key = keyOf(token)
+    const key = hashOf(token)
     this.#remembered.delete(key)
     this.#remembered.set(key, { caller, untilMs, keys })
     if (this.#remembered.size > REMEMBERED_MAX) this.#remembered.delete(this.#remembered.keys().next().value as string)
@@ -157,8 +157,4 @@ function isPattern(word: string): boolean {
 function notOurs(error: unknown): undefined {
   if (error instanceof errors.JOSEError) return undefined
   throw error
-}
-
-function keyOf(token: string): string {
-  return hashOf(token).toString('latin1')
 }

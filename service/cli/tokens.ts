@@ -66,7 +66,7 @@ async function create(disk: Disk, path: string, row: Omit<TokenRow, 'sha256'>): 
   if (rows.length === TOKENS_MAX)
     throw new DwellError('INVALID_TOKENS_FILE', `The file ${path} has ${TOKENS_MAX} tokens, which is the most.`)
   const token = makeToken(new SystemRandom())
-  await writeRows(disk, path, [...rows, { ...row, name, sha256: hashOf(token).toString('hex') }])
+  await writeRows(disk, path, [...rows, { ...row, name, sha256: hashOf(token) }])
   await note(`Added ${name} to ${path}. This is the only time that the token is shown:`)
   await new Output(process.stdout).line(token)
 }

@@ -18,6 +18,8 @@ export class ServedHosts {
   /** `.example.com` for `*.example.com`. */
   readonly #endings: string[] = []
   readonly #anyName: boolean
+  /** The one that was allowed last: nearly all requests name the same. */
+  #last = ''
 
   /**
    * `setting` is a list of names, `*.name` for all below one; `asksForTokens` whether nobody comes in without a token.
@@ -41,10 +43,11 @@ export class ServedHosts {
   /** @throws HOST_NOT_ALLOWED, ORIGIN_NOT_ALLOWED */
   check({ host, origin }: IncomingHttpHeaders): void {
     // No browser leaves it out.
-    if (host !== undefined && !this.#anyName && !this.#allows(host)) {
+    if (host !== undefined && !this.#anyName && host !== this.#last && !this.#allows(host)) {
       const sentence = `This service does not answer to the name ${JSON.stringify(host.slice(0, 100))}. Name it in DWELL_ALLOWED_HOSTS.`
       throw new DwellError('HOST_NOT_ALLOWED', sentence)
     }
+    this.#last = host ?? ''
     if (origin !== undefined && !isSameOrigin(origin, host))
       throw new DwellError('ORIGIN_NOT_ALLOWED', 'Requests of web pages (with an Origin header) are not accepted.')
   }

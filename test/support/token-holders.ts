@@ -23,7 +23,7 @@ export function holder(
   limits?: TokenRow['limits'],
 ): Holder {
   const token = makeToken(new SystemRandom())
-  const row = { name, sha256: hashOf(token).toString('hex'), rights, topics, limits }
+  const row = { name, sha256: hashOf(token), rights, topics, limits }
   return { token, row, headers: { authorization: `Bearer ${token}` } }
 }
 
