@@ -1,6 +1,7 @@
 // Every setting is a row: from the rows come the parsing of the environment and of the flags, the range checks, --help,
 // the table in the README and the chart's schema. See config.ts.
 
+import { ACCESS_SETTINGS } from './access/access-settings.ts'
 import { DEAD_PER_MINUTE_MAX, RETRY_TIERS_MAX } from './delivery/group/group-settings.ts'
 
 const KIB = 1024
