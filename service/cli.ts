@@ -1,6 +1,7 @@
 // The command line: `dwell serve` and the tools.
 
 import { Command } from 'commander'
+import { addRemotes } from './cli/remote/commands.ts'
 import { addServe } from './cli/serve.ts'
 import { addTokens } from './cli/tokens.ts'
 import { addTools } from './cli/tools.ts'
@@ -15,5 +16,6 @@ export async function run(argv: readonly string[], environment: NodeJS.ProcessEn
   addServe(program, environment)
   addTools(program)
   addTokens(program, environment.DWELL_TOKENS_FILE)
+  addRemotes(program, environment)
   await program.parseAsync(argv as string[])
 }

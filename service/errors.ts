@@ -131,7 +131,11 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS
 
+export function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(ERRORS, code)
+}
+
 /** The row of `code`; that of INTERNAL for a code which is not in the table. */
 export function errorRow(code: string): ErrorRow {
-  return Object.hasOwn(ERRORS, code) ? ERRORS[code as ErrorCode] : ERRORS.INTERNAL
+  return isErrorCode(code) ? ERRORS[code] : ERRORS.INTERNAL
 }
