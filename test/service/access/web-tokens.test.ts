@@ -11,6 +11,7 @@ import { Access } from '../../../service/access/access.ts'
 import type { Caller } from '../../../service/access/caller.ts'
 import { AGE_MS_MAX, BYTES_MAX, COOLDOWN_MS, REFRESH_MS } from '../../../service/access/key-set.ts'
 import { needs } from '../../../service/access/route-access.ts'
+import { LOOK_MS } from '../../../service/access/watched-files.ts'
 import { defaultSettings } from '../../../service/config.ts'
 import type { Settings } from '../../../service/settings.ts'
 import { SILENT, SystemDisk } from '../../../storage/index.ts'
@@ -171,6 +172,27 @@ t.test('forged, foreign and old tokens are refused, and say no more than that', 
     'too long': `${header}.${part({ ...claims, padding: 'x'.repeat(9_000) })}.${signature}`,
   }
   for (const [what, token] of Object.entries(wrong)) t.equal(await nameOf(token), 'TOKEN_WRONG', what)
+})
+
+t.test(
+  'a token is not accepted with an algorithm that the setting does not name, whatever its key could do',
+  async (t) => {
+    const { alg: _, ...anyUse } = rsa.jwk as Record<string, unknown>
+    const JWT_KEYS = keysFile(t, ours, { ...rsa, jwk: anyUse })
+    const { clock, nameOf } = await opened(t, { JWT_KEYS, JWT_ALGORITHMS: 'ES256, RS384' })
+    t.equal(await nameOf(await signed(clock)), 'jwt:ada')
+    t.equal(await nameOf(await signed(clock, { key: rsa, algorithm: 'RS256' })), 'TOKEN_WRONG')
+  },
+)
+
+t.test('a key that is taken away takes what was remembered by it along', async (t) => {
+  const path = keysFile(t, ours, rsa)
+  const { clock, nameOf } = await opened(t, { JWT_KEYS: path })
+  const token = await signed(clock)
+  t.equal(await nameOf(token), 'jwt:ada')
+  writeFileSync(path, documentOf(rsa))
+  for (let i = 0; i < 100 && (await nameOf(token)) === 'jwt:ada'; i++) await clock.advance(LOOK_MS / 10)
+  t.equal(await nameOf(token), 'TOKEN_WRONG')
 })
 
 t.test('what was found right is remembered, but not beyond its end', async (t) => {
