@@ -21,7 +21,6 @@ import {
 } from '../storage/index.ts'
 import { type ClockLimits, forecast, HandClock, lastKnownMs, openOverflowStore, Wheel } from '../timewheel/index.ts'
 import { Access } from './access/access.ts'
-import { Certificates } from './access/certificates.ts'
 import { BelievedClock } from './believed-clock.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { DataDirectory } from './data-directory.ts'
@@ -109,13 +108,6 @@ export class Broker {
     const pushHosts = new AllowedHosts(settings.PUSH_ALLOWED_HOSTS, ownAddresses)
     const access = await Access.open({ settings, disk: this.#options.disk, clock: this.#options.clock, log })
     this.#opened('access', () => access.close())
-    const certificates = await Certificates.open({
-      settings,
-      disk: this.#options.disk,
-      clock: this.#options.clock,
-      log,
-    })
-    this.#opened('certificates', async () => certificates?.close())
     const home = await DataDirectory.open(this.#options, (part, close) => this.#opened(part, close))
     const { disk, clock, path: directory, space, clusterId, testClock } = home
     const descriptors = shareDescriptors(descriptorLimit(), {
@@ -261,11 +253,12 @@ export class Broker {
       checkpoints: () => checkpoints.stats(),
       compaction: () => engine.compaction,
       space: () => space.stats(),
+      access: () => access.stats(),
     })
     this.#server = await buildServer({
       settings,
       access,
-      tls: certificates?.tlsOptions,
+      tls: access.certificates?.tlsOptions,
       log,
       engine,
       topics,
@@ -285,7 +278,8 @@ export class Broker {
       stopping: this.#stopping.signal,
     })
     const { server } = this.#server
-    if (certificates !== undefined) certificates.onChange = (context) => (server as Server).setSecureContext(context)
+    if (access.certificates !== undefined)
+      access.certificates.onChange = (context) => (server as Server).setSecureContext(context)
     const connectionsMax = Math.min(
       settings.CONNECTIONS_MAX,
       descriptors.connections - (pushHosts.isEmpty ? 0 : 2 * pushSockets),

@@ -64,6 +64,7 @@ export interface MetricSources {
     refused: number
     givenUp: number
   }
+  access(): { failedAttempts: number; reloadFailures: number }
 }
 
 const PUSH_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 300]
@@ -240,6 +241,12 @@ export class Metrics {
     number('dwell_disk_reserve_bytes', 'What the reserve holds back.', () => sources.space().reserveBytes)
     total('dwell_disk_reserve_given_up_total', 'How often the reserve was given up.', () => sources.space().givenUp)
     total('dwell_publish_disk_low_total', 'Publishes refused for want of room.', () => sources.space().refused)
+    total('dwell_access_failed_attempts_total', 'Wrong tokens that were shown.', () => sources.access().failedAttempts)
+    total(
+      'dwell_access_reload_failures_total',
+      'Changed files of tokens, keys or certificates that could not be used.',
+      () => sources.access().reloadFailures,
+    )
     number('dwell_resident_memory_bytes', 'Memory of the process.', () => process.memoryUsage.rss())
     // They have what the registry asks of a metric, and no more.
     for (const metric of [this.#lateness, this.#pushes]) this.#registry.registerMetric(metric as unknown as Metric)

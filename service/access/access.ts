@@ -1,10 +1,12 @@
-// Who may come in: the tokens of a file, JSON Web Tokens, and what is refused at the start because nobody decided it.
+// Who may come in, and over what: the tokens of a file, JSON Web Tokens, certificates; and what is refused at the start because
+// nobody decided it.
 
 import { BlockList, isIP } from 'node:net'
 import { type Clock, type Disk, DwellError, type Log } from '../../storage/index.ts'
 import type { Settings } from '../settings.ts'
 import { Allowances, type LimitSettings } from './allowances.ts'
 import { Authenticator } from './authenticator.ts'
+import { Certificates } from './certificates.ts'
 import { FileKeySet } from './file-key-set.ts'
 import { BYTES_MAX, type KeySet, RemoteKeySet } from './key-set.ts'
 import { Tokens } from './tokens.ts'
@@ -23,6 +25,8 @@ type AccessSettings = LimitSettings &
     | 'JWT_ALGORITHMS'
     | 'JWT_RIGHTS_CLAIM'
     | 'JWT_TOPICS_CLAIM'
+    | 'TLS_CERTIFICATE_FILE'
+    | 'TLS_KEY_FILE'
     | 'TLS_CLIENT_CA_FILE'
     | 'OPEN_TO_ANYONE'
   >
@@ -32,65 +36,75 @@ export interface AccessOptions {
   disk: Disk
   clock: Clock
   log: Log
-  /** Called when tokens or keys changed and could not be taken into use. */
-  onFailure?: () => void
 }
 
 export class Access {
-  readonly #closers: (() => Promise<void>)[]
+  readonly #closers: (() => Promise<void>)[] = []
+  #reloadFailures = 0
   /** Undefined when nobody has to say who he is. */
-  readonly authenticator: Authenticator | undefined
+  authenticator: Authenticator | undefined
+  /** Undefined when plain HTTP is served. */
+  certificates: Certificates | undefined
 
-  private constructor(authenticator: Authenticator | undefined, closers: (() => Promise<void>)[]) {
-    this.authenticator = authenticator
-    this.#closers = closers
-  }
+  private constructor() {}
 
-  /** @throws INVALID_SETTING, ACCESS_UNDECIDED, FILE_UNREADABLE, INVALID_TOKENS_FILE, INVALID_KEYS */
+  /** @throws INVALID_SETTING, ACCESS_UNDECIDED, FILE_UNREADABLE, INVALID_TOKENS_FILE, INVALID_KEYS, INVALID_CERTIFICATE */
   static async open(options: AccessOptions): Promise<Access> {
-    const { settings, disk, clock, log, onFailure } = options
-    checkDecided(settings)
-    const closers: (() => Promise<void>)[] = []
+    checkDecided(options.settings)
+    const access = new Access()
     try {
-      const allowances = new Allowances(clock, settings)
-      let tokens = new Tokens([], allowances)
-      if (settings.TOKENS_FILE !== '') {
-        const files = await WatchedFiles.open({
-          disk,
-          clock,
-          log,
-          what: 'tokens',
-          paths: [settings.TOKENS_FILE],
-          bytesMax: TOKENS_FILE_BYTES_MAX,
-          use: ([bytes]) => {
-            tokens = new Tokens(readTokenRows(bytes.toString()), allowances)
-          },
-          onFailure,
-        })
-        closers.push(() => files.close())
-      }
-      let webTokens: WebTokens | undefined
-      if (settings.JWT_KEYS !== '') {
-        const keySet = await openKeys(options)
-        closers.push(() => keySet.close())
-        webTokens = new WebTokens({ keySet, clock, allowances, ...claimsOf(settings) })
-      }
-      const isAsked = settings.TOKENS_FILE !== '' || webTokens !== undefined
-      const authenticator = isAsked ? new Authenticator({ clock, tokens: () => tokens, webTokens }) : undefined
-      return new Access(authenticator, closers)
+      await access.#open(options)
+      return access
     } catch (error) {
-      for (const close of closers) await close()
+      await access.close()
       throw error
     }
+  }
+
+  stats(): { failedAttempts: number; reloadFailures: number } {
+    return { failedAttempts: this.authenticator?.failedAttempts ?? 0, reloadFailures: this.#reloadFailures }
   }
 
   async close(): Promise<void> {
     for (const close of this.#closers) await close()
   }
+
+  async #open(options: AccessOptions): Promise<void> {
+    const { settings, clock } = options
+    const watched = { ...options, onFailure: () => void this.#reloadFailures++ }
+    const opened = <Part extends { close(): Promise<void> }>(part: Part): Part => {
+      this.#closers.push(() => part.close())
+      return part
+    }
+    const allowances = new Allowances(clock, settings)
+    let tokens = new Tokens([], allowances)
+    if (settings.TOKENS_FILE !== '') {
+      const use = ([bytes]: readonly Buffer[]) => {
+        tokens = new Tokens(readTokenRows(bytes.toString()), allowances)
+      }
+      const file = { what: 'tokens', paths: [settings.TOKENS_FILE], bytesMax: TOKENS_FILE_BYTES_MAX, use }
+      opened(await WatchedFiles.open({ ...watched, ...file }))
+    }
+    let webTokens: WebTokens | undefined
+    if (settings.JWT_KEYS !== '') {
+      const claims = claimsOf(settings)
+      webTokens = new WebTokens({ keySet: opened(await openKeys(watched)), clock, allowances, ...claims })
+    }
+    const isAsked = settings.TOKENS_FILE !== '' || webTokens !== undefined
+    this.authenticator = isAsked ? new Authenticator({ clock, tokens: () => tokens, webTokens }) : undefined
+    this.certificates = await Certificates.open(watched)
+    if (this.certificates !== undefined) opened(this.certificates)
+  }
 }
 
 /** An address of the keys, else the path of their file. */
-async function openKeys({ settings, disk, clock, log, onFailure }: AccessOptions): Promise<KeySet> {
+async function openKeys({
+  settings,
+  disk,
+  clock,
+  log,
+  onFailure,
+}: AccessOptions & { onFailure: () => void }): Promise<KeySet> {
   const place = settings.JWT_KEYS
   if (!/^https?:\/\//i.test(place))
     return FileKeySet.open({ disk, clock, log, path: place, bytesMax: BYTES_MAX, onFailure })

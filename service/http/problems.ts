@@ -21,7 +21,12 @@ const FOREIGN_CODES: Record<string, { code: ErrorCode; sentence: string }> = {
 }
 
 /** Refusals that come by the thousand while they last. The metrics count them; a log would fill the disk with them. */
-const COUNTED_ONLY: ReadonlySet<string> = new Set<ErrorCode>(['OVERLOADED', 'DISK_LOW', 'CLOCK_WRONG'])
+const COUNTED_ONLY: ReadonlySet<string> = new Set<ErrorCode>([
+  'OVERLOADED',
+  'DISK_LOW',
+  'CLOCK_WRONG',
+  'KEYS_UNAVAILABLE',
+])
 
 const READ_OUT_BYTES_MAX = 64 * 1024
 

@@ -29,13 +29,11 @@ async function opened(t: { teardown(task: () => unknown): unknown }, settings: P
   const clock = new ManualClock()
   const said: string[] = []
   const log: Log = { ...SILENT, error: (_, line) => said.push(line), info: (_, line) => said.push(line) }
-  let failures = 0
   const access = await Access.open({
     settings: { ...defaultSettings(), ...settings },
     disk: new SystemDisk(),
     clock,
     log,
-    onFailure: () => failures++,
   })
   t.teardown(() => access.close())
   const nameOf = async (token: string, address = ADDRESS) => {
@@ -54,7 +52,7 @@ async function opened(t: { teardown(task: () => unknown): unknown }, settings: P
     }
     return false
   }
-  return { access, clock, failures: () => failures, said, nameOf, until }
+  return { access, clock, failures: () => access.stats().reloadFailures, said, nameOf, until }
 }
 
 t.test('a public address without tokens is refused, unless it was said in so many words', async (t) => {
