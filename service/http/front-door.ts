@@ -34,8 +34,10 @@ const HOLDERS = new WeakMap<Socket, Set<Allowance>>()
 export function addFrontDoor(app: FastifyInstance, { access: { authenticator }, hosts }: FrontDoorOptions): void {
   app.decorateRequest('caller')
 
-  app.addHook('onRoute', ({ method, url, config }) => {
-    if (config?.access === undefined) throw new Error(`The route ${method} ${url} does not say who may call it.`)
+  app.addHook('onRoute', (route) => {
+    const access = route.config?.access
+    if (access === undefined) throw new Error(`The route ${route.method} ${route.url} does not say who may call it.`)
+    route.schema = { ...route.schema, ...documentOf(access) }
   })
 
   app.addHook('onRequest', (request, _reply, done) => {
@@ -57,6 +59,11 @@ export function addFrontDoor(app: FastifyInstance, { access: { authenticator }, 
       done(error as Error)
     }
   })
+}
+
+/** What the document of the interface says of it: that a token may be asked for, and which rights it has to have. */
+function documentOf({ rights }: RouteAccess): object {
+  return rights.length === 0 ? { security: [] } : { security: [{}, { bearer: [] }], 'x-rights': rights }
 }
 
 /** Where anyone may come in, a token that is wrong is as good as none. */

@@ -78,6 +78,7 @@ export async function buildServer(parts: HttpParts): Promise<FastifyInstance> {
   await app.register(fastifySwagger, {
     openapi: {
       openapi: '3.1.0',
+      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
       info: { title: 'Dwell', description: 'A delay, retry and dead-letter queue service.', version: '1' },
     },
   })

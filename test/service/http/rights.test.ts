@@ -107,6 +107,21 @@ t.test('every route answers who may call it, and refuses everybody else', async 
   }
 })
 
+t.test('the document of the interface says which rights a route asks for', async (t) => {
+  const { json } = await (await guarded(t)).call('GET', '/openapi.json')
+  t.match(json.components.securitySchemes, { bearer: { type: 'http', scheme: 'bearer' } })
+  for (const [route, { rights }] of Object.entries(ROUTES)) {
+    if (UNDOCUMENTED.includes(route)) continue
+    const [method, path] = route.split(' ')
+    const said = json.paths[path][method.toLowerCase()]
+    t.strictSame(
+      [said['x-rights'] ?? [], said.security],
+      [rights, rights.length === 0 ? [] : [{}, { bearer: [] }]],
+      route,
+    )
+  }
+})
+
 t.test('HEAD asks what GET asks', async (t) => {
   const { call } = await guarded(t)
   t.equal((await call('HEAD', '/v1/topics/orders/groups/g', undefined, ofRight.publish.headers)).status, 403)
