@@ -10,6 +10,9 @@ import { ManualClock } from '../../support/manual-clock.ts'
 import { tokensFolder } from '../../support/token-holders.ts'
 import { startService } from '../running-service.ts'
 
+// Two dozen processes, each of which starts Node.
+t.setTimeout(120_000)
+
 const MAIN = join(import.meta.dirname, '../../../service/main.ts')
 
 interface Ended {
@@ -62,7 +65,11 @@ t.test('a token that was made is let in by a running service, one that was remov
       { name: 'ops', rights: ['admin'], topics: ['*'] },
     ],
   })
+  const limited = JSON.parse(readFileSync(file, 'utf8'))
+  limited.tokens[1].limits = { requestsPerSecond: 5 }
+  writeFileSync(file, JSON.stringify(limited))
   t.match(await dwell(['remove', 'shop', '--file', file]), { code: 0, stderr: /Removed shop/ })
+  t.strictSame(JSON.parse(readFileSync(file, 'utf8')).tokens, [limited.tokens[1]], 'limits of others are kept')
   t.notMatch(readFileSync(file, 'utf8'), /shop/)
 })
 
