@@ -1,13 +1,15 @@
 // Finds out who holds the token that came with a request.
 
-import { type Clock, DwellError } from '../../storage/index.ts'
+import { type Clock, DwellError, Turns } from '../../storage/index.ts'
 import type { Caller } from './caller.ts'
 import { FailedAttempts } from './failed-attempts.ts'
 import { isTokenShaped } from './token.ts'
 import type { Tokens } from './tokens.ts'
-import type { WebTokens } from './web-tokens.ts'
+import { UNKNOWN_KEY, type WebTokens } from './web-tokens.ts'
 
 const BEARER = /^Bearer +([^ ]+) *$/i
+/** Each takes a thread of Node's pool for some tenths of a millisecond. */
+const SIGNATURES_AT_ONCE = 4
 const WEB_TOKEN = /^[\w-]+\.[\w-]+\.[\w-]*$/
 
 export interface AuthenticatorOptions {
@@ -20,6 +22,7 @@ export interface AuthenticatorOptions {
 export class Authenticator {
   readonly #options: AuthenticatorOptions
   readonly #attempts: FailedAttempts
+  readonly #turns = new Turns(SIGNATURES_AT_ONCE)
 
   constructor(options: AuthenticatorOptions) {
     this.#options = options
@@ -47,9 +50,26 @@ export class Authenticator {
     if (known !== undefined) return known
     this.#checkAttempts(address)
     if (webTokens === undefined || !WEB_TOKEN.test(token)) throw this.#wrong(address)
-    return webTokens.callerOf(token).then((caller) => {
-      if (caller === undefined) throw this.#wrong(address)
-      return caller
+    return this.#callerOfWebToken(webTokens, token, address)
+  }
+
+  async #callerOfWebToken(webTokens: WebTokens, token: string, address: string): Promise<Caller> {
+    let found = await this.#inTurn(webTokens, token, address)
+    // Not in a turn: the address of the keys may be slow.
+    if (found === UNKNOWN_KEY && (await webTokens.renewKeys())) found = await this.#inTurn(webTokens, token, address)
+    if (found === UNKNOWN_KEY) throw this.#wrong(address)
+    return found
+  }
+
+  /** A few at a time, so that whoever sends a thousand wrong ones at once is slowed when the first of them are found wrong. */
+  #inTurn(webTokens: WebTokens, token: string, address: string): Promise<Caller | typeof UNKNOWN_KEY> {
+    return this.#turns.run(async () => {
+      const known = webTokens.rememberedCaller(token)
+      if (known !== undefined) return known
+      this.#checkAttempts(address)
+      const found = await webTokens.callerOf(token)
+      if (found === undefined) throw this.#wrong(address)
+      return found
     })
   }
 

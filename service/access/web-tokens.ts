@@ -28,6 +28,9 @@ export const ALGORITHMS = [
   'EdDSA',
   'Ed25519',
 ]
+/** What stands for a token whose key is not among those that are known. */
+export const UNKNOWN_KEY = Symbol('unknown key')
+
 const REMEMBERED_MAX = 10_000
 const REMEMBERED_MS_MAX = 5 * 60_000
 const TOLERANCE_SECONDS = 5
@@ -70,21 +73,25 @@ export class WebTokens {
   }
 
   /**
-   * Who holds `token`; undefined when it is not right.
+   * Who holds `token`; undefined when it is not right, UNKNOWN_KEY when no key fits it: then renewKeys() may help.
    * @throws KEYS_UNAVAILABLE
    */
-  async callerOf(token: string): Promise<Caller | undefined> {
+  async callerOf(token: string): Promise<Caller | typeof UNKNOWN_KEY | undefined> {
     if (token.length > LENGTH_MAX) return undefined
-    const { keySet } = this.#options
     try {
       return await this.#verify(token, this.#keys())
     } catch (error) {
       if (!(error instanceof errors.JOSEError)) throw error
-      if (!(error instanceof errors.JWKSNoMatchingKey)) return undefined
+      return error instanceof errors.JWKSNoMatchingKey ? UNKNOWN_KEY : undefined
     }
+  }
+
+  /** Answers whether there are other keys now. */
+  async renewKeys(): Promise<boolean> {
+    const { keySet } = this.#options
     const before = keySet.keys
     await keySet.renew()
-    return keySet.keys === before ? undefined : this.#verify(token, this.#keys()).catch(notOurs)
+    return keySet.keys !== before
   }
 
   #keys(): JWTVerifyGetKey {
@@ -152,9 +159,4 @@ function isPattern(word: string): boolean {
   } catch {
     return false
   }
-}
-
-function notOurs(error: unknown): undefined {
-  if (error instanceof errors.JOSEError) return undefined
-  throw error
 }

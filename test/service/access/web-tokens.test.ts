@@ -72,18 +72,15 @@ async function opened(t: Test, settings: Partial<Settings>, clock = new ManualCl
   t.teardown(() => access.close())
   let addresses = 0
   // Each from an address of its own: that attempts are limited is shown elsewhere.
-  const callerOf = async (token: string): Promise<Caller | string> => {
+  const callerOf = async (token: string, address = `10.0.0.${addresses++}`): Promise<Caller | string> => {
     try {
-      return await (access.authenticator as NonNullable<Access['authenticator']>).callerOf(
-        `Bearer ${token}`,
-        `10.0.0.${addresses++}`,
-      )
+      return await (access.authenticator as NonNullable<Access['authenticator']>).callerOf(`Bearer ${token}`, address)
     } catch (error) {
       return (error as { code: string }).code
     }
   }
-  const nameOf = async (token: string) => {
-    const found = await callerOf(token)
+  const nameOf = async (token: string, address?: string) => {
+    const found = await callerOf(token, address)
     return typeof found === 'string' ? found : found.name
   }
   return { clock, callerOf, nameOf }
@@ -203,6 +200,18 @@ t.test('what was found right is remembered, but not beyond its end', async (t) =
   t.equal(await nameOf(token), 'jwt:ada')
   clock.jump(7_000)
   t.equal(await nameOf(token), 'TOKEN_WRONG')
+})
+
+t.test('many at once: wrong ones of an address are slowed, right ones only have to wait', async (t) => {
+  const { clock, nameOf } = await opened(t, { JWT_KEYS: keysFile(t, ours) })
+  const wrong = await Promise.all(Array.from({ length: 200 }, (_, i) => signed(clock, { key: theirs, claims: { i } })))
+  const right = await Promise.all(Array.from({ length: 100 }, (_, i) => signed(clock, { claims: { i } })))
+  const names = await Promise.all(wrong.map((token) => nameOf(token, '192.0.2.1')))
+  const refused = names.filter((name) => name === 'TOKEN_WRONG').length
+  t.ok(refused >= 20 && refused < 28, `${refused} were looked at`)
+  t.equal(names.filter((name) => name === 'TOO_MANY_ATTEMPTS').length, 200 - refused)
+  const found = await Promise.all([...right, ...Array(100).fill(right[0])].map((token) => nameOf(token, '192.0.2.2')))
+  t.same([...new Set(found)], ['jwt:ada'])
 })
 
 t.test('settings that would let in tokens of others stop the start', async (t) => {
