@@ -49,7 +49,21 @@ export function readSettings(
     values[name] =
       text === undefined ? row.default : parseSetting(row, text, flag === undefined ? PREFIX + name : flagName(name))
   }
-  return values as Settings
+  const settings = values as Settings
+  checkJournal(settings)
+  return settings
+}
+
+/** What an append carries beside the message: the history of its tries, and of its piece, whatever else the piece tells. */
+const BESIDE_MESSAGE_BYTES = 512 * 1024
+
+/** A message has to fit into an append together with all that may have happened to it, or it could never leave. */
+function checkJournal({ JOURNAL_FILE_BYTES, MESSAGE_BYTES_MAX }: Settings): void {
+  const leastBytes = 2 * MESSAGE_BYTES_MAX + BESIDE_MESSAGE_BYTES
+  if (JOURNAL_FILE_BYTES >= leastBytes) return
+  const given = `JOURNAL_FILE_BYTES is ${formatSize(JOURNAL_FILE_BYTES)}`
+  const needed = `for MESSAGE_BYTES_MAX of ${formatSize(MESSAGE_BYTES_MAX)} it must be at least ${formatSize(leastBytes)}`
+  throw new DwellError('INVALID_SETTING', `${given}; ${needed}.`, { setting: 'JOURNAL_FILE_BYTES' })
 }
 
 function parseSetting(row: SettingRow, text: string, source: string): unknown {

@@ -40,6 +40,7 @@ export interface MetricSources {
     purged: number
     redrivesRunning: number
     floods: number
+    snapshotsTooLarge: number
   }
   retriesWaiting(): number
   push(): {
@@ -223,6 +224,8 @@ export class Metrics {
     total('dwell_dead_letters_purged_total', 'Dead letters removed for ever.', () => sources.groups().purged)
     number('dwell_redrives_running', 'Redrives that run.', () => sources.groups().redrivesRunning)
     total('dwell_dead_letter_floods_total', 'Pauses because too many died.', () => sources.groups().floods)
+    const tooLarge = () => sources.groups().snapshotsTooLarge
+    total('dwell_group_snapshots_too_large_total', 'Group snapshots that no append could carry.', tooLarge)
     total('dwell_records_skipped_total', 'Records that could not be delivered.', () => sources.groups().skipped)
     number('dwell_topics', 'Topics, without the internal ones.', () => sources.topics())
     total('dwell_checkpoints_total', 'Checkpoints since the start.', () => sources.checkpoints().count)

@@ -179,7 +179,13 @@ export const SETTINGS = {
     max: 2 * GIB,
     sentence: 'Memory for the keys that one pass of compaction knows.',
   },
-  JOURNAL_FILE_BYTES: { kind: 'bytes', default: 64 * MIB, min: MIB, max: GIB, sentence: 'Size of a journal file.' },
+  JOURNAL_FILE_BYTES: {
+    kind: 'bytes',
+    default: 64 * MIB,
+    min: MIB,
+    max: GIB,
+    sentence: 'Size of a journal file; at least twice MESSAGE_BYTES_MAX and 512KiB.',
+  },
   MESSAGE_BYTES_MAX: {
     kind: 'bytes',
     default: MIB,
@@ -248,7 +254,8 @@ export const SETTINGS = {
     default: 2_000,
     min: 1,
     max: 10_000,
-    sentence: 'Acquired records a partition of a group when its settings do not say.',
+    sentence:
+      'Acquired records a partition of its topic and of each lane that a group may have, when its settings do not say.',
   },
   GROUP_DEAD_PER_MINUTE_MAX: {
     kind: 'count',

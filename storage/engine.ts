@@ -109,8 +109,8 @@ export interface LogEngine {
   read(topic: string, partition: number, fromOffset: number, maxBytes: number, allocate?: Allocate): Promise<Buffer>
   /** @throws TOPIC_NOT_FOUND, PARTITION_NOT_FOUND */
   offsets(topic: string, partition: number): PartitionOffsets
-  /** The first offset whose record has a timestamp ≥ `timestampMs`; the high watermark when there is none. */
-  offsetForTime(topic: string, partition: number, timestampMs: number): Promise<number>
+  /** The first offset, from `fromOffset` on, whose record has a timestamp ≥ `timestampMs`; the high watermark when there is none. */
+  offsetForTime(topic: string, partition: number, timestampMs: number, fromOffset?: number): Promise<number>
   /** Lets the engine drop what lies before `beforeOffset`; the log start moves to it, space comes back by segments. */
   deleteRecords(topic: string, partition: number, beforeOffset: number): Promise<void>
   /** Returns a function that takes the listener away again. */

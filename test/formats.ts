@@ -129,7 +129,7 @@ const GROUP: GroupState = {
       place: { index: 1, kind: 'topic', tierMs: 0, topicId: 17, partition: 3 },
       next: 70,
       runs: [],
-      parked: { places: [], count: 0 },
+      parked: { columns: { offsets: new Float64Array(), hashes: new Uint32Array() } },
       holds: { list: [], count: 0 },
       wheelEnd: 0,
       began: 0,
@@ -161,11 +161,7 @@ const ORDERED_GROUP: GroupState = {
     {
       ...GROUP.sources[0],
       parked: {
-        places: [
-          { offset: 64, hash: 0xfedc_ba98 },
-          { offset: 69, hash: 7 },
-        ],
-        count: 2,
+        columns: { offsets: Float64Array.of(64, 69), hashes: Uint32Array.of(0xfedc_ba98, 7) },
       },
     },
     {
@@ -176,7 +172,7 @@ const ORDERED_GROUP: GroupState = {
     {
       ...GROUP.sources[0],
       place: { index: 0, kind: 'redrive', tierMs: 0, topicId: 19, partition: 3 },
-      parked: { places: [{ offset: 8, hash: 7 }], count: 1 },
+      parked: { columns: { offsets: Float64Array.of(8), hashes: Uint32Array.of(7) } },
     },
   ],
 }

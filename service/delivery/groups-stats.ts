@@ -20,6 +20,8 @@ export interface GroupsStats {
   redrivesRunning: number
   /** How often groups were paused because too many of their records died. */
   floods: number
+  /** Snapshots that a checkpoint could not write, because an append may not carry so much. */
+  snapshotsTooLarge: number
 }
 
 export function newCounters(): Omit<GroupsStats, 'groups' | 'paused' | 'waitingAcquires' | 'redrivesRunning'> {
@@ -33,6 +35,7 @@ export function newCounters(): Omit<GroupsStats, 'groups' | 'paused' | 'waitingA
     redriven: 0,
     purged: 0,
     floods: 0,
+    snapshotsTooLarge: 0,
   }
 }
 

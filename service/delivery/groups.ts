@@ -86,6 +86,7 @@ export class Groups {
       store,
       counters: this.#counters,
       groupOf: async (topic, group) => (await this.#live(topic, group)).group,
+      ownerOf: (name) => this.#registry.ownerOf(name),
       groups: () => this.#registry.all().map(({ group }) => group),
     })
   }
@@ -211,7 +212,7 @@ export class Groups {
     const { engine } = this.#options
     const name = deadLetterTopic(topic, group)
     const deadIn = (partition: number) => deadInPartition({ engine, store: this.#dead }, name, partition)
-    return describeGroup(this.#registry.get(topic, group).group, deadIn)
+    return describeGroup(this.#registry.get(topic, group).group, engine, deadIn)
   }
 
   /**

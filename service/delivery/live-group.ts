@@ -22,7 +22,7 @@ export interface LiveParts {
   log: Log
   counters: AcquireParts['counters'] &
     AcknowledgeParts['counters'] &
-    DepartureParts['counters'] & { lockExpiries: number; floods: number }
+    DepartureParts['counters'] & { lockExpiries: number; floods: number; snapshotsTooLarge: number }
   /** Told of a group of which records are about to die. */
   died(group: Group): void
   /** Told of a group whose settings changed by themselves. */

@@ -11,7 +11,7 @@ import { DeadLetterShown, deadLetterJson, FILTER, Filter, filterOf, OPEN, textOf
 import { JSON_TYPE } from './messages.ts'
 import { PageMemory } from './page-memory.ts'
 import type { HttpParts } from './parts.ts'
-import { answers, CLOSED, GroupPath, NoQuery, QueryCount } from './schemas.ts'
+import { answers, bodyMayBeMissing, CLOSED, GroupPath, NoQuery, QueryCount } from './schemas.ts'
 
 const LIMIT_MAX = 1_000
 const LIMIT = 100
@@ -70,12 +70,6 @@ export function deadLetterRoutes(app: FastifyInstance, { groups }: HttpParts): v
   const making = new Turns(MAKING_MAX)
   // The names of the query are open, so the schema describes and filterOf() checks.
   const unchecked = { validatorCompiler: () => () => true }
-  // A call without a body means all.
-  const bodyMayBeMissing = {
-    preValidation: async (request: { body: unknown }) => {
-      request.body ??= {}
-    },
-  }
 
   app.get<OfGroup>(
     path,

@@ -10,6 +10,7 @@ import {
   type LaneDescription,
   REASON_LENGTH_MAX,
 } from '../delivery/groups.ts'
+import { tierName } from '../delivery/lane.ts'
 import { formatDuration, parseDuration } from '../duration.ts'
 import { checkName } from '../names.ts'
 import { invalidField } from '../publish/message.ts'
@@ -19,7 +20,18 @@ import { DeadLettersChange, DeadLettersShown, deadLettersAfter, deadLettersJson 
 import type { HttpParts } from './parts.ts'
 import { PushChange, PushShown, pushAfter, pushJson } from './push-forms.ts'
 import { checkJitter, Jitter, Retry, tiersOf } from './retry-forms.ts'
-import { answers, CLOSED, Duration, GroupPath, NoQuery, Pause, pauseJson, TopicPath } from './schemas.ts'
+import {
+  answers,
+  bodyMayBeMissing,
+  CLOSED,
+  Duration,
+  GroupPath,
+  NoBody,
+  NoQuery,
+  Pause,
+  pauseJson,
+  TopicPath,
+} from './schemas.ts'
 
 const LOCK_MS_MAX = 24 * 3_600_000
 
@@ -186,9 +198,7 @@ export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts,
     '/v1/topics/:topic/groups/:group/pause',
     {
       config: { access: needs('admin') },
-      preValidation: async (request) => {
-        request.body ??= {}
-      },
+      ...bodyMayBeMissing,
       schema: {
         ...ofGroup,
         summary: 'Hand nothing out until resume',
@@ -207,7 +217,8 @@ export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts,
     '/v1/topics/:topic/groups/:group/resume',
     {
       config: { access: needs('admin') },
-      schema: { ...ofGroup, summary: 'Go on after a pause', ...answers({ 200: Description }) },
+      ...bodyMayBeMissing,
+      schema: { ...ofGroup, summary: 'Go on after a pause', body: NoBody, ...answers({ 200: Description }) },
     },
     async ({ params }) => {
       const { topic, group } = namesOf(params)
@@ -240,7 +251,8 @@ function lockOf(given: number | string): number {
 function settingsJson(settings: GroupSettings) {
   const { retry, jitter = 0, lockMs, maxInFlight, order, start, paused, deadLetters, push } = settings
   return {
-    retry: retry.map(formatDuration),
+    // Named as in `waiting` and `lanes`.
+    retry: retry.map(tierName),
     jitter,
     lock: formatDuration(lockMs),
     maxInFlight,

@@ -16,6 +16,13 @@ const Topic = Type.String({ description: `1 to ${NAME_LENGTH_MAX} of a-z A-Z 0-9
 export const TopicPath = Type.Object({ topic: Topic })
 export const GroupPath = Type.Object({ topic: Topic, group: Topic })
 export const NoQuery = Type.Object({}, CLOSED)
+export const NoBody = Type.Object({}, CLOSED)
+/** For routes whose body says nothing that must be said. */
+export const bodyMayBeMissing = {
+  preValidation: async (request: { body: unknown }) => {
+    request.body ??= {}
+  },
+}
 
 /** A number of things in a query. Not Type.Integer: a query is converted before it is checked, and 1.5 would become 1. */
 export function QueryCount(options: { maximum: number; default: number; description?: string }) {

@@ -12,6 +12,7 @@
 
 import {
   type Append,
+  assert,
   decodeRecordBody,
   encodeRecordBody,
   type KeyedWrite,
@@ -131,7 +132,10 @@ export class Ids {
   /** Takes ids that nobody has claimed, until published() or release(). */
   claim(topicId: number, ids: readonly string[], settled: Promise<unknown>): Claim {
     const claim = { keys: ids.map((id) => nameOf(topicId, id)), settled }
-    for (const key of claim.keys) this.#claims.set(key, claim)
+    for (const key of claim.keys) {
+      assert(!this.#claims.has(key), 'an id is claimed by one request')
+      this.#claims.set(key, claim)
+    }
     return claim
   }
 
@@ -149,7 +153,7 @@ export class Ids {
 
   /** The claimed ids are free again. */
   release(claim: Claim): void {
-    for (const key of claim.keys) this.#claims.delete(key)
+    for (const key of claim.keys) if (this.#claims.get(key) === claim) this.#claims.delete(key)
   }
 
   /** The append that remembers `entries`, to be part of an atomic append. */

@@ -71,14 +71,14 @@ export class Publisher {
   async #appendWithIds(topic: TopicDescription, messages: readonly Message[], own: string[]): Promise<Published[]> {
     const { ids } = this.#options
     await this.#settleDoubtful(topic, own)
+    const given = await this.#givenByServer(topic, own)
+    // Last of all that waits: from here to the claim it is one turn, so nobody claims in between.
     for (let other: Claim | undefined; (other = ids.claimed(topic.id, own)) !== undefined; ) {
       await other.settled.catch(() => {})
     }
-    const done = Promise.withResolvers<void>()
-    done.promise.catch(() => {})
-    const given = await this.#givenByServer(topic, own)
     const find = (id: string) => ids.find(topic.id, id) ?? given.get(id)
     const fresh = own.filter((id) => find(id) === undefined)
+    const done = Promise.withResolvers<void>()
     const claim = ids.claim(topic.id, fresh, done.promise)
     try {
       return await this.#append(topic, messages, find, claim)

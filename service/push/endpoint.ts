@@ -188,10 +188,11 @@ export class Endpoint {
     if (this.#stopped || this.#settings.paused) return false
     this.#waiting = new AbortController()
     const { signal } = this.#waiting
-    const options = { max, bytesMax: Math.max(1, bytesMax), waitMs, lockMs: this.#lockMs, apart: true, signal }
+    const lockMs = this.#lockMs
+    const options = { max, bytesMax: Math.max(1, bytesMax), waitMs, lockMs, apart: true, signal }
     const { topic, group } = this.#place
     const deliveries = await this.#parts.groups.acquire(topic, group, options)
-    this.#hand.add(deliveries)
+    this.#hand.add(deliveries, lockMs)
     return deliveries.length > 0
   }
 

@@ -2,7 +2,7 @@
 // has not come, or because the endpoint is paused.
 //
 // Always true:
-//   1. What is in hand has its lock renewed in time, however long that lasts.
+//   1. What is in hand has its lock renewed in time, however long that lasts and whatever the group's lock becomes meanwhile.
 //   2. What lost its lock all the same (a reset, a suspended machine) is kept no longer and never renewed again: it comes
 //      anew. While it is being pushed it stays in hand.
 //   3. Its bytes are counted in what all endpoints share.
@@ -14,7 +14,9 @@ import type { Share } from './shared-bound.ts'
 /** A record in hand. */
 export interface Push {
   readonly delivery: Delivery
+  /** Its lock as it was last taken or renewed, whatever the group's is by now. */
   lockedFromMs: number
+  lockMs: number
   /** Its lock is over. */
   isLost: boolean
 }
@@ -22,6 +24,7 @@ export interface Push {
 export interface InHandParts {
   clock: Clock
   bytes: Share
+  /** For how long locks are renewed. */
   lockMs(): number
   /** What it comes to is told with lose(). */
   renew(receipt: string, lockMs: number): void
@@ -32,7 +35,7 @@ export class InHand {
   /** By receipt. */
   readonly #all = new Map<string, Push>()
   #kept: Push[] = []
-  #renewal: Timer | undefined
+  #renewal: { atMs: number; timer: Timer } | undefined
 
   constructor(parts: InHandParts) {
     this.#parts = parts
@@ -46,16 +49,17 @@ export class InHand {
     return this.#kept.length
   }
 
-  /** Takes records in, kept for now. */
-  add(deliveries: readonly Delivery[]): void {
+  /** Takes records in that were locked for `lockMs`, kept for now. */
+  add(deliveries: readonly Delivery[], lockMs: number): void {
+    if (deliveries.length === 0) return
     const lockedFromMs = this.#parts.clock.monotonicMs()
     for (const delivery of deliveries) {
-      const push = { delivery, lockedFromMs, isLost: false }
+      const push = { delivery, lockedFromMs, lockMs, isLost: false }
       this.#all.set(delivery.receipt, push)
       this.#kept.push(push)
       this.#parts.bytes.force(delivery.body.length)
     }
-    if (this.#all.size > 0) this.#armRenewal()
+    this.#renewBy(lockedFromMs + lockMs / 3)
   }
 
   /** The next `count` of those kept, to be pushed. */
@@ -85,26 +89,33 @@ export class InHand {
     this.#parts.bytes.give(push.delivery.body.length)
   }
 
-  #armRenewal(): void {
-    this.#renewal ??= this.#parts.clock.setTimer(() => {
-      this.#renewal = undefined
-      this.#renew()
-      if (this.#all.size > 0) this.#armRenewal()
-    }, this.#parts.lockMs() / 3)
+  /** An earlier renewal that is due anyhow serves as well. */
+  #renewBy(atMs: number): void {
+    if (this.#renewal !== undefined && this.#renewal.atMs <= atMs) return
+    this.#renewal?.timer.cancel()
+    const { clock } = this.#parts
+    this.#renewal = { atMs, timer: clock.setTimer(() => this.#renew(), atMs - clock.monotonicMs()) }
   }
 
-  /** One turn in three is enough for those that came since the last one. */
+  /** What has most of its lock before it waits for the next turn: 1/4 and 1/3 of a lock are less than the whole. */
   #renew(): void {
-    const { clock, lockMs, renew } = this.#parts
+    this.#renewal = undefined
+    const { clock, renew } = this.#parts
     const nowMs = clock.monotonicMs()
+    let leastMs = Number.POSITIVE_INFINITY
     for (const push of this.#all.values()) {
-      if (push.isLost || nowMs - push.lockedFromMs < lockMs() / 4) continue
-      push.lockedFromMs = nowMs
-      renew(push.delivery.receipt, lockMs())
+      if (push.isLost) continue
+      if (nowMs - push.lockedFromMs >= push.lockMs / 4) {
+        push.lockedFromMs = nowMs
+        push.lockMs = this.#parts.lockMs()
+        renew(push.delivery.receipt, push.lockMs)
+      }
+      leastMs = Math.min(leastMs, push.lockMs)
     }
+    if (leastMs < Number.POSITIVE_INFINITY) this.#renewBy(nowMs + leastMs / 3)
   }
 
   close(): void {
-    this.#renewal?.cancel()
+    this.#renewal?.timer.cancel()
   }
 }

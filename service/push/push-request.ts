@@ -91,9 +91,13 @@ function addMessageHeaders(headers: string[], { key, headers: given }: RecordBod
     const text = content === null ? '' : fieldOf(Buffer.from(content.buffer, content.byteOffset, content.length))
     if (name === ID_HEADER && text) headers.push('dwell-id', text)
     if (name.startsWith(INTERNAL_HEADER_PREFIX) || name.toLowerCase() === 'content-type') continue
-    room -= name.length + (content?.length ?? 0)
-    if (text === undefined || room < 0 || !NAME.test(name)) leftOut++
-    else headers.push(`dwell-header-${name}`, text)
+    const size = name.length + (content?.length ?? 0)
+    if (text === undefined || size > room || !NAME.test(name)) {
+      leftOut++
+      continue
+    }
+    room -= size
+    headers.push(`dwell-header-${name}`, text)
   }
   if (leftOut > 0) headers.push('dwell-headers-left-out', String(leftOut))
 }

@@ -216,10 +216,10 @@ export class EmbeddedEngine implements LogEngine {
     return { logStartOffset, highWatermark, logEndOffset, sizeBytes }
   }
 
-  async offsetForTime(topic: string, partition: number, timestampMs: number): Promise<number> {
+  async offsetForTime(topic: string, partition: number, timestampMs: number, fromOffset = 0): Promise<number> {
     this.#checkOpen()
     const found = this.#partition(topic, partition)
-    return found.offsetForTime(timestampMs).catch((error) => {
+    return found.offsetForTime(timestampMs, fromOffset).catch((error) => {
       throw asReadFailure(error)
     })
   }

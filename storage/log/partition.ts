@@ -136,9 +136,9 @@ export class Partition {
     return Buffer.concat(this.#tail.slice(from, to), size)
   }
 
-  /** The first offset at or above the log start whose record is not earlier; the high watermark when there is none. */
-  async offsetForTime(timestampMs: number): Promise<number> {
-    for (let from = this.logStartOffset; from < this.#tailStart; ) {
+  /** The first offset from `fromOffset` and the log start on whose record is not earlier; the high watermark when there is none. */
+  async offsetForTime(timestampMs: number, fromOffset: number): Promise<number> {
+    for (let from = Math.max(fromOffset, this.logStartOffset); from < this.#tailStart; ) {
       const tailStart = this.#tailStart
       const stored = await this.segments.offsetForTime(timestampMs, from)
       if (stored !== undefined) return stored
@@ -149,7 +149,8 @@ export class Partition {
     }
     for (const batch of this.#tail) {
       if (maxTimestampAt(batch, 0) < timestampMs) continue
-      const found = readRecords(batch, this.logStartOffset).find((record) => record.timestampMs >= timestampMs)
+      const from = Math.max(fromOffset, this.logStartOffset)
+      const found = readRecords(batch, from).find((record) => record.timestampMs >= timestampMs)
       if (found !== undefined) return found.offset
     }
     return this.highWatermark

@@ -26,6 +26,8 @@ import { topicAnomalies } from './topic-anomalies.ts'
 export interface CheckOptions extends HistoryOptions {
   /** The tiers of a group that nobody configured. */
   retryMs: readonly number[]
+  /** How long the machine slept in all. */
+  sleptMs?: number
 }
 
 export interface Checked {
@@ -44,7 +46,7 @@ export function check(history: readonly Event[], final: FinalState, options: Che
   for (const event of history) checker.take(event)
   const violations = [...checker.finish()]
   const operations = pair(history)
-  const clock = new ClockSteps(history)
+  const clock = new ClockSteps(history, options.sleptMs)
   const groups = deliveriesOf(operations, final, options.retryMs, clock)
   for (const anomalies of [
     groupAnomalies(groups, final, clock),

@@ -11,7 +11,11 @@ interface Stretch {
 export class ClockSteps {
   readonly #stretches: Stretch[] = [{ fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY, aheadMs: 0 }]
 
-  constructor(history: readonly Event[]) {
+  readonly #sleptMs: number
+
+  /** `sleptMs` is how long the machine slept in all: a hand that does not believe its wall clock may be behind by that. */
+  constructor(history: readonly Event[], sleptMs = 0) {
+    this.#sleptMs = sleptMs
     for (const event of history) {
       if (event.kind !== 'note' || event.note !== 'clock') continue
       const { atMs, aheadMs } = event
@@ -20,9 +24,9 @@ export class ClockSteps {
     }
   }
 
-  /** By how much it was behind at the most, ever. */
+  /** By how much the hand was behind at the most, ever. */
   get behindMost(): number {
-    return Math.max(...this.#stretches.map(({ aheadMs }) => -aheadMs))
+    return this.#sleptMs + Math.max(...this.#stretches.map(({ aheadMs }) => -aheadMs))
   }
 
   /** By how much it was ahead at the most at any time between two. */

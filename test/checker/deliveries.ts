@@ -167,13 +167,13 @@ export function settles({ type, result }: Tried): boolean {
   return result?.state === 'acknowledged' || (type === 'reject' && result?.state === 'dead')
 }
 
-/** From when on somebody else may hold the record: once its end was asked for, else when its lock is over. */
+/** From when on somebody else may hold the record: once its end was asked for, or its lock is over. */
 export function freeFrom({ tries, lockedUntilMs }: Delivered): number {
   const ended = tries
     .filter(({ type, result }) => type !== 'renew' && result?.state !== 'invalid')
     .map(({ invokedMs }) => invokedMs)
   const renewed = tries.map(({ result }) => (result?.state === 'acquired' ? (result.lockedUntilMs ?? 0) : 0))
-  return ended.length > 0 ? Math.min(...ended) : Math.max(lockedUntilMs, ...renewed)
+  return Math.min(...ended, Math.max(lockedUntilMs, ...renewed))
 }
 
 /** The deliveries of a record, life by life: it begins anew each time that it is redriven. */

@@ -2,6 +2,7 @@
 // and can. The number is that of the list of anomalies.
 
 import t from 'tap'
+import { NUMBERS } from './findings.ts'
 import type { Try } from './history.ts'
 import { accepted, DUE, Story } from './story.ts'
 
@@ -113,6 +114,15 @@ const CASES: [number: number, anomaly: string, what: string, bad: Story, good: S
     'before its lock was over, or after',
     released(story(1), 1).at(2_300).acquire(1, 2, 'r1-2').at(2_400).acquire(1, 3, 'r1-3'),
     done(story(1).acquire(1, 1).stands('alpha.one.retry.1s', 1, 0).at(3_700), 1, 2, [EXPIRED]),
+  ],
+  [
+    11,
+    'two holders',
+    'while its end was not asked for, or was, too late, and nobody knows what came of it',
+    story(1).acquire(1, 1).at(2_300).acquire(1, 2).at(2_400).acknowledge(1, 1, 'accept'),
+    done(story(1).acquire(1, 1).stands('alpha.one.retry.1s', 1, 0).at(3_700), 1, 2, [EXPIRED])
+      .at(4_000)
+      .acknowledge(1, 1, 'accept'),
   ],
   [
     11,
@@ -429,6 +439,15 @@ for (const [number, anomaly, what, bad, good] of CASES) {
     t.same(good.check().violations, [], 'and nothing where it is right')
   })
 }
+
+t.test('all twenty-two anomalies are looked for', async (t) => {
+  const numbers = [...new Set(Object.values(NUMBERS))].sort((a, b) => a - b)
+  t.same(
+    numbers,
+    Array.from({ length: 22 }, (_, i) => i + 1),
+  )
+  for (const [number, anomaly] of CASES) if (anomaly in NUMBERS) t.equal(number, NUMBERS[anomaly], anomaly)
+})
 
 t.test('of a group that was moved only the least is said', async (t) => {
   const moved = done(done(story(1), 1).group('reset'), 1)

@@ -142,8 +142,12 @@ export function groupAnomalies(groups: readonly GroupHistory[], final: FinalStat
         for (const life of livesOf(all)) {
           for (const [i, next] of life.entries()) {
             const shownMs = clock.shownBy(next.receivedMs)
-            const dueAtMs = life[i - 1]?.tries.find(({ result }) => result?.state === 'retrying')?.result?.dueAtMs
-            if (dueAtMs !== undefined && next.deliveryCount > life[i - 1].deliveryCount && shownMs < dueAtMs)
+            const told = life[i - 1]?.tries.find(({ result }) => result?.state === 'retrying')
+            const { dueAtMs = 0 } = told?.result ?? {}
+            // Told by a clock that was ahead, and put right by a restart, it is how long the tier lasts that holds.
+            const leastWaitMs = dueAtMs - clock.shownBy(told?.answeredMs ?? 0)
+            const isShort = shownMs < dueAtMs && next.receivedMs - (told?.answeredMs ?? 0) < leastWaitMs
+            if (isShort && next.deliveryCount > life[i - 1].deliveryCount)
               yield `${name} was due again at ${dueAtMs} and delivered at ${next.receivedMs}`
             const { atMs, cause } = next.attempts?.at(-1) ?? { atMs: 0, cause: '' }
             if (cause !== 'LOCK_EXPIRED' || next.deliveryCount === 1) continue
@@ -152,7 +156,8 @@ export function groupAnomalies(groups: readonly GroupHistory[], final: FinalStat
             const leastMs = Math.min(
               ...plans.map(({ retryMs }) => retryMs[next.deliveryCount - 2] ?? Number.POSITIVE_INFINITY),
             )
-            if (leastMs < Number.POSITIVE_INFINITY && shownMs + ROUNDING_MS < atMs + leastMs)
+            const latestMs = next.receivedMs + clock.aheadMost(0, next.receivedMs) + ROUNDING_MS
+            if (leastMs < Number.POSITIVE_INFINITY && latestMs < atMs + leastMs)
               yield `${name}: its lock was over at ${atMs}, its tier lasts ${leastMs} ms, and it was delivered at ${next.receivedMs}`
           }
         }

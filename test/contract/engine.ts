@@ -180,6 +180,8 @@ export function engineContract(t: Test, make: (t: Test) => Promise<EngineUnderTe
     t.equal(await engine.offsetForTime('orders', 0, 101), 2)
     t.equal(await engine.offsetForTime('orders', 0, 301), 6)
     t.equal(await engine.offsetForTime('orders', 0, 401), 8)
+    t.equal(await engine.offsetForTime('orders', 0, 101, 3), 3, 'from an offset on')
+    t.equal(await engine.offsetForTime('orders', 0, 301, 4), 6)
   })
 
   check('records can be deleted from the front', async (t, { engine }) => {

@@ -61,8 +61,10 @@ export class Consumers {
     const path = `${pathOf({ topic, group })}/acquire`
     const answer = await this.#caller.call(op, 'acquire', 'POST', path, { body }, moved ? GONE : [])
     if (answer === undefined) return undefined
-    if (answer.status !== 200) history.ok(op, 'acquire', { records: [] })
-    if (answer.status !== 200) return undefined
+    if (answer.status !== 200) {
+      history.ok(op, 'acquire', { records: [] })
+      return undefined
+    }
     const { records } = answer.json as { records: AcquiredJson[] }
     const delivered = records.map(({ value, lockedUntil, attempts = [], ...record }) => ({
       n: numberOf(value),
@@ -110,8 +112,10 @@ export class Consumers {
     const options = { body: { acknowledgements } }
     const answer = await this.#caller.call(op, 'acknowledge', 'POST', path, options, moved ? GONE : [])
     if (answer === undefined) return
-    if (answer.status !== 200) history.fail(op, 'acknowledge', 'the group is gone')
-    if (answer.status !== 200) return
+    if (answer.status !== 200) {
+      history.fail(op, 'acknowledge', 'the group is gone')
+      return
+    }
     const { results } = answer.json as { results: ResultJson[] }
     history.ok(op, 'acknowledge', {
       results: results.map(

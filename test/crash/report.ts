@@ -1,6 +1,6 @@
 // What a crash run prints at its end.
 
-import type { Violation } from '../checker/findings.ts'
+import { NUMBERS, type Violation } from '../checker/findings.ts'
 import type { PointCount } from './points.ts'
 
 export function printTable(title: string, rows: readonly (readonly [string, string | number])[]): void {
@@ -29,7 +29,8 @@ export function printPoints(counts: readonly PointCount[]): void {
 
 export function printViolations(violations: readonly Violation[]): void {
   for (const [anomaly, all] of Map.groupBy(violations, ({ anomaly }) => anomaly)) {
-    console.log(`\nVIOLATION ${anomaly}: ${all.length}`)
+    const number = NUMBERS[anomaly]
+    console.log(`\nVIOLATION ${number === undefined ? '' : `${number}, `}${anomaly}: ${all.length}`)
     for (const { what } of all.slice(0, 5)) console.log(`  ${what}`)
   }
 }

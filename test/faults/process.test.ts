@@ -16,7 +16,7 @@ function onSignal(code: string): string {
 t.test(
   'P7: a process that stood still fires what is overdue at once, oldest first; locks that ran out are releases',
   async (t) => {
-    const subject = new Subject(t, { settings: { DWELL_GROUP_RETRY: '100ms', DWELL_GROUP_LOCK: '1500ms' } })
+    const subject = new Subject(t, { settings: { DWELL_GROUP_RETRY: '100ms,100ms', DWELL_GROUP_LOCK: '1500ms' } })
     const { client, pid } = await subject.start()
     await subject.publish('now', 5, 10)
     const group = '/v1/topics/now/groups/g'

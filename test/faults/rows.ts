@@ -239,7 +239,12 @@ export const ROWS: Readonly<Record<string, FaultRow>> = {
   C4: {
     fault: 'started in 1970 or in 2099, corrected later',
     promise: 'it starts, holds and says so, refuses delays that it cannot reckon; once corrected all is normal',
-    tests: ['test/faults/clock-process.test.ts', 'test/faults/clock.test.ts', 'test/timewheel/hand-clock.test.ts'],
+    tests: [
+      'test/faults/clock-process.test.ts',
+      'test/faults/clock.test.ts',
+      'test/timewheel/hand-clock.test.ts',
+      'test/service/delivery/source/lane-start.test.ts',
+    ],
   },
   C5: {
     fault: 'the machine is suspended, or down for a day',

@@ -11,6 +11,7 @@ import type { Mount } from './machine.ts'
 /** Small files, so that all of them are begun, filled and replaced within seconds. */
 export const SMALL: Record<string, string> = {
   DWELL_JOURNAL_FILE_BYTES: '1MiB',
+  DWELL_MESSAGE_BYTES_MAX: '256KiB',
   DWELL_CHECKPOINT_BYTES: '2MiB',
   DWELL_CHECKPOINT_INTERVAL: '500ms',
   DWELL_SEGMENT_BYTES: '1MiB',

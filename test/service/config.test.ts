@@ -113,3 +113,15 @@ t.test('sizes', async (t) => {
   for (const text of ['', 'x', '1KB', '-1', '1.5', '1e3', '1 KiB B']) t.ok(Number.isNaN(parseSize(text)), text)
   t.strictSame([0, 1, 1024, 1536, 1024 ** 3].map(formatSize), ['0', '1', '1KiB', '1536', '1GiB'])
 })
+
+t.test(
+  'a journal file that is too small for the largest message is refused, in a sentence that names both settings',
+  async (t) => {
+    const small = { DWELL_JOURNAL_FILE_BYTES: '1MiB' }
+    t.throws(() => readSettings(small, {}), {
+      code: 'INVALID_SETTING',
+      message: 'JOURNAL_FILE_BYTES is 1MiB; for MESSAGE_BYTES_MAX of 1MiB it must be at least 2560KiB.',
+    })
+    t.equal(readSettings({ ...small, DWELL_MESSAGE_BYTES_MAX: '256KiB' }, {}).JOURNAL_FILE_BYTES, 1024 ** 2)
+  },
+)

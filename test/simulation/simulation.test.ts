@@ -5,7 +5,7 @@ import { simulateDelivery } from './delivery/delivery-simulation.ts'
 import { simulate } from './simulation.ts'
 
 const SEEDS = 12
-const DELIVERY_SEEDS = 8
+const DELIVERY_SEEDS = 4
 
 t.test(
   `${SEEDS} seeds: crashes and faults at any time lose nothing, double nothing, dispatch nothing early`,

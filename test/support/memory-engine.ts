@@ -148,10 +148,11 @@ export class MemoryEngine implements LogEngine {
     return { logStartOffset, highWatermark, logEndOffset, sizeBytes }
   }
 
-  async offsetForTime(topic: string, partition: number, timestampMs: number): Promise<number> {
+  async offsetForTime(topic: string, partition: number, timestampMs: number, fromOffset = 0): Promise<number> {
     const { batches, logStartOffset, highWatermark } = this.#partition(topic, partition)
     for (const { bytes } of batches) {
-      const found = readRecords(bytes, logStartOffset).find((record) => record.timestampMs >= timestampMs)
+      const from = Math.max(fromOffset, logStartOffset)
+      const found = readRecords(bytes, from).find((record) => record.timestampMs >= timestampMs)
       if (found) return found.offset
     }
     return highWatermark

@@ -61,9 +61,9 @@ export interface DepartureParts {
 }
 
 const PIECE_BYTES = 8 * 1024 * 1024
-/** What its copy has beside the record: where it comes from, how often, and this try without its reason. */
-const COPY_BYTES = 512
-/** Of what an append may have: the record that completes a piece, and what else is decided, come on top. */
+/** What its copy has beside the record: where it comes from, how often, this try, and what a dead letter repeats of that. */
+const COPY_BYTES = 1_024
+/** Of what an append may have: what else is decided, and a snapshot of the group, come on top. */
 const PIECE_SHARE = 1 / 4
 
 export function decideNothing(): Decisions {
@@ -102,14 +102,17 @@ export class Departures {
     let appended = 0
     try {
       for (const failure of failed) {
-        const record = await reader.read(failure.source.place, failure.offset)
+        const { source, offset } = failure
+        const record = source.parked.kept(offset) ?? (await reader.read(source.place, offset))
+        const size = (record?.body.length ?? 0) + COPY_BYTES + 2 * Buffer.byteLength(failure.reason)
+        if (pieces.length > 0 && bytes + size > pieceBytes) {
+          durable.push(await this.#appendPieces(pieces, decideNothing(), tell))
+          appended += pieces.length
+          pieces = []
+          bytes = 0
+        }
         pieces.push({ failure, record })
-        bytes += (record?.body.length ?? 0) + COPY_BYTES + Buffer.byteLength(failure.reason)
-        if (bytes < pieceBytes) continue
-        durable.push(await this.#appendPieces(pieces, decideNothing(), tell))
-        appended += pieces.length
-        pieces = []
-        bytes = 0
+        bytes += size
       }
       durable.push(await this.#appendPieces(pieces, decisions, tell))
     } catch (error) {

@@ -172,7 +172,7 @@ export class Acquirer {
     const known = await this.#loadTurns()
     const sources = [...this.#group.sources]
     let ready = 0
-    for (let i = 0; i < sources.length && ready < waiter.max; i++) {
+    for (let i = 0; i < sources.length && ready < waiter.max && !this.#group.end; i++) {
       const source = sources[(this.#turn + i) % sources.length]
       const wanted = Math.min(this.#room(source), waiter.max)
       await this.#reading.prepare(source, wanted)
@@ -193,6 +193,7 @@ export class Acquirer {
   /** Where the group keeps the order of keys: finds out whose turn it is; answers where that is known. */
   async #loadTurns(): Promise<KeyTurns[]> {
     for (const [partition, turns] of this.#group.turns) {
+      if (this.#group.end) break
       if (!turns.isLoaded) await loadTurns(this.#group, partition, turns, this.#parts.engine)
     }
     return [...this.#group.turns.values()].filter(({ isLoaded }) => isLoaded)

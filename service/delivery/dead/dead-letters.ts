@@ -11,6 +11,7 @@ import { DeadLetterSearch, type DeadLetterSearchParts, type DeadPlace } from './
 import type { ReasonsFound } from './dead-reasons.ts'
 import type { DeadStore } from './dead-store.ts'
 import { Redrives } from './redrives.ts'
+import { REMOVAL_BYTES_MAX } from './removed.ts'
 import { Warming, type WarmingParts } from './warming.ts'
 
 export type { DeadLetter } from './dead-letter.ts'
@@ -30,12 +31,16 @@ const PAGE_BYTES_MAX = 16 * 1024 * 1024
 /** A purge lets others have their turn between its pieces. */
 const PURGE_RECORDS = 5_000
 const PURGE_MS = 50
+/** Of what an append may have. */
+const PURGE_SHARE = 1 / 4
 
 export interface DeadLettersOptions extends DeadLetterSearchParts, WarmingParts {
   hand: { nowMs(): number }
   counters: DeadLetterSearchParts['counters'] & { redriven: number; purged: number }
   /** @throws TOPIC_NOT_FOUND, GROUP_NOT_FOUND */
   groupOf(topic: string, group: string): Promise<Group>
+  /** The group that a lane or dead-letter topic belongs to. */
+  ownerOf(topic: string): Group | undefined
 }
 
 /** Dead letters of a group that is no more are shown as long as their topic is there. */
@@ -94,11 +99,13 @@ export class DeadLetters {
     if (id === undefined) return 0
     const ends = Array.from({ length: partitions }, (_, partition) => engine.offsets(name, partition).highWatermark)
     let next: DeadPlace | undefined = { partition: 0, offset: 0 }
+    const fits = Math.max(1, Math.floor((engine.appendBytesMax * PURGE_SHARE) / REMOVAL_BYTES_MAX))
+    const max = Math.min(PURGE_RECORDS, fits)
     let count = 0
     while (next !== undefined && engine.topic(name)?.id === id) {
       const from: DeadPlace = next
       next = await store.inTurn(id, async () => {
-        const how = { from, ends, max: PURGE_RECORDS, forMs: PURGE_MS }
+        const how = { from, ends, max, forMs: PURGE_MS }
         const { removal, count: found, next: goOn } = await this.#search.places(name, filter, how)
         if (removal.size > 0) {
           const { append, done } = store.change(id, removal)
@@ -113,10 +120,13 @@ export class DeadLetters {
     return count
   }
 
-  /** The dead-letter topic; when it is not there, at least the group is. */
+  /** The dead-letter topic. Topics x and x.y may share its name: when it belongs to a group it is that one's alone. */
   async #topicOf(topic: string, group: string): Promise<string> {
+    const { engine, groupOf, ownerOf } = this.#options
     const name = deadLetterTopic(topic, group)
-    if (this.#options.engine.topic(name) === undefined) await this.#options.groupOf(topic, group)
+    const owner = ownerOf(name)
+    const isOthers = owner !== undefined && (owner.topic !== topic || owner.name !== group)
+    if (isOthers || engine.topic(name) === undefined) await groupOf(topic, group)
     return name
   }
 }

@@ -28,6 +28,7 @@ import type { DeadLetterSearch, Findings } from './dead-letter-search.ts'
 import type { DeadStore } from './dead-store.ts'
 import { Pace } from './pace.ts'
 import type { RedriveTask } from './redrive-task.ts'
+import { REMOVAL_BYTES_MAX } from './removed.ts'
 
 export interface RedriveParts {
   engine: LogEngine
@@ -43,8 +44,8 @@ export interface RedriveParts {
 
 const PIECE_RECORDS = 500
 const PIECE_BYTES = 4 * 1024 * 1024
-/** Of what an append may have: what is removed of the dead letters comes on top. */
-const PIECE_SHARE = 1 / 4
+/** Of what an append may have: the record that completes a piece, and what else is told of it, come on top. */
+const PIECE_SHARE = 1 / 8
 /** Others who remove dead letters, and who stops the task, have their turns between pieces. */
 const PIECE_MS = 50
 /** With a rate, pieces are so far apart, or as far as one record needs. */
@@ -132,7 +133,9 @@ export class Redrive {
     }
     const group = await groupOf(topic, name)
     const bytesMax = Math.min(PIECE_BYTES, engine.appendBytesMax * PIECE_SHARE)
-    const limits = { from: next, ends, lettersMax: max, bytesMax, forMs: PIECE_MS }
+    // What is removed of the dead letters has a share of its own.
+    const fits = Math.max(1, Math.floor((engine.appendBytesMax * PIECE_SHARE) / REMOVAL_BYTES_MAX))
+    const limits = { from: next, ends, lettersMax: Math.min(max, fits), bytesMax, forMs: PIECE_MS }
     const findings = await search.find(this.#name, filter, limits)
     const { letters } = findings
     const task = this.#after(findings)

@@ -9,6 +9,9 @@
 export const PAGE_RECORDS = 8_192
 export const PAGE_SIZE = PAGE_RECORDS / 8
 
+/** What one removed record adds to an append at most: a page of its own, with its key and the record around it. */
+export const REMOVAL_BYTES_MAX = PAGE_SIZE + 128
+
 const VERSION = 1
 
 /** A page as it stands in `__dead`. */

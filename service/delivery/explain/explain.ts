@@ -20,6 +20,12 @@ import { whyLogged, whyPending, whyRemoved, whyUnknown } from './why.ts'
 
 export const GROUPS_MAX = 20
 const LOOKS_MAX = 4
+/** What became of a record that was to be read, by the error. */
+const GONE_BY_CODE: Partial<Record<string, Because>> = {
+  OFFSET_OUT_OF_RANGE: 'retention',
+  BATCH_DAMAGED: 'damage',
+  RECORD_DAMAGED: 'damage',
+}
 
 export type AskedMessage = { id: string } | { partition: number; offset: number }
 
@@ -106,13 +112,13 @@ export class Explainer {
     const origin: Origin = { topic, partition, offset, timestampMs: found.timestampMs, hash: found.hash }
     const accounts = new GroupAccounts(this.#parts, lookBudget())
     if (view !== undefined) {
-      const account = await accounts.of(view, origin, found.gone === undefined)
+      const account = await accounts.of(view, origin, found.gone)
       return { ...place, ...account, happened: inOrder([...happened, ...account.happened]) }
     }
     const all = this.#parts.groups.list(topic)
     const groups: GroupAccount[] = []
     for (const { group } of all.slice(0, GROUPS_MAX)) {
-      const account = await this.#accountOf(accounts, topic, group, origin, found.gone === undefined)
+      const account = await this.#accountOf(accounts, topic, group, origin, found.gone)
       if (account !== undefined) groups.push(account)
     }
     const groupsOmitted = all.length > GROUPS_MAX ? all.length - GROUPS_MAX : undefined
@@ -129,10 +135,10 @@ export class Explainer {
     topic: string,
     group: string,
     origin: Origin,
-    isThere: boolean,
+    gone: Because | undefined,
   ): Promise<GroupAccount | undefined> {
     try {
-      return await accounts.of(await this.#parts.groups.view(topic, group), origin, isThere)
+      return await accounts.of(await this.#parts.groups.view(topic, group), origin, gone)
     } catch (error) {
       if (error instanceof DwellError && error.code === 'GROUP_NOT_FOUND') return undefined
       throw error
@@ -153,13 +159,19 @@ export class Explainer {
     }
     const nothing = { id: undefined, timestampMs: 0, hash: 0 }
     if (offset < logStartOffset) return { ...nothing, gone: 'retention' }
-    const { records } = readPage(await engine.read(topic, partition, offset, 1), offset)
-    const [record] = records
-    if (record?.offset !== offset) return { ...nothing, gone: cleanup === 'compact' ? 'compaction' : 'damage' }
-    const { key, headers } = decodeRecordBody(record.body)
-    const last = headers.at(-1)
-    const id = last?.[0] === ID_HEADER ? last[1]?.toString() : undefined
-    return { id, timestampMs: record.timestampMs, hash: hashOfKey(key), gone: undefined }
+    try {
+      const { records } = readPage(await engine.read(topic, partition, offset, 1), offset)
+      const [record] = records
+      if (record?.offset !== offset) return { ...nothing, gone: cleanup === 'compact' ? 'compaction' : 'damage' }
+      const { key, headers } = decodeRecordBody(record.body)
+      const last = headers.at(-1)
+      const id = last?.[0] === ID_HEADER ? last[1]?.toString() : undefined
+      return { id, timestampMs: record.timestampMs, hash: hashOfKey(key), gone: undefined }
+    } catch (error) {
+      const gone = error instanceof DwellError ? GONE_BY_CODE[error.code] : undefined
+      if (gone === undefined) throw error
+      return { ...nothing, gone }
+    }
   }
 
   /** How the record came into the log. */
@@ -190,7 +202,7 @@ export class Explainer {
       const [record] = readPage(bytes, delayOffset).records
       return record?.offset === delayOffset ? [{ atMs: record.timestampMs, event: 'scheduled' }] : []
     } catch (error) {
-      if (error instanceof DwellError && error.code === 'OFFSET_OUT_OF_RANGE') return []
+      if (error instanceof DwellError && GONE_BY_CODE[error.code] !== undefined) return []
       throw error
     }
   }

@@ -12,11 +12,11 @@ import type { GroupView } from '../look/group-view.ts'
 import type { Source } from '../source/source.ts'
 import { type Copy, CopySearch, type CopySearchParts, type LookBudget, type Origin } from './copy-search.ts'
 import { endingOf, newestInLane } from './ending.ts'
-import type { GroupAccount } from './explanation.ts'
+import type { Because, GroupAccount } from './explanation.ts'
 import { type Traced, type TracedPlace, traceOf } from './group-trace.ts'
 import { happenedOf } from './happened.ts'
 import { type Found, foundInHand, type InHand, standsIn } from './in-hand.ts'
-import { waitsFor, whyDead, whyGone, whyReady, whyRetrying } from './why.ts'
+import { waitsFor, whyDead, whyGone, whyReady, whyRemoved, whyRetrying } from './why.ts'
 
 const TRIES = 3
 /** So long is waited for what is not durable yet: as long as a slow disk takes. */
@@ -36,14 +36,14 @@ export class GroupAccounts {
     this.#budget = budget
   }
 
-  /** What became of a record in a group; `isThere` says whether it still lies in the topic. Changes nothing. */
-  async of(view: GroupView, origin: Origin, isThere: boolean): Promise<GroupAccount> {
+  /** What became of a record in a group; `gone` says why it lies in the topic no longer. Changes nothing. */
+  async of(view: GroupView, origin: Origin, gone: Because | undefined): Promise<GroupAccount> {
     const source = view.group.sourceAt(origin.topic, origin.partition)
     const place = source && { sourceIndex: source.place.index, offset: origin.offset }
     for (let left = TRIES; ; left--) {
       const stands = source === undefined ? 'ahead' : standsIn(source, origin.offset)
       if (source === undefined || place === undefined || stands === 'ahead') {
-        return this.#ahead(view, origin, isThere)
+        return this.#ahead(view, origin, gone)
       }
       if (stands === 'held') {
         return this.#told(view, this.#inHand(view, { source, deliveries: 0, ...origin }), [place], [])
@@ -55,16 +55,19 @@ export class GroupAccounts {
       if (copy !== undefined) return this.#told(view, this.#ofCopy(view, origin, copy), [place], search.copies)
       const isStill = before.underWay.size === 0 && this.#motion(view, origin).text === before.text
       if (isStill || !search.isWhole || left === 1) {
-        return this.#leftNothing(view, search, { origin, source, isStill, isThere })
+        return this.#leftNothing(view, search, { origin, source, isStill, isThere: gone === undefined })
       }
       await durable
     }
   }
 
   /** The group has not come to it. */
-  #ahead(view: GroupView, origin: Origin, isThere: boolean): GroupAccount {
+  #ahead(view: GroupView, origin: Origin, gone: Because | undefined): GroupAccount {
     const { name, topic } = view.group
-    if (!isThere) return { group: name, state: 'removed', because: 'retention', why: whyGone('removed'), happened: [] }
+    if (gone !== undefined) {
+      const why = gone === 'retention' ? whyGone('removed') : whyRemoved(gone)
+      return { group: name, state: 'removed', because: gone, why, happened: [] }
+    }
     const source = view.group.sourceAt(topic, origin.partition)
     if (source !== undefined) {
       return { group: name, ...this.#inHand(view, { source, deliveries: 0, ...origin }), happened: [] }

@@ -1,7 +1,7 @@
 // What `__groups` still tells of single records: when they were acquired, renewed, finished. Checkpoints trim it, so it goes back
-// some minutes, and no more of it is read than the budget of the look.
+// some minutes, and no more of it is read than the budget of the look. What is trimmed or damaged at that moment is left out.
 
-import { decodeRecordBody, type LogEngine, readPage } from '../../../storage/index.ts'
+import { DwellError, decodeRecordBody, type LogEngine, readPage } from '../../../storage/index.ts'
 import type { Group } from '../group/group.ts'
 import { encodeKey, playDelta } from '../group/group-log.ts'
 import { GROUPS_TOPIC } from '../group/group-store.ts'
@@ -9,6 +9,7 @@ import type { LookBudget } from './copy-search.ts'
 
 const READ_SIZE = 1024 * 1024
 const TRACE_BYTES_MAX = 4 * 1024 * 1024
+const TRACE_LOSSES: ReadonlySet<string> = new Set(['OFFSET_OUT_OF_RANGE', 'BATCH_DAMAGED'])
 
 export interface Traced {
   atMs: number
@@ -53,7 +54,13 @@ export async function traceOf(
   const share = sizeBytes > bytesMax ? bytesMax / sizeBytes : 1
   let at = highWatermark - Math.floor((highWatermark - logStartOffset) * share)
   for (let left = bytesMax; at < highWatermark && left > 0; ) {
-    const bytes = await engine.read(GROUPS_TOPIC, 0, at, READ_SIZE)
+    const bytes = await readTrace(engine, at)
+    if (bytes === undefined) {
+      const { logStartOffset } = engine.offsets(GROUPS_TOPIC, 0)
+      if (logStartOffset <= at) break
+      at = logStartOffset
+      continue
+    }
     left -= bytes.length
     budget.bytes -= bytes.length
     const { records, nextOffset } = readPage(bytes, at)
@@ -66,4 +73,14 @@ export async function traceOf(
     at = Math.max(nextOffset, at + 1)
   }
   return found
+}
+
+/** undefined for what a checkpoint has trimmed meanwhile, or is damaged. */
+async function readTrace(engine: LogEngine, fromOffset: number): Promise<Buffer | undefined> {
+  try {
+    return await engine.read(GROUPS_TOPIC, 0, fromOffset, READ_SIZE)
+  } catch (error) {
+    if (error instanceof DwellError && TRACE_LOSSES.has(error.code)) return undefined
+    throw error
+  }
 }

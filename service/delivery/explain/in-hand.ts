@@ -37,7 +37,7 @@ export function foundInHand(view: GroupView, inHand: InHand, clock: Clock, nowMs
   if (run?.isOpen(offset)) return acquired(view, run, offset, deliveries + 1, clock)
   const { tier, place, parked } = source
   const common = { tier, deliveryCount: deliveries }
-  const dueAtMs = place.kind === 'tier' ? inHand.timestampMs + place.tierMs : undefined
+  const dueAtMs = place.kind === 'tier' ? source.dueMs(inHand) : undefined
   if (dueAtMs !== undefined && dueAtMs > nowMs) {
     const why = whyRetrying(nowMs, dueAtMs, waitsFor(tier))
     return { ...common, state: 'retrying', because: 'tier', why, dueAtMs, next: { event: 'due', atMs: dueAtMs } }

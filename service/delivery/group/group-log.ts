@@ -11,14 +11,19 @@
 //   index v · kind <1b> · tierMs v · topicId v · partition v · next v · runCount v, each:
 //   first v · count v · lockMs v · token <16b> · open <⌈count/8⌉b>, a bit a record, lowest first, set while not finished
 //
-// and behind the runs of a source: parkedCount v, each (in order): offset v · hash v
-//                                  holdCount v, each: offset v · hash v · dueAtMs v
-//                                  wheelEnd v · began v
+// and behind the runs of a source:
+//
+//   parkedCount v · and where there are any, columns in order of their offsets, numbers of both little-endian:
+//     first v · width <1b> · offset - first <width b each> · hash <4b each>       width 4, or 8 (IEEE 754) where 4 are too few
+//   holdCount v, each: offset v · hash v · dueAtMs v
+//   wheelEnd v · began v
+//
+// There may be a million parked places, and a snapshot is written in one turn: columns are copied, not gone through byte by byte.
 //
 // A source's kind is 0 topic, 1 tier, 2 delayed, 3 redrive.
 //
-// Older versions are still read. Version 3 has no wheelEnd (what is in the wheel then is not counted) and no began. Versions 1 and 2 end with
-// the runs and have no kind 3; in place of settingsSize and settings version 1 has:
+// Older versions are still read. Version 3 has of each parked place `offset v · hash v` in place of columns, no wheelEnd (what is in the
+// wheel then is not counted) and no began. Versions 1 and 2 end with the runs and have no kind 3; in place of settingsSize and settings version 1 has:
 //
 //   lockMs v · maxInFlight v · start <1b> · tierCount v · tierMs v …
 //
@@ -40,7 +45,7 @@
 
 import { VarintReader, varintSize, writeVarint } from '../../../storage/index.ts'
 import type { Hold } from '../keys/holds.ts'
-import type { ParkedPlace } from '../keys/parked-places.ts'
+import type { ParkedColumns } from '../keys/parked-places.ts'
 import { Run, Status, TOKEN_SIZE } from '../source/run.ts'
 import type { SourceKind, SourcePlace } from '../source/source-place.ts'
 import { DEFAULT_GROUP_SETTINGS, type GroupSettings } from './group-settings.ts'
@@ -71,7 +76,7 @@ export interface SourceState {
   place: Omit<SourcePlace, 'topic'>
   next: number
   runs: readonly Run[]
-  parked: { places: Iterable<ParkedPlace>; count: number }
+  parked: { columns: ParkedColumns }
   holds: { list: Iterable<Hold>; count: number }
   wheelEnd: number
   began: number
@@ -108,13 +113,27 @@ export function encodeSnapshot(state: GroupState): Buffer {
     for (const run of runs) {
       bytes.varint(run.first).varint(run.statuses.length).varint(run.lockMs).raw(run.token).raw(openBits(run.statuses))
     }
-    bytes.varint(parked.count)
-    for (const { offset, hash } of parked.places) bytes.varint(offset).varint(hash)
+    writeParked(bytes, parked.columns)
     bytes.varint(holds.count)
     for (const { offset, hash, dueAtMs } of holds.list) bytes.varint(offset).varint(hash).varint(dueAtMs)
     bytes.varint(wheelEnd).varint(began)
   }
   return bytes.done()
+}
+
+function writeParked(bytes: Bytes, { offsets, hashes }: ParkedColumns): void {
+  const { length } = offsets
+  bytes.varint(length)
+  if (length === 0) return
+  const [first] = offsets
+  const isWide = offsets[length - 1] - first > 0xffff_ffff
+  const column = isWide ? new Float64Array(length) : new Uint32Array(length)
+  for (let i = 0; i < length; i++) column[i] = offsets[i] - first
+  bytes.varint(first).byte(column.BYTES_PER_ELEMENT).raw(bytesOf(column)).raw(bytesOf(hashes))
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength)
 }
 
 function openBits(statuses: Uint8Array): Buffer {
@@ -199,17 +218,34 @@ function readSource(reader: VarintReader, version: number, deadlineMs: (lockMs: 
   const place = { index, kind, tierMs: reader.next(), topicId: reader.next(), partition: reader.next() }
   const next = reader.next()
   const runs = Array.from({ length: reader.next() }, () => readRun(reader, deadlineMs))
-  const places = version < 3 ? [] : Array.from({ length: reader.next() }, () => readParked(reader))
+  const columns = readParked(reader, version)
   const list = version < 3 ? [] : Array.from({ length: reader.next() }, () => readHold(reader))
   const wheelEnd = version < 4 ? 0 : reader.next()
   const began = version < 4 ? 0 : reader.next()
-  const parked = { places, count: places.length }
   const holds = { list, count: list.length }
-  return { place, next, runs, parked, holds, wheelEnd, began }
+  return { place, next, runs, parked: { columns }, holds, wheelEnd, began }
 }
 
-function readParked(reader: VarintReader): ParkedPlace {
-  return { offset: reader.next(), hash: reader.next() }
+function readParked(reader: VarintReader, version: number): ParkedColumns {
+  const length = version < 3 ? 0 : reader.next()
+  const offsets = new Float64Array(length)
+  const hashes = new Uint32Array(length)
+  if (version < 4) {
+    for (let i = 0; i < length; i++) {
+      offsets[i] = reader.next()
+      hashes[i] = reader.next()
+    }
+  } else if (length > 0) {
+    const first = reader.next()
+    const isWide = reader.bytes[reader.position++] === 8
+    const column = isWide ? new Float64Array(length) : new Uint32Array(length)
+    for (const into of [column, hashes]) {
+      const bytes = reader.bytes.subarray(reader.position, (reader.position += into.byteLength))
+      bytesOf(into).set(bytes)
+    }
+    for (let i = 0; i < length; i++) offsets[i] = first + column[i]
+  }
+  return { offsets, hashes }
 }
 
 function readHold(reader: VarintReader): Hold {

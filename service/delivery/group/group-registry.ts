@@ -40,7 +40,7 @@ export class GroupRegistry {
     parts: Omit<LiveParts, 'changed'>,
     onChange: (topic: string, name: string) => void,
   ) {
-    const store = new GroupStore(parts.engine, parts.clock, (group, error) => this.#reload(group, error))
+    const store = new GroupStore(parts, (group, error) => this.#reload(group, error))
     this.#store = store
     this.#defaults = defaults
     this.#parts = { ...parts, changed: ({ topic, name }) => onChange(topic, name) }
@@ -50,6 +50,7 @@ export class GroupRegistry {
       store,
       budget: new ReadAheadBudget(),
       parkedRoom: new ParkedRoom(),
+      clocks: parts,
       watch: (topic, group) => {
         const watching = this.#watchers.get(topic) ?? new Set()
         this.#watchers.set(topic, watching.add(group))

@@ -4,13 +4,18 @@
 //   1. Of each group its last snapshot and everything behind it is in the topic.
 //   2. What lies before the oldest snapshot that is anybody's last one is deleted at a checkpoint.
 //
+// A snapshot that does not fit into an append, although what it names is bounded (snapshot-room.ts), is told and counted at a
+// checkpoint; the group goes on with the one that it has and the deltas behind it, and nothing behind that one is deleted.
+//
 // So a start reads about what was written in one checkpoint interval. A group that nobody uses writes no snapshots and
 // would hold the tail back: it is written again once the topic holds more than WINDOW_RECORDS and four records a group.
 
 import {
   type Append,
+  DwellError,
   decodeRecordBody,
   encodeRecordBody,
+  type Log,
   type LogEngine,
   type LogRecord,
   readPage,
@@ -29,21 +34,31 @@ interface Written {
   changed: boolean
 }
 
+export interface GroupStoreParts {
+  engine: LogEngine
+  clock: { wallMs(): number }
+  log: Log
+  counters: { snapshotsTooLarge: number }
+}
+
 export class GroupStore {
   readonly #engine: LogEngine
   readonly #clock: { wallMs(): number }
   readonly #written = new Map<Group, Written>()
   readonly #underWay = new Set<Promise<unknown>>()
+  readonly #log: Log
+  readonly #counters: GroupStoreParts['counters']
   readonly #onRefused: (group: Group, error: unknown) => void
 
   /** `onRefused` is called when an append of a group failed: what is in memory of it is ahead of the log. */
   constructor(
-    engine: LogEngine,
-    clock: { wallMs(): number },
+    { engine, clock, log, counters }: GroupStoreParts,
     onRefused: (group: Group, error: unknown) => void = () => {},
   ) {
     this.#engine = engine
     this.#clock = clock
+    this.#log = log
+    this.#counters = counters
     this.#onRefused = onRefused
   }
 
@@ -90,6 +105,33 @@ export class GroupStore {
     return offsets
   }
 
+  /** A snapshot for a checkpoint: it changes nothing, so nobody has to hear that it did not fit. */
+  async #renew(group: Group, written: Written): Promise<void> {
+    const body = this.#record(group, encodeSnapshot(group.state))
+    const { snapshotDue } = group
+    const { changed } = written
+    group.snapshotDue = false
+    written.changed = false
+    const appended = this.#engine.append([body])
+    this.#underWay.add(appended)
+    try {
+      const [offset] = await appended
+      written.snapshotOffset = Math.max(written.snapshotOffset ?? 0, offset)
+    } catch (error) {
+      if (!(error instanceof DwellError) || error.code !== 'APPEND_TOO_LARGE') {
+        this.#onRefused(group, error)
+        throw error
+      }
+      group.snapshotDue ||= snapshotDue
+      written.changed ||= changed
+      this.#counters.snapshotsTooLarge++
+      const { topic, name } = group
+      this.#log.error({ topic, group: name, ...error.fields }, 'The snapshot of a group does not fit into an append.')
+    } finally {
+      this.#underWay.delete(appended)
+    }
+  }
+
   /** Writes that the group is no more. */
   async forget(group: Group): Promise<void> {
     const appended = this.#append(group, [this.#record(group, null)])
@@ -128,9 +170,10 @@ export class GroupStore {
     const tooLong = highWatermark - logStartOffset > Math.max(WINDOW_RECORDS, 4 * this.#written.size)
     const middle = (logStartOffset + highWatermark) / 2
     const snapshots: Promise<unknown>[] = []
-    for (const [group, { snapshotOffset, changed }] of this.#written) {
+    for (const [group, written] of this.#written) {
+      const { snapshotOffset, changed } = written
       const holdsBack = tooLong && snapshotOffset !== undefined && snapshotOffset < middle
-      if (changed || holdsBack) snapshots.push(this.#snapshot(group, []))
+      if (changed || holdsBack) snapshots.push(this.#renew(group, written))
     }
     await Promise.all(snapshots)
     // Snapshots that are not durable yet lie at or above the high watermark.

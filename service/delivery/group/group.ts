@@ -13,6 +13,7 @@ import type { Append, DwellError, LogEngine } from '../../../storage/index.ts'
 import { KeyTurns } from '../keys/key-turns.ts'
 import type { ParkedRoom } from '../keys/parked-room.ts'
 import { laneTopic } from '../lane.ts'
+import { LaneStart, type StartClocks } from '../source/lane-start.ts'
 import type { ReadAheadBudget } from '../source/read-ahead.ts'
 import { MOVES, Run } from '../source/run.ts'
 import { Source } from '../source/source.ts'
@@ -20,12 +21,15 @@ import type { SourceKind } from '../source/source-place.ts'
 import { type DeltaWriter, type GroupState, playDelta } from './group-log.ts'
 import type { GroupSettings } from './group-settings.ts'
 import type { GroupStore } from './group-store.ts'
+import { SnapshotRoom } from './snapshot-room.ts'
 
 export interface GroupParts {
   engine: LogEngine
   store: GroupStore
   budget: ReadAheadBudget
   parkedRoom: ParkedRoom
+  /** By which it is told when what lies in lanes came there. */
+  clocks: StartClocks
   /** Asks to hear of the high watermarks of a topic. */
   watch(topic: string, group: Group): void
 }
@@ -45,6 +49,7 @@ export class Group {
   /** By partition, where the group keeps the order of keys. */
   readonly #turns = new Map<number, KeyTurns>()
   readonly #parts: GroupParts
+  readonly #snapshotRoom: SnapshotRoom
   #nextSourceIndex = 0
 
   constructor(place: { topic: string; name: string; topicId: number }, settings: GroupSettings, parts: GroupParts) {
@@ -53,6 +58,7 @@ export class Group {
     this.topicId = place.topicId
     this.settings = settings
     this.#parts = parts
+    this.#snapshotRoom = new SnapshotRoom(parts.engine.appendBytesMax)
   }
 
   /** A group as a snapshot has it. */
@@ -63,7 +69,8 @@ export class Group {
       const source = new Source({ ...place, topic: group.topicOf(place.kind, place.tierMs) }, 0, 0, parts.budget)
       for (const run of runs) source.addRun(run)
       source.next = next
-      for (const place of parked.places) source.parked.add(place)
+      const { offsets, hashes } = parked.columns
+      for (let i = 0; i < offsets.length; i++) source.parked.add({ offset: offsets[i], hash: hashes[i] })
       for (const hold of holds.list) source.holds.add(hold)
       source.wheelEnd = wheelEnd
       source.began = began
@@ -166,12 +173,14 @@ export class Group {
     const ofTopic = this.#byTopic.get(topic) ?? []
     ofTopic[partition] = source
     this.#byTopic.set(topic, ofTopic)
+    source.parked.shareSnapshot(this.#snapshotRoom)
+    source.holds.shareSnapshot(this.#snapshotRoom)
     source.turns = this.#turnsOf(partition)
   }
 
   #turnsOf(partition: number): KeyTurns | undefined {
     if (this.settings.order !== 'key') return undefined
-    const turns = this.#turns.get(partition) ?? new KeyTurns()
+    const turns = this.#turns.get(partition) ?? new KeyTurns(this.#snapshotRoom)
     this.#turns.set(partition, turns)
     return turns
   }
@@ -218,13 +227,17 @@ export class Group {
 
   /** To be called once on a restored group that goes to work. */
   attach(): void {
-    for (const source of this.sources) this.#attach(source)
+    for (const source of this.sources) {
+      this.#attach(source)
+      if (source.place.kind !== 'topic') source.start = new LaneStart(source.highWatermark, this.#parts.clocks)
+    }
   }
 
   /** Lets go of a source whose topic was deleted. */
   remove(source: Source): void {
     const { topic, partition, index } = source.place
     source.reset(source.next)
+    source.holds.clear()
     source.turns = undefined
     this.sources.splice(this.sources.indexOf(source), 1)
     this.#byIndex.delete(index)
@@ -235,6 +248,7 @@ export class Group {
 
   /** Appends what changed, with `others` in the same atomic append. Call it in the turn in which the state changed. */
   append(delta: DeltaWriter | undefined, others: readonly Append[] = []): Promise<number[]> {
+    if (this.end) return Promise.reject(this.end)
     return this.#parts.store.append(this, delta, others)
   }
 

@@ -20,12 +20,13 @@ export async function trimLanes(group: Group, engine: LogEngine, nowMs: number):
   }
 }
 
-async function trimLane({ place, startOffset }: Source, engine: LogEngine, nowMs: number): Promise<void> {
-  const { topic, topicId, partition } = place
+async function trimLane(lane: Source, engine: LogEngine, nowMs: number): Promise<void> {
+  const { startOffset } = lane
+  const { topic, topicId, partition } = lane.place
   if (engine.topic(topic)?.id !== topicId) return
   const { logStartOffset } = engine.offsets(topic, partition)
   if (startOffset <= logStartOffset) return
-  const recentOffset = await engine.offsetForTime(topic, partition, nowMs - KEEP_MS)
+  const recentOffset = await lane.offsetSince(nowMs - KEEP_MS, engine)
   // A snapshot that is older than this start offset only means that the next start passes over what is gone.
   const before = Math.min(startOffset, recentOffset)
   if (before > logStartOffset) await engine.deleteRecords(topic, partition, before)

@@ -10,6 +10,7 @@
 
 import { DwellError, decodeRecordBody, type StoredRecord } from '../../../storage/index.ts'
 import { readHistory } from '../failed-record.ts'
+import type { SnapshotRoom } from '../group/snapshot-room.ts'
 
 const GRACE_MS = 3_600_000
 
@@ -25,6 +26,13 @@ export class Holds {
   /** After a reset an original may be under way several times. */
   readonly #byOffset = new Map<number, Hold[]>()
   #count = 0
+  #room: SnapshotRoom | undefined
+
+  /** From now on they take room in the snapshot of their group. */
+  shareSnapshot(room: SnapshotRoom): void {
+    this.#room = room
+    room.held(this.#count)
+  }
 
   get count(): number {
     return this.#count
@@ -44,6 +52,7 @@ export class Holds {
     if (others === undefined) this.#byOffset.set(hold.offset, [hold])
     else others.push(hold)
     this.#count++
+    this.#room?.held(1)
   }
 
   /** Removes one of this original. */
@@ -52,10 +61,12 @@ export class Holds {
     if (holds === undefined) return
     holds.shift()
     this.#count--
+    this.#room?.held(-1)
     if (holds.length === 0) this.#byOffset.delete(offset)
   }
 
   clear(): void {
+    this.#room?.held(-this.#count)
     this.#byOffset.clear()
     this.#count = 0
   }

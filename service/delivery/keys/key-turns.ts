@@ -8,7 +8,8 @@
 //      for a turn as a new record.
 //   3. Records without a key need no turn. Keys are known by a hash of 32 bits: two that share it take turns too.
 //   4. A key that is not busy any more is told to the sources, so that what was parked for it is found without a search.
-//   5. While TURNS_MAX keys are busy no further key begins; lanes flow on, and bring keys back.
+//   5. While TURNS_MAX keys are busy, or the group's snapshot has no room for more holds, no further key begins; lanes flow on,
+//      and bring keys back.
 //
 // The order is that of the partition. What was in flight or in lanes when the order was set may be several records of a key:
 // they come as their tiers bring them, and later ones wait for all of them.
@@ -17,6 +18,7 @@
 // (key-turns-load.ts). Whoever does not know any more what is counted calls forget(), and it is derived again.
 
 import { keyOfRecordBody, murmur2 } from '../../../storage/index.ts'
+import type { SnapshotRoom } from '../group/snapshot-room.ts'
 
 /** So many keys of a partition may be busy at a time. */
 export const TURNS_MAX = 100_000
@@ -37,11 +39,17 @@ export function hashOfRecord(body: Uint8Array): number {
 }
 
 export class KeyTurns {
+  readonly #room: SnapshotRoom | undefined
   readonly #waiting = new Set<Waiting>()
   /** By hash, how many records are under way; undefined while that is not known. */
   #counts: Map<number, number> | undefined
   /** Of copies that went to the lanes of tiers while it was looked up what is under way. */
   #sinceLoading: number[] | undefined
+
+  /** `room` is that of the group's snapshot. */
+  constructor(room?: SnapshotRoom) {
+    this.#room = room
+  }
 
   get isLoaded(): boolean {
     return this.#counts !== undefined
@@ -49,7 +57,7 @@ export class KeyTurns {
 
   /** Whether no further key may begin. */
   get isFull(): boolean {
-    return this.#counts === undefined || this.#counts.size >= TURNS_MAX
+    return this.#counts === undefined || this.#counts.size >= TURNS_MAX || this.#room?.hasAllHolds === true
   }
 
   /** Nothing is free while nothing is known. */

@@ -15,6 +15,12 @@ export interface ParkedPlace {
   hash: number
 }
 
+/** Places in order of their offsets: the same number of both. */
+export interface ParkedColumns {
+  offsets: Float64Array
+  hashes: Uint32Array
+}
+
 const ROWS_MIN = 64
 const NONE = -1
 
@@ -51,6 +57,22 @@ export class ParkedPlaces {
     for (let row = this.#first; row < this.#end; row++) {
       if (this.#hashes[row] !== 0) yield { offset: this.#offsets[row], hash: this.#hashes[row] }
     }
+  }
+
+  /** All places as they lie; valid until something is added or removed. */
+  get columns(): ParkedColumns {
+    const [from, to, count] = [this.#first, this.#end, this.#count]
+    if (to - from === count) {
+      return { offsets: this.#offsets.subarray(from, to), hashes: this.#hashes.subarray(from, to) }
+    }
+    const offsets = new Float64Array(count)
+    const hashes = new Uint32Array(count)
+    for (let row = from, i = 0; row < to; row++) {
+      if (this.#hashes[row] === 0) continue
+      offsets[i] = this.#offsets[row]
+      hashes[i++] = this.#hashes[row]
+    }
+    return { offsets, hashes }
   }
 
   has(offset: number): boolean {

@@ -1,6 +1,6 @@
 // How many records all sources together may have passed over, beyond the part that each has for itself: a key with a million
 // records fills memory no further than this, and however full it is, every other source looks ahead as far as its own part.
-// A snapshot of a group names each with about 10 bytes, and has to stay below what one append may have (32 MiB).
+// How many one group may have is bounded by its snapshot besides (snapshot-room.ts).
 
 export class ParkedRoom {
   readonly #max: number

@@ -4,16 +4,18 @@
 //   1. Of each key the first is the next (parked-places.ts).
 //   2. `#free` holds the keys with a record here that may begin: what becomes free is told, never searched.
 //   3. Bodies are in the log. Some are kept, up to KEPT_BYTES_MAX, of the first NEAR_MAX of each key: those that were passed
-//      over first, later those that lie where something was read. Any may be dropped at any time.
+//      over first, later those that lie where something was read. What was acquired from here keeps its body until it is
+//      finished: a failed try copies it, and such records lie far apart in the log. Any may be dropped at any time.
 //
-// The bound is OWN_MAX a source, and beyond that what is left for all sources (parked-room.ts): so far, and no further, a
-// source looks ahead behind records whose keys are busy.
+// The bound is OWN_MAX a source, and beyond that what is left for all sources (parked-room.ts), of a group never more than its
+// snapshot has room for (snapshot-room.ts): so far, and no further, a source looks ahead behind records whose keys are busy.
 //
 // After a crash: places and hashes stand in `__groups` (group-log.ts).
 
 import { DwellError, type LogEngine, readPage, type StoredRecord } from '../../../storage/index.ts'
+import type { SnapshotRoom } from '../group/snapshot-room.ts'
 import type { ReadAheadBudget } from '../source/read-ahead.ts'
-import { type ParkedPlace, ParkedPlaces } from './parked-places.ts'
+import { type ParkedColumns, type ParkedPlace, ParkedPlaces } from './parked-places.ts'
 import type { ParkedRoom } from './parked-room.ts'
 
 export const OWN_MAX = 1_000
@@ -33,6 +35,7 @@ export class Parked {
   readonly #kept = new Map<number, StoredRecord>()
   #keptBytes = 0
   #room: ParkedRoom | undefined
+  #snapshotRoom: SnapshotRoom | undefined
 
   constructor(budget: ReadAheadBudget) {
     this.#budget = budget
@@ -42,6 +45,12 @@ export class Parked {
   share(room: ParkedRoom): void {
     this.#room = room
     room.take(this.#beyond)
+  }
+
+  /** From now on its places take room in the snapshot of its group. */
+  shareSnapshot(room: SnapshotRoom): void {
+    this.#snapshotRoom = room
+    room.parked(this.count)
   }
 
   get #beyond(): number {
@@ -54,7 +63,8 @@ export class Parked {
 
   /** So many more may be added. */
   get room(): number {
-    return Math.max(0, OWN_MAX - this.count) + (this.#room?.left ?? 0)
+    const shared = Math.max(0, OWN_MAX - this.count) + (this.#room?.left ?? 0)
+    return Math.min(shared, this.#snapshotRoom?.parkedLeft ?? shared)
   }
 
   /** undefined when there is none. */
@@ -62,9 +72,9 @@ export class Parked {
     return this.#places.firstOffset
   }
 
-  /** In order of their offsets. */
-  get places(): Iterable<ParkedPlace> {
-    return this.#places
+  /** All places, in order of their offsets. */
+  get columns(): ParkedColumns {
+    return this.#places.columns
   }
 
   /** How many lie at or behind `offset`; quick where all do. */
@@ -92,6 +102,7 @@ export class Parked {
   /** Adds one behind all others. Its key is busy, or has others here. */
   add({ offset, hash }: ParkedPlace): void {
     this.#places.add(offset, hash)
+    this.#snapshotRoom?.parked(1)
     if (this.count > OWN_MAX) this.#room?.take(1)
   }
 
@@ -109,6 +120,24 @@ export class Parked {
     this.#budget.hold(this, this.#keptBytes)
   }
 
+  /** The body of one that is here or was acquired from here, if it is kept. */
+  kept(offset: number): StoredRecord | undefined {
+    return this.#kept.get(offset)
+  }
+
+  /** Removes one that is no longer readable; false when it is not here. */
+  giveUp(offset: number): boolean {
+    const isHere = this.has(offset)
+    this.remove(offset)
+    this.#letGo(offset)
+    return isHere
+  }
+
+  /** One that was acquired from here is finished. */
+  finished(offset: number): void {
+    this.#letGo(offset)
+  }
+
   #letGo(offset: number): void {
     const record = this.#kept.get(offset)
     if (record === undefined) return
@@ -117,17 +146,19 @@ export class Parked {
     if (this.#kept.size === 0) this.#budget.letGo(this)
   }
 
+  /** It is acquired. */
   remove(offset: number): void {
     const beyond = this.#beyond
     const hash = this.#places.remove(offset)
     if (hash === 0) return
+    this.#snapshotRoom?.parked(-1)
     this.#room?.take(this.#beyond - beyond)
-    this.#letGo(offset)
     if (!this.#places.hasKey(hash)) this.#free.delete(hash)
   }
 
   clear(): void {
     this.#room?.take(-this.#beyond)
+    this.#snapshotRoom?.parked(-this.count)
     this.drop()
     this.#places.clear()
     this.#free.clear()
@@ -187,12 +218,19 @@ export class Parked {
       const end = page.length === 0 ? wanted[i] : page[page.length - 1].offset
       for (; i < wanted.length && wanted[i] <= end; i++) if (!this.#kept.has(wanted[i])) lost.push(wanted[i])
     }
-    this.#dropOldest(bytes)
+    this.#makeRoom(bytes)
     return lost.filter((offset) => this.#places.has(offset))
   }
 
-  /** The last `newBytes` stay. */
-  #dropOldest(newBytes: number): void {
+  /** Those that are needed last go: the furthest that are not the first of their key. Should that not do, the last `newBytes` stay. */
+  #makeRoom(newBytes: number): void {
+    if (this.#keptBytes <= KEPT_BYTES_MAX) return
+    const furthestFirst = Float64Array.from(this.#kept.keys()).sort().reverse()
+    for (const offset of furthestFirst) {
+      // Some more, so that few calls have to sort.
+      if (this.#keptBytes <= KEPT_BYTES_MAX * 0.75) return
+      if (!this.#places.isNear(offset, 1)) this.#letGo(offset)
+    }
     for (const offset of this.#kept.keys()) {
       if (this.#keptBytes <= Math.max(KEPT_BYTES_MAX, newBytes)) return
       this.#letGo(offset)

@@ -1,5 +1,6 @@
 // What a group looks like from outside.
 
+import type { LogEngine } from '../../../storage/index.ts'
 import type { Group } from '../group/group.ts'
 import type { GroupSettings } from '../group/group-settings.ts'
 import { laneTier } from '../lane.ts'
@@ -29,8 +30,12 @@ export interface GroupPartition {
 }
 
 /** `deadIn` counts the dead letters of a partition. */
-export function describeGroup(group: Group, deadIn: (partition: number) => number): GroupDescription {
-  group.takeTopicIn()
+/** Changes nothing. */
+export function describeGroup(
+  group: Group,
+  engine: LogEngine,
+  deadIn: (partition: number) => number,
+): GroupDescription {
   const { topic, name, settings, sources } = group
   const tiers = new Set(settings.retry.map((tierMs) => laneTier('tier', tierMs)))
   for (const { tier } of sources) if (tier !== undefined) tiers.add(tier)
@@ -48,6 +53,14 @@ export function describeGroup(group: Group, deadIn: (partition: number) => numbe
       waiting: [...tiers].map((tier) => ({ tier, count: waitingIn(lanes, tier) })),
       dead: deadIn(partition),
     })
+  }
+  // The group takes partitions in when it next acquires.
+  for (let partition = 0; partition < (engine.topic(topic)?.partitions ?? 0); partition++) {
+    if (group.sourceAt(topic, partition) !== undefined) continue
+    const { logStartOffset: startOffset, highWatermark: endOffset } = engine.offsets(topic, partition)
+    const waiting = [...tiers].map((tier) => ({ tier, count: 0 }))
+    const lag = endOffset - startOffset
+    partitions.push({ partition, startOffset, endOffset, lag, inFlight: 0, waiting, dead: deadIn(partition) })
   }
   return { topic, group: name, settings, partitions: partitions.sort((a, b) => a.partition - b.partition) }
 }

@@ -44,9 +44,10 @@ async function sinceMs(source: Source, engine: LogEngine): Promise<number | unde
   if (source.headOffset === undefined) return undefined
   const head = await recordFrom(engine, topic, partition, source.headOffset)
   if (head === undefined) return undefined
+  const cameAtMs = source.cameAtMs(head)
   // The wheel brought it much later.
   const tried = kind === 'delayed' ? readHistory(decodeRecordBody(head.body))?.attempts.at(-1) : undefined
-  return tried?.at ?? head.timestampMs
+  return Math.min(tried?.at ?? cameAtMs, cameAtMs)
 }
 
 /** The first record from `offset` on; undefined when it was deleted or cannot be read, which is for those to say who deliver it. */

@@ -71,12 +71,12 @@ interface DueIn {
 const NOTHING_DUE: DueIn = { behindDue: 0, behindSoon: 0 }
 
 async function lookUp(lane: Source, { engine, nowMs, untilMs }: ScaleParts): Promise<DueIn> {
-  const { topic, partition, tierMs } = lane.place
+  const { tierMs } = lane.place
   // Mostly the head is known, and then nothing need be looked up.
   if (lane.next >= lane.highWatermark || (lane.headDueMs ?? nowMs) >= untilMs) return NOTHING_DUE
   try {
-    const behindDue = await engine.offsetForTime(topic, partition, nowMs - tierMs + 1)
-    return { behindDue, behindSoon: await engine.offsetForTime(topic, partition, untilMs - tierMs) }
+    const behindDue = await lane.offsetSince(nowMs - tierMs + 1, engine)
+    return { behindDue, behindSoon: await lane.offsetSince(untilMs - tierMs, engine) }
   } catch (error) {
     if (isGone(error)) return NOTHING_DUE
     throw error

@@ -17,6 +17,7 @@ import { Holds } from '../keys/holds.ts'
 import { hashOfRecord, type KeyTurns } from '../keys/key-turns.ts'
 import { Parked } from '../keys/parked.ts'
 import { laneTier } from '../lane.ts'
+import type { LaneStart } from './lane-start.ts'
 import { ReadAhead, type ReadAheadBudget } from './read-ahead.ts'
 import { Run } from './run.ts'
 import { Runs } from './runs.ts'
@@ -47,6 +48,8 @@ export class Source {
   epoch = 0
   /** The offset behind what was read ahead. */
   #readEnd: number
+  /** What lay here when the group went to work; undefined before that, and where nothing did. */
+  start: LaneStart | undefined
   /** When the record at `next` is due; undefined while nobody looked. */
   #headDueMs: number | undefined
   #turns: KeyTurns | undefined
@@ -145,8 +148,24 @@ export class Source {
     const count = Math.max(0, Math.min(this.#ahead.count, max))
     if (this.place.tierMs === 0) return count
     let due = 0
-    while (due < count && this.#ahead.peek(due).timestampMs + this.place.tierMs <= nowMs) due++
+    while (due < count && this.dueMs(this.#ahead.peek(due)) <= nowMs) due++
     return due
+  }
+
+  /** When a record that lies here came, as far as its stamp can be believed. */
+  cameAtMs(record: Pick<StoredRecord, 'offset' | 'timestampMs'>): number {
+    return this.start?.cameAtMs(record) ?? record.timestampMs
+  }
+
+  /** When a record that lies here may be acquired. */
+  dueMs(record: Pick<StoredRecord, 'offset' | 'timestampMs'>): number {
+    return this.cameAtMs(record) + this.place.tierMs
+  }
+
+  /** The first offset whose record came at `timeMs` or later; the high watermark when there is none. */
+  offsetSince(timeMs: number, engine: LogEngine): Promise<number> {
+    const { topic, partition } = this.place
+    return this.start?.offsetSince(this.place, timeMs, engine) ?? engine.offsetForTime(topic, partition, timeMs)
   }
 
   /** Of those read ahead the first, at most `max`, whose key is free. The first that can neither begin nor be parked ends them. */
@@ -189,7 +208,7 @@ export class Source {
 
   /** When its first record is due; undefined when there is none, or nobody looked yet. */
   get headDueMs(): number | undefined {
-    if (this.#ahead.count > 0) this.#headDueMs = this.#ahead.peek(0).timestampMs + this.place.tierMs
+    if (this.#ahead.count > 0) this.#headDueMs = this.dueMs(this.#ahead.peek(0))
     return this.next < this.highWatermark ? this.#headDueMs : undefined
   }
 
@@ -331,9 +350,7 @@ export class Source {
 
   /** Gives up a parked record that is no longer there; false when it is not parked. */
   giveUp(offset: number): boolean {
-    const isParked = this.parked.has(offset)
-    this.parked.remove(offset)
-    return isParked
+    return this.parked.giveUp(offset)
   }
 
   /** The run that holds `offset`. */
@@ -344,6 +361,7 @@ export class Source {
   /** Finishes `count` records from `first` on; all of them are leaving. */
   finish(first: number, count: number): void {
     this.#runs.finish(first, count, (hash) => this.#turns?.end(hash))
+    for (let offset = first; offset < first + count; offset++) this.parked.finished(offset)
   }
 
   /** Gives `count` records from `first` on a lock of their own. */

@@ -138,6 +138,11 @@ t.test('settings of a group in all their forms', async (t) => {
   t.match(await call('PUT', GROUP, { lock: '1m' }), { status: 200, json: { retry: ['1s'], lock: '1m' } })
   t.strictSame((await put({ retry: [] })).retry, [])
   t.strictSame((await put({ retry: ['5s', 60_000, 'PT1H'] })).retry, ['5s', '1m', '1h'])
+  const named = await put({ retry: ['64s', 90_000, '36h'] })
+  t.strictSame(named.retry, ['64s', '90s', '36h'], 'as in their lanes')
+  const { partitions } = (await call('GET', GROUP)).json
+  t.match(partitions[0].waiting, { '64s': 0, '90s': 0, '36h': 0 })
+  t.match(await call('POST', `${GROUP}/resume`, { bogus: 1 }), { status: 400, json: { field: 'bogus' } })
   t.strictSame((await put({ retry: { first: '1s', factor: 2, count: 8, max: '1m' } })).retry, [
     '1s',
     '2s',

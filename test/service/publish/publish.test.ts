@@ -7,7 +7,7 @@ import { Publisher } from '../../../service/publish/publish.ts'
 import { Topics } from '../../../service/topics.ts'
 import type { Append } from '../../../storage/index.ts'
 import { DwellError } from '../../../storage/index.ts'
-import type { DelayedRecord, DelayedState } from '../../../timewheel/index.ts'
+import { type DelayedRecord, type DelayedState, messageId } from '../../../timewheel/index.ts'
 import { settle } from '../../support/manual-clock.ts'
 import { MemoryEngine } from '../../support/memory-engine.ts'
 import { MemoryStore } from '../../support/memory-store.ts'
@@ -101,6 +101,26 @@ t.test('a request waits for another one with its id, and takes over when that fa
     { kind: 'now', partition: 0, offset: 0, duplicate: false },
     { kind: 'delayed', dueAtMs: 9_000, delayOffset: 0, duplicate: false },
   ])
+})
+
+t.test('two requests with one id that the wheel is asked of: one publishes, the other is a duplicate', async (t) => {
+  const { engine, wheel, publisher } = await rig()
+  const asked: (() => void)[] = []
+  wheel.lookUp = () => new Promise((resolve) => asked.push(() => resolve({ state: 'unknown' })))
+  const given = message({ id: messageId({ dueAtMs: 5, offset: 3 }) })
+  const both = [publisher.publish('orders', [given]), publisher.publish('orders', [given])]
+  await settle()
+  t.equal(asked.length, 2, 'both ask before either publishes')
+  engine.held = true
+  for (const answer of asked) answer()
+  await settle()
+  engine.held = false
+  engine.release()
+  t.match((await Promise.all(both)).flat(), [
+    { offset: 0, duplicate: false },
+    { offset: 0, duplicate: true },
+  ])
+  t.equal(engine.offsets('orders', 0).highWatermark, 1)
 })
 
 t.test('an id whose cancel was not remembered is asked of the wheel once its time is over', async (t) => {

@@ -166,6 +166,15 @@ t.test('A14: headers of a message are bounded', async (t) => {
   t.equal(sent + Number(headers[headers.indexOf('dwell-headers-left-out') + 1]), 256)
 })
 
+t.test('a header that is too large leaves out none but itself', async (t) => {
+  const said = fields([
+    ['large', Buffer.alloc(5_000, 'x')],
+    ['small', Buffer.from('there')],
+  ])
+  t.match(said, { 'dwell-header-small': 'there', 'dwell-headers-left-out': '1' })
+  t.notOk('dwell-header-large' in said)
+})
+
 t.test('a record without a value has an empty body; a damaged one is told', async (t) => {
   t.equal(pushRequest(deliveryOf(null, null), SENDER, NOW_MS).body.length, 0)
   const damaged = { body: Buffer.from([0x80]) }

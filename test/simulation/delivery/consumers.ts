@@ -112,7 +112,7 @@ export class Consumers {
     history.ok(op, 'publish', { results: messages.map((_, i) => ({ partition, offset: base + i })) })
   }
 
-  /** Answers how many came. */
+  /** What came is held until something is said of it. */
   async acquire({ groups }: GroupProcess, group: string, max: number, waitMs: number): Promise<void> {
     const { random, history } = this.#options
     const op = history.invoke('acquire', { topic: TOPIC, group })

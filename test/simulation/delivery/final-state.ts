@@ -54,7 +54,7 @@ async function readAll(engine: LogEngine, history: SimulatedHistory, topic: stri
   return records
 }
 
-async function readGroup({ groups, hand, wheel, engine: _ }: GroupProcess, group: string): Promise<FinalGroup> {
+async function readGroup({ groups, hand, wheel }: GroupProcess, group: string): Promise<FinalGroup> {
   const { partitions } = groups.describe(TOPIC, group)
   const sum = (count: (partition: (typeof partitions)[number]) => number) =>
     partitions.reduce((all, one) => all + count(one), 0)

@@ -252,3 +252,23 @@ t.test('dead letters are kept as long as the group says', async (t) => {
   await rig.groups.acknowledge('orders', 'mail', [{ receipt, type: 'reject' }])
   t.equal(rig.engine.topic('orders.mail.dlq')?.retentionMs, 5_000)
 })
+
+t.test('what is purged or redriven leaves in appends of a size that a small journal takes', async (t) => {
+  const partitions = 40
+  const { rig } = await startWithDead(2, partitions)
+  rig.engine.appendBytesMax = 16 * 1024
+  const sizes: number[] = []
+  const append = rig.engine.append.bind(rig.engine)
+  rig.engine.append = (appends) => {
+    const records = appends.flatMap((one) => (typeof one.records === 'function' ? [] : one.records))
+    sizes.push(records.reduce((sum, { body }) => sum + (body as Buffer).length, 0))
+    return append(appends)
+  }
+  const { task } = await begin(rig, undefined, { key: 'key-0' })
+  for (let i = 0; i < 100 && stateOf(rig, task)?.state === 'running'; i++) await rig.clock.advance(1)
+  t.ok(Math.max(...sizes) < rig.engine.appendBytesMax / 2, `appends of up to ${Math.max(...sizes)} bytes redrive`)
+  sizes.length = 0
+  await rig.groups.deadLetters.purge('orders', 'billing')
+  t.equal(await count(rig), 0)
+  t.ok(Math.max(...sizes) < rig.engine.appendBytesMax / 2, `appends of up to ${Math.max(...sizes)} bytes purge`)
+})

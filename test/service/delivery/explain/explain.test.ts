@@ -4,6 +4,8 @@
 import t from 'tap'
 import { LOOK_BYTES_MAX } from '../../../../service/delivery/explain/copy-search.ts'
 import { GROUPS_MAX } from '../../../../service/delivery/explain/explain.ts'
+import { GROUPS_TOPIC } from '../../../../service/delivery/groups.ts'
+import { DwellError } from '../../../../storage/index.ts'
 import { settle } from '../../../support/manual-clock.ts'
 import { GroupRig } from '../group-rig.ts'
 import { explainerOf } from './explain-rig.ts'
@@ -35,6 +37,47 @@ t.test('what retention took', async (t) => {
   const all = await (await explainerOf(at)).explain('orders', { partition: 0, offset: 2 })
   t.match(all, { state: 'removed', because: 'retention', groups: [{ group: 'billing', state: 'removed' }] })
 })
+
+t.test('what is damaged, and what retention takes at the moment of looking', async (t) => {
+  const { rig: at, explain } = await rig()
+  await at.publish('orders', ['x'])
+  const { read } = at.engine
+  const failing = (code: 'BATCH_DAMAGED' | 'OFFSET_OUT_OF_RANGE') => {
+    at.engine.read = async (...given) => {
+      if (given[0] !== 'orders') return read.apply(at.engine, given)
+      throw new DwellError(code, 'No.', { lastOffset: 0 })
+    }
+  }
+  failing('BATCH_DAMAGED')
+  t.match(await explain(0), { state: 'removed', because: 'damage' })
+  failing('OFFSET_OUT_OF_RANGE')
+  t.match(await explain(0), { state: 'removed', because: 'retention' })
+})
+
+t.test(
+  'a checkpoint that trims __groups at the moment of looking, and damage there, cost what they took',
+  async (t) => {
+    const { rig: at, explain } = await rig()
+    await at.publish('orders', ['x'])
+    const before = at.engine.offsets(GROUPS_TOPIC, 0).highWatermark
+    await at.one()
+    const { read } = at.engine
+    let isDone = false
+    at.engine.read = async (...given) => {
+      if (given[0] === GROUPS_TOPIC && !isDone) await at.engine.deleteRecords(GROUPS_TOPIC, 0, before)
+      isDone ||= given[0] === GROUPS_TOPIC
+      return read.apply(at.engine, given)
+    }
+    const acquired = { state: 'acquired', happened: [{ event: 'published' }, { event: 'acquired' }] }
+    t.match(await explain(0), acquired)
+    t.ok(isDone)
+    at.engine.read = async (...given) => {
+      if (given[0] !== GROUPS_TOPIC) return read.apply(at.engine, given)
+      throw new DwellError('BATCH_DAMAGED', 'No.')
+    }
+    t.match(await explain(0), { state: 'acquired' })
+  },
+)
 
 t.test('a topic without a group', async (t) => {
   const at = await GroupRig.start({ orders: 1 })

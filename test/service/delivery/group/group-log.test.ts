@@ -16,9 +16,13 @@ const token = Buffer.alloc(16, 7)
 const deadlineMs = (lockMs: number) => 1_000 + lockMs
 const unread = { acquired() {}, finished() {}, renewed() {}, parked() {}, held() {}, freed() {}, sent() {} }
 
-/** Parked places, or holds, as a source has them. */
-function listed<T>(list: T[]) {
-  return { list, places: list, count: list.length }
+/** Parked places as a source has them. */
+function parkedAt(...places: [offset: number, hash: number][]) {
+  const columns = {
+    offsets: Float64Array.from(places, ([offset]) => offset),
+    hashes: Uint32Array.from(places, ([, hash]) => hash),
+  }
+  return { columns }
 }
 
 function stateOf(statuses: number[], first: number): GroupState {
@@ -28,7 +32,9 @@ function stateOf(statuses: number[], first: number): GroupState {
     topicId: 4,
     settings: { retry: [5_000, 10_000], lockMs: 30_000, maxInFlight: 2_000, order: 'none', start: 'latest' },
     nextSourceIndex: 4,
-    sources: [{ place, next: run.end, runs: [run], parked: listed([]), holds: listed([]), wheelEnd: 300, began: 5 }],
+    sources: [
+      { place, next: run.end, runs: [run], parked: parkedAt(), holds: { list: [], count: 0 }, wheelEnd: 300, began: 5 },
+    ],
   }
 }
 
@@ -84,6 +90,33 @@ t.test('a snapshot comes back; what was leaving is acquired', async (t) => {
     t.equal(run?.open, expected.filter((status) => status === Status.acquired).length)
   })
   fc.assert(property, { numRuns: 50 })
+})
+
+t.test('parked places are columns, of eight bytes each, or more where they are very far apart', async (t) => {
+  for (const [places, bytes] of [
+    [
+      [
+        [64, 0xfedc_ba98],
+        [69, 7],
+      ],
+      '0480010400000000' + '0500000098badcfe07000000',
+    ],
+    [
+      [
+        [2 ** 50, 1],
+        [2 ** 50 + 2 ** 32, 2],
+      ],
+      undefined,
+    ],
+  ] as const) {
+    const state = stateOf([], 1)
+    const parked = parkedAt(...(places as unknown as [number, number][]))
+    state.sources[0].parked = parked
+    const snapshot = encodeSnapshot(state)
+    if (bytes !== undefined) t.ok(snapshot.toString('hex').includes(bytes), snapshot.toString('hex'))
+    t.same(decodeSnapshot(snapshot, deadlineMs)?.sources[0].parked, parked)
+    t.equal(decodeSnapshot(snapshot, deadlineMs)?.sources[0].began, 5)
+  }
 })
 
 t.test('one is not taken for the other, nor are unknown versions', async (t) => {

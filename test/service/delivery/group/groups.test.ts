@@ -48,6 +48,20 @@ t.test('describe counts per source partition', async (t) => {
   })
 })
 
+t.test('describe shows partitions that the group has not taken in yet, and takes none in', async (t) => {
+  const rig = await GroupRig.start({ orders: 1 })
+  await rig.groups.configure('orders', 'billing', { retry: [5_000] })
+  await rig.engine.alterTopic('orders', { partitions: 2, cleanup: 'delete' })
+  await rig.publish('orders', ['a', 'b'], 1)
+  const { group } = await rig.groups.view('orders', 'billing')
+  t.match(rig.groups.describe('orders', 'billing').partitions, [
+    { partition: 0, endOffset: 0 },
+    { partition: 1, startOffset: 0, endOffset: 2, lag: 2, inFlight: 0, waiting: [{ tier: '5s', count: 0 }], dead: 0 },
+  ])
+  t.equal(group.sources.length, 1)
+  t.equal(group.snapshotDue, false)
+})
+
 t.test('settings are kept, also across kill -9', async (t) => {
   const rig = await GroupRig.start({ orders: 1 }, { lockMs: 10_000 })
   t.match(await rig.groups.configure('orders', 'billing', { maxInFlight: 5, retry: [1, 2] }), { created: true })
@@ -71,6 +85,19 @@ t.test('two groups whose lanes would have the same names do not both exist', asy
   await t.rejects(rig.groups.configure('a.b', 'c', {}), { code: 'GROUP_NAME_AMBIGUOUS' })
   await rig.groups.forget('a', 'b.c')
   t.same(await rig.acquire(1, 0, 'a.b', 'c'), [])
+})
+
+t.test('nobody looks at, or purges, dead letters of a group under the name of another', async (t) => {
+  const rig = await GroupRig.start({ a: 1, 'a.b': 1 })
+  await rig.publish('a', ['x'])
+  const [delivery] = await rig.acquire(1, 0, 'a', 'b.c')
+  await rig.groups.acknowledge('a', 'b.c', [{ type: 'reject', receipt: delivery.receipt, reason: '' }])
+  const { deadLetters } = rig.groups
+  await t.rejects(deadLetters.purge('a.b', 'c'), { code: 'GROUP_NOT_FOUND' })
+  await t.rejects(deadLetters.count('a.b', 'c'), { code: 'GROUP_NOT_FOUND' })
+  await t.rejects(deadLetters.list('a.b', 'c', { limit: 10 }), { code: 'GROUP_NOT_FOUND' })
+  await t.rejects(deadLetters.reasons('a.b', 'c'), { code: 'GROUP_NOT_FOUND' })
+  t.equal(await deadLetters.count('a', 'b.c'), 1)
 })
 
 t.test('a group on a lane topic works as on any topic', async (t) => {
@@ -215,6 +242,38 @@ t.test('forget', async (t) => {
     await t.rejects(answered, { code: 'GROUP_NOT_FOUND' })
     await forgotten
   })
+  t.test('nothing is written of the group behind its end (a pump that counted keys went on)', async (t) => {
+    const rig = await GroupRig.start({ orders: 2 }, { retry: [5_000], order: 'key' })
+    await rig.publish('orders', ['a'], 0, 'a')
+    await rig.publish('orders', ['b'], 1, 'b')
+    const [a, b] = await rig.acquire()
+    await rig.groups.acknowledge('orders', 'billing', [release(a)])
+    await rig.crash()
+    const { read } = rig.engine
+    const reading = Promise.withResolvers<void>()
+    rig.engine.read = async (...given) => {
+      if (given[0] === 'orders.billing.retry.5s') await reading.promise
+      return read.apply(rig.engine, given)
+    }
+    rig.engine.held = true
+    const answers = [
+      rig.groups.acknowledge('orders', 'billing', [release(b)]).catch(({ code }) => code),
+      settle()
+        .then(() => rig.acquire())
+        .catch(({ code }) => code),
+      settle(100).then(() => rig.groups.forget('orders', 'billing')),
+    ]
+    await settle(200)
+    reading.resolve()
+    await settle(100)
+    rig.engine.held = false
+    rig.engine.release()
+    await Promise.all(answers)
+    t.equal((await rig.log(GROUPS_TOPIC)).at(-1)?.value, null)
+    await rig.crash()
+    t.strictSame(rig.groups.list('orders'), [])
+  })
+
   t.test('groups of a topic that was deleted while the process was down', async (t) => {
     const rig = await GroupRig.start({ orders: 1, parcels: 1 })
     await rig.acquire()

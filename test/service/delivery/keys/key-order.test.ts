@@ -376,3 +376,21 @@ t.test('100,000 keys wait for their retry at once, each with a record behind it,
   await rig.clock.advance(5_000)
   t.same(await drain('accept'), [keys, keys])
 })
+
+t.test('the failed try of a record that had waited for its key is copied without reading the log again', async (t) => {
+  const { rig, publish, acquire, names, acknowledge } = await start()
+  await publish('a1', 'a2', 'b1')
+  const { a1 } = await acquire()
+  await acknowledge({ receipt: a1, type: 'accept' })
+  const { a2 } = await acquire()
+  const read = rig.engine.read.bind(rig.engine)
+  const topics: string[] = []
+  rig.engine.read = async (topic, ...where) => {
+    topics.push(topic)
+    return read(topic, ...where)
+  }
+  await acknowledge({ receipt: a2, type: 'release' })
+  t.same(topics, [])
+  await rig.clock.advance(5_000)
+  t.equal(await names(), 'a2')
+})

@@ -38,3 +38,19 @@ t.test('what was restored counts when it begins to share, be it more than there 
   for (let offset = 0; offset < 400; offset++) restored.remove(offset)
   t.equal(room.left, 100)
 })
+
+const SIZE = 1024 * 1024
+const record = (offset: number) => ({ offset, timestampMs: 0, body: Buffer.alloc(SIZE) })
+
+t.test('what is acquired keeps its body until it is finished', async (t) => {
+  const budget = new ReadAheadBudget()
+  const parked = new Parked(budget)
+  add(parked, 2)
+  parked.keep(record(0))
+  parked.remove(0)
+  t.equal(parked.kept(0)?.offset, 0)
+  t.equal(budget.bytes, SIZE)
+  parked.finished(0)
+  t.equal(parked.kept(0), undefined)
+  t.equal(budget.bytes, 0)
+})
