@@ -55,7 +55,7 @@ export function addDeadLetters(program: Command, environment: NodeJS.ProcessEnv)
   addRemote(dead, environment, {
     usage: 'stop <task>',
     description: 'Stops a task that gives dead letters back. What was moved stays moved.',
-    examples: ['dwell dead-letters stop "$TASK"'],
+    examples: ['dwell dead-letters stop $(dwell dead-letters redrive orders billing --no-wait)'],
     run: async ({ client, output, json, stopping: signal }, [task]) => {
       const stopped = await client.redrives.stop(task, { signal })
       await output.line(json ? JSON.stringify(stopped) : sentenceOf(stopped))
@@ -144,7 +144,8 @@ async function redrive(
   }
   const task = await dead.redrive({ filter, ratePerSecond: given.rate === undefined ? undefined : Number(given.rate) }, { signal }) // biome-ignore format: short
   if (given.wait === false) {
-    await output.line(json ? JSON.stringify({ task }) : `The task ${task} has begun.`)
+    // Its name alone, so that a shell can go on with it.
+    await output.line(json ? JSON.stringify({ task }) : task)
     return EXIT.DONE
   }
   const progress = await progressOf(client, task, signal)
