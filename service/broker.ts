@@ -69,6 +69,7 @@ export class Broker {
   #server: FastifyInstance | undefined
   #stopped: Promise<void> | undefined
   #address = ''
+  #startTime = { tookMs: 0, atMs: 0 }
 
   private constructor(options: BrokerOptions) {
     this.#options = options
@@ -254,6 +255,7 @@ export class Broker {
       compaction: () => engine.compaction,
       space: () => space.stats(),
       access: () => access.stats(),
+      start: () => this.#startTime,
     })
     this.#server = await buildServer({
       settings,
@@ -294,6 +296,7 @@ export class Broker {
     this.#opened('server', () => this.#closeServer())
     this.#address = await listen(this.#server, settings)
     const tookMs = Math.round(this.#options.clock.monotonicMs() - beganMs)
+    this.#startTime = { tookMs, atMs: this.#options.clock.wallMs() }
     const { pending } = wheel.stats()
     log.info(
       {

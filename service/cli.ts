@@ -8,8 +8,8 @@ import { addTools } from './cli/tools.ts'
 
 const USAGE_EXIT_CODE = 2
 
-/** Runs the command line. What cannot go on sets the exit code and says why. */
-export async function run(argv: readonly string[], environment: NodeJS.ProcessEnv): Promise<void> {
+/** All commands, to be run or looked at. */
+export function makeProgram(environment: NodeJS.ProcessEnv): Command {
   const program = new Command('dwell').description('A delay, retry and dead-letter queue service.')
   // Before the commands are added: they take it over. Asking for help is no error.
   program.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : USAGE_EXIT_CODE))
@@ -17,5 +17,10 @@ export async function run(argv: readonly string[], environment: NodeJS.ProcessEn
   addTools(program)
   addTokens(program, environment.DWELL_TOKENS_FILE)
   addRemotes(program, environment)
-  await program.parseAsync(argv as string[])
+  return program
+}
+
+/** Runs the command line. What cannot go on sets the exit code and says why. */
+export async function run(argv: readonly string[], environment: NodeJS.ProcessEnv): Promise<void> {
+  await makeProgram(environment).parseAsync(argv as string[])
 }

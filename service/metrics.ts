@@ -66,6 +66,8 @@ export interface MetricSources {
     givenUp: number
   }
   access(): { failedAttempts: number; reloadFailures: number }
+  /** How long the start took, from opening the directory until it listened, and when that was. */
+  start(): { tookMs: number; atMs: number }
 }
 
 const PUSH_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 300]
@@ -250,6 +252,12 @@ export class Metrics {
       'Changed files of tokens, keys or certificates that could not be used.',
       () => sources.access().reloadFailures,
     )
+    number(
+      'dwell_start_seconds',
+      'How long the last start took, with its recovery.',
+      () => sources.start().tookMs / 1000,
+    )
+    number('dwell_started_seconds', 'When that was, epoch seconds.', () => sources.start().atMs / 1000)
     number('dwell_resident_memory_bytes', 'Memory of the process.', () => process.memoryUsage.rss())
     // They have what the registry asks of a metric, and no more.
     for (const metric of [this.#lateness, this.#pushes]) this.#registry.registerMetric(metric as unknown as Metric)

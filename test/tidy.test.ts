@@ -114,6 +114,8 @@ const SEAMS: Seam[] = [
       'storage/base/clock.ts': "reads the machine's boot id, which names a boot and is no data of ours",
       'service/cli/remote/contexts.ts': "the user's own file of addresses and tokens, in none of our directories",
       'service/cli/remote/connection.ts': 'reads the files of a token and of authorities that the user names',
+      'service/cli/remote/doctor-machine.ts': 'measures a sync on a file that has no name any more',
+      'service/cli/remote/doctor.ts': 'writes the bundle where the user says',
       'service/cli/remote/publish.ts': 'reads the file of messages that the user names',
       'storage/base/scratch.ts': 'makes links outside of any data directory, on which no promise rests',
     },

@@ -14,6 +14,7 @@ import {
   type TokenRow,
 } from '../access/tokens-file.ts'
 import { readWatchedFile } from '../access/watched-files.ts'
+import { addExamples } from './examples.ts'
 import { Output } from './output.ts'
 import { ending } from './tools.ts'
 
@@ -25,22 +26,19 @@ export function addTokens(program: Command, file: string | undefined): void {
     const option = new Option('--file <path>', 'the file of tokens; the setting DWELL_TOKENS_FILE by default')
     return file === undefined ? option.makeOptionMandatory() : option.default(file)
   }
-  tokens
+  const created = tokens
     .command('create')
     .description('Makes a token, prints it once, and adds its hash to the file.')
     .argument('<name>', 'for logs and limits; unique in the file')
     .addOption(fileOption())
     .requiredOption('--rights <list>', `${RIGHTS.join(', ')}, with commas`, rightsOf)
     .option('--topics <list>', 'topics, or beginnings with * behind, with commas', topicsOf, ['*'])
-    .addHelpText(
-      'after',
-      "\nExample:\n  dwell tokens create shop --rights publish --topics 'shop.*' --file tokens.json",
-    )
     .action(async (name: string, given: { file: string; rights: Right[]; topics: string[] }) => {
       const { file, rights, topics } = given
       await ending(() => create(disk, file, { name, rights, topics }))
     })
-  tokens
+  addExamples(created, ["dwell tokens create shop --rights publish --topics 'shop.*' --file tokens.json"])
+  const listed = tokens
     .command('list')
     .description('Prints what the tokens of the file may do.')
     .addOption(fileOption())
@@ -48,7 +46,8 @@ export function addTokens(program: Command, file: string | undefined): void {
     .action(async (given: { file: string; json: boolean }) => {
       await ending(() => list(disk, given.file, given.json))
     })
-  tokens
+  addExamples(listed, ['dwell tokens list --file tokens.json', 'dwell tokens list --file tokens.json --json'])
+  const removed = tokens
     .command('remove')
     .description('Removes a token from the file: whoever holds it is refused within seconds.')
     .argument('<name>')
@@ -56,6 +55,7 @@ export function addTokens(program: Command, file: string | undefined): void {
     .action(async (name: string, given: { file: string }) => {
       await ending(() => remove(disk, given.file, name))
     })
+  addExamples(removed, ['dwell tokens remove shop --file tokens.json'])
 }
 
 async function create(disk: Disk, path: string, row: Omit<TokenRow, 'sha256'>): Promise<void> {

@@ -83,7 +83,7 @@ export class DwellClient {
     const messages: readonly Message[] = isList ? given : [given as Message]
     const prepared = prepare(this.#calls, messages, generateIds)
     const isSafe = generateIds || messages.every(({ id }) => id !== undefined)
-    const results = await publishLines(this.#calls, topic, prepared, isSafe ? 'always' : 'unless-sent', options)
+    const { results } = await publishLines(this.#calls, topic, prepared, isSafe ? 'always' : 'unless-sent', options)
     return isList ? results : results[0]
   }
 

@@ -140,11 +140,11 @@ export class Exchanges {
   #lost(error: NodeJS.ErrnoException, connected: boolean): CallError {
     const { code = '', message } = error
     if (!connected && UNTRUSTED.test(code)) {
-      const sentence = `No trusted connection to ${this.#where()}: ${message}.`
+      const sentence = `No trusted connection to ${this.#address.url.origin}: ${message}.`
       return new CallError({ code: 'TLS_FAILED', sentence, cause: error })
     }
     if (connected) {
-      const sentence = `The connection to ${this.#where()} was lost before it answered: ${message}.`
+      const sentence = `The connection to ${this.#address.url.origin} was lost before it answered: ${message}.`
       return new CallError({ code: 'CONNECTION_LOST', sentence, sent: true, cause: error })
     }
     const why = message === '' ? code : message

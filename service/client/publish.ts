@@ -29,14 +29,14 @@ export function prepare(calls: Calls, messages: readonly Message[], generateIds:
   return { lines, made }
 }
 
-/** Publishes lines; the results in their order. @throws CallError, or the reason of the signal */
+/** Publishes lines; the results in their order, and how many tries it took. @throws CallError, or the reason of the signal */
 export async function publishLines(
   calls: Calls,
   topic: string,
   { lines, made }: Prepared,
   repeat: Call['repeat'],
   { acks, ...options }: PublishOptions,
-): Promise<Published[]> {
+): Promise<{ results: Published[]; tries: number }> {
   const { incoming, tries } = await calls.answered({
     method: 'POST',
     path: `/v1/topics/${segment(topic)}/messages`,
@@ -54,5 +54,5 @@ export async function publishLines(
     // Nobody else has an id that was made here: a duplicate of it is our own first try.
     for (let i = 0; i < results.length; i++) if (made[i]) delete results[i].duplicate
   }
-  return results
+  return { results, tries }
 }

@@ -63,8 +63,8 @@ export class Publisher {
   readonly #line: (() => void)[] = []
   readonly #readyWaiters: (() => void)[] = []
   readonly #emptyWaiters: (() => void)[] = []
-  /** How many were published, how many of them the service knew already, how many were refused or given up. */
-  readonly stats = { published: 0, duplicates: 0, failed: 0, requests: 0 }
+  /** How many were published, how many of them the service knew already, how many were refused or given up; requests, and those that took several tries. */
+  readonly stats = { published: 0, duplicates: 0, failed: 0, requests: 0, repeated: 0 }
 
   constructor(calls: Calls, topic: string, options: PublisherOptions) {
     this.#calls = calls
@@ -218,7 +218,8 @@ export class Publisher {
         const options = { retryForMs, timeoutMs, acks, signal: this.#abort.signal }
         const prepared = { lines: rest.map(({ line }) => line), made: rest.map(({ made }) => made) }
         this.stats.requests++
-        const results = await publishLines(this.#calls, this.#topic, prepared, 'always', options)
+        const { results, tries } = await publishLines(this.#calls, this.#topic, prepared, 'always', options)
+        if (tries > 1) this.stats.repeated++
         for (let i = 0; i < rest.length; i++) rest[i].settle(results[i], undefined)
         return
       } catch (error) {

@@ -3,14 +3,13 @@
 import type { Command } from 'commander'
 import { SystemClock } from '../../../storage/index.ts'
 import type { AcquiredRecord, CallError, Consumer, Outcome } from '../../client/index.ts'
-import { preview } from '../words.ts'
 import { execute } from './exec.ts'
 import { EXIT } from './exit-codes.ts'
 import { countOf, durationOf, msOf } from './forms.ts'
+import { contentOf, valueText } from './records.ts'
 import { addRemote, type Given, type Remote } from './remote.ts'
 
 const PRINTING_AT_ONCE = 100
-const VALUE_BYTES_SHOWN = 2_000
 
 /** Adds the command to `program`. */
 export function addConsume(program: Command, environment: NodeJS.ProcessEnv): void {
@@ -108,26 +107,14 @@ async function consume(
 }
 
 function lineOf(record: AcquiredRecord, json: boolean, onlyValue: boolean): string {
-  if (json) return JSON.stringify(onlyValue ? record.value : record)
-  const { partition, offset, key, keyBase64, value, valueBase64, deliveryCount } = record
-  const shown =
-    valueBase64 !== undefined ? preview(Buffer.from(valueBase64, 'base64'), VALUE_BYTES_SHOWN) : textOf(value)
-  if (onlyValue) return shown
-  const again = deliveryCount > 1 ? ` (delivery ${deliveryCount})` : ''
-  return `${partition}/${offset}  ${key ?? keyBase64 ?? '-'}  ${shown}${again}`
+  if (onlyValue) return json ? JSON.stringify(record.value) : valueText(record)
+  if (json) return JSON.stringify(record)
+  const again = record.deliveryCount > 1 ? ` (delivery ${record.deliveryCount})` : ''
+  return `${record.partition}/${record.offset}  ${contentOf(record)}${again}`
 }
 
 function verdictOf({ partition, offset, key, deliveryCount }: AcquiredRecord, outcome: Outcome, json: boolean): string {
   if (json) return JSON.stringify({ partition, offset, key, deliveryCount, ...outcome })
   const why = 'reason' in outcome && outcome.reason !== undefined ? `: ${outcome.reason}` : ''
   return `${partition}/${offset}  ${outcome.type}${why}`
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? printable(value) : JSON.stringify(value)
-}
-
-/** A message is not to write to the terminal what moves its cursor or worse. */
-function printable(text: string): string {
-  return text.replace(/(?![\t\n])\p{Cc}/gu, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

@@ -1,12 +1,31 @@
 // What is typed on the command line, as the client takes it.
 
 import { InvalidArgumentError } from 'commander'
+import { CallError } from '../../client/index.ts'
 import { parseDuration } from '../../duration.ts'
 
 /** A whole number from 1 on. */
 export function countOf(text: string): string {
   if (/^\d{1,9}$/.test(text) && Number(text) > 0) return text
   throw new InvalidArgumentError('It must be a whole number from 1 on.')
+}
+
+/** A whole number from 0 on, as the client takes it. @throws CallError INVALID_ARGUMENT */
+export function wholeOf(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text)
+  throw new CallError({ code: 'INVALID_ARGUMENT', sentence: `${JSON.stringify(text)} must be a whole number.` })
+}
+
+/** A share from 0 to 1. */
+export function shareOf(text: string): string {
+  if (/^(0|1|0?\.\d{1,6}|[01]\.0+)$/.test(text)) return text
+  throw new InvalidArgumentError('It must be a number from 0 to 1.')
+}
+
+/** A number above 0, with or without a fraction. */
+export function rateOf(text: string): string {
+  if (/^\d{1,7}(\.\d{1,3})?$/.test(text) && Number(text) > 0) return text
+  throw new InvalidArgumentError('It must be a number above 0.')
 }
 
 /** A duration as text; numbers alone are milliseconds. */
