@@ -18,6 +18,15 @@ interface Topic {
   partitions: number
 }
 
+/** What there was when it was counted, with what was let in since. */
+interface Made {
+  atMs: number
+  topics: number
+  partitions: number
+  /** Topics that were let in since. */
+  names: Set<string>
+}
+
 export interface QuotasOptions {
   settings: Pick<Settings, 'TOPICS_MAX' | 'PARTITIONS_MAX' | 'GROUPS_MAX' | 'TOPIC_PENDING_MAX'>
   clock: Pick<Clock, 'monotonicMs'>
@@ -29,7 +38,7 @@ export interface QuotasOptions {
 
 export class Quotas {
   readonly #options: QuotasOptions
-  #made = { atMs: Number.NEGATIVE_INFINITY, topics: 0, partitions: 0 }
+  #made: Made = { atMs: Number.NEGATIVE_INFINITY, topics: 0, partitions: 0, names: new Set() }
   readonly #pending = new WeakMap<object, { atMs: number; count: number }>()
 
   constructor(options: QuotasOptions) {
@@ -46,6 +55,8 @@ export class Quotas {
     if (more <= 0) return
     const { TOPICS_MAX, PARTITIONS_MAX } = this.#options.settings
     const made = this.#count()
+    // Another request is just making it.
+    if (before === undefined && made.names.has(name)) return
     if (before === undefined) {
       if (made.topics >= TOPICS_MAX) throw tooMany('TOO_MANY_TOPICS', `There are ${TOPICS_MAX} topics`, TOPICS_MAX)
       this.#checkOwnTopics(caller)
@@ -54,7 +65,10 @@ export class Quotas {
       const sentence = `With these there would be more than ${PARTITIONS_MAX} partitions`
       throw tooMany('TOO_MANY_PARTITIONS', sentence, PARTITIONS_MAX)
     }
-    if (before === undefined) made.topics++
+    if (before === undefined) {
+      made.topics++
+      made.names.add(name)
+    }
     made.partitions += more
   }
 
@@ -96,13 +110,13 @@ export class Quotas {
     if (seen >= max) throw tooMany('TOO_MANY_TOPICS', `There are ${max} topics for this token`, max)
   }
 
-  #count(): { topics: number; partitions: number } {
+  #count(): Made {
     const { clock, topics } = this.#options
     const nowMs = clock.monotonicMs()
     if (nowMs - this.#made.atMs >= COUNT_MS) {
       const own = topics.list().filter(({ name }) => !topics.isOwned(name))
       const partitions = own.reduce((sum, topic) => sum + topic.partitions, 0)
-      this.#made = { atMs: nowMs, topics: own.length, partitions }
+      this.#made = { atMs: nowMs, topics: own.length, partitions, names: new Set() }
     }
     return this.#made
   }

@@ -152,6 +152,17 @@ t.test('topics, partitions and groups', async (t) => {
   t.equal((await publish('shop.b', { value: 1 })).status, 201, 'lanes and dead letters of groups do not count')
 })
 
+t.test('many requests that make the same topic at once count as one', async (t) => {
+  const { call } = await startService(t, { TOPICS_MAX: 1 })
+  const publish = () => call('POST', '/v1/topics/orders/messages', { value: 1 })
+  const answers = await Promise.all(Array.from({ length: 20 }, publish))
+  t.same([...new Set(answers.map(({ status }) => status))], [201])
+  t.match(await call('POST', '/v1/topics/other/messages', { value: 1 }), {
+    status: 409,
+    json: { code: 'TOO_MANY_TOPICS' },
+  })
+})
+
 t.test('delayed messages that wait, for a topic and for those of a token', async (t) => {
   const clock = new ManualClock()
   const { publish } = await limited(t, { pending: 5 }, { TOPIC_PENDING_MAX: 3 }, clock)
