@@ -2,31 +2,22 @@
 // goes on publishing and must be served all the while.
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { request } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { type CryptoKey, exportJWK, generateKeyPair } from 'jose'
 import type { Test } from 'tap'
 import { RIGHTS } from '../../service/access/rights.ts'
+import { type Answer, send } from '../service/running-service.ts'
 import { DwellProcess } from '../support/dwell-process.ts'
 import { type Holder, holder, tokensFolder, writeTokens } from '../support/token-holders.ts'
 
 export const ISSUER = 'https://login.example'
 export const AUDIENCE = 'dwell'
 
-export interface Answer {
-  status: number
-  headers: Record<string, string | string[] | undefined>
-  text: string
-  // biome-ignore lint/suspicious/noExplicitAny: tests say what they expect of it
-  json: any
-}
-
 export interface Sending {
   headers?: Record<string, string>
+  /** Text and bytes as they are, all else as JSON. */
   body?: unknown
-  /** As it is, in place of JSON. */
-  raw?: string | Buffer
   /** One of the loopback addresses; 127.0.0.1 when absent. */
   from?: string
 }
@@ -76,25 +67,8 @@ export class AttackGround {
     return Object.assign(ground, { process })
   }
 
-  send(method: string, path: string, { headers, body, raw, from }: Sending = {}): Promise<Answer> {
-    const bytes = raw ?? (body === undefined ? undefined : JSON.stringify(body))
-    const type: Record<string, string> = bytes === undefined ? {} : { 'content-type': 'application/json' }
-    const options = { port: this.process.port, host: '127.0.0.1', method, path, agent: false, localAddress: from }
-    return new Promise((resolve, reject) => {
-      const sent = request({ ...options, headers: { ...type, ...headers } }, (answer) => {
-        const parts: Buffer[] = []
-        answer.on('data', (part) => parts.push(part))
-        answer.on('error', reject)
-        answer.on('end', () => {
-          const text = Buffer.concat(parts).toString()
-          const isJson = /json/.test(answer.headers['content-type'] ?? '')
-          const json = isJson && text !== '' ? JSON.parse(text) : undefined
-          resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text, json })
-        })
-      })
-      sent.on('error', reject)
-      sent.end(bytes)
-    })
+  send(method: string, path: string, { headers, body, from }: Sending = {}): Promise<Answer> {
+    return send(this.process.port, method, path, body, headers, from)
   }
 
   /** A bare connection; what comes back gathers in `answer`. */

@@ -5,8 +5,9 @@ import { strict as assert } from 'node:assert'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type CryptoKey, exportSPKI, SignJWT } from 'jose'
+import type { Answer } from '../service/running-service.ts'
 import { holder } from '../support/token-holders.ts'
-import { type Answer, type AttackGround, AUDIENCE, ISSUER } from './attack-ground.ts'
+import { type AttackGround, AUDIENCE, ISSUER } from './attack-ground.ts'
 
 export interface Attack {
   row: string
@@ -112,7 +113,7 @@ export const ATTACKS: readonly Attack[] = [
     async play(ground) {
       const { headers } = ground.holders.publisher
       const raws = ['{"value":1,"__proto__":{"x":1}}', '{"value":1,"offset":5}', '{"value":1,"deliveryCount":9}']
-      for (const raw of raws) expect(await ground.send('POST', MESSAGES, { headers, raw }), 400, 'UNKNOWN_FIELD')
+      for (const raw of raws) expect(await ground.send('POST', MESSAGES, { headers, body: raw }), 400, 'UNKNOWN_FIELD')
       for (const name of ['__dlq.attempts', '__dwell.id'])
         expect(await ground.send('POST', MESSAGES, { headers, body: { value: 1, headers: { [name]: 'x' } } }), 400)
       return 'each 400; nothing published'
@@ -230,7 +231,7 @@ export const ATTACKS: readonly Attack[] = [
       for (const encoding of ['gzip', 'br', 'deflate', 'zstd', 'gzip, gzip']) {
         const headers = { ...ground.holders.publisher.headers, 'content-encoding': encoding }
         for (const path of [MESSAGES, `${SHOP}/raw`])
-          expect(await ground.send('POST', path, { headers, raw: Buffer.alloc(100) }), 415)
+          expect(await ground.send('POST', path, { headers, body: Buffer.alloc(100) }), 415)
       }
       return 'refused unread'
     },
@@ -242,17 +243,17 @@ export const ATTACKS: readonly Attack[] = [
     async play(ground) {
       const { headers } = ground.holders.publisher
       const deep = `{"value":${'['.repeat(100_000)}${']'.repeat(100_000)}}`
-      expect(await ground.send('POST', MESSAGES, { headers, raw: deep }), 400, 'INVALID_JSON')
-      expect(await ground.send('POST', MESSAGES, { headers, raw: '{"value":1,"value":2}' }), 400, 'DUPLICATE_FIELD')
-      expect(await ground.send('POST', MESSAGES, { headers, raw: '{"value":"\\ud800"}' }), 400, 'INVALID_UTF8')
+      expect(await ground.send('POST', MESSAGES, { headers, body: deep }), 400, 'INVALID_JSON')
+      expect(await ground.send('POST', MESSAGES, { headers, body: '{"value":1,"value":2}' }), 400, 'DUPLICATE_FIELD')
+      expect(await ground.send('POST', MESSAGES, { headers, body: '{"value":"\\ud800"}' }), 400, 'INVALID_UTF8')
       const broken = Buffer.from([...Buffer.from('{"value":"'), 0xff, ...Buffer.from('"}')])
-      expect(await ground.send('POST', MESSAGES, { headers, raw: broken }), 400, 'INVALID_UTF8')
+      expect(await ground.send('POST', MESSAGES, { headers, body: broken }), 400, 'INVALID_UTF8')
       const exact = '{"n":9007199254740993,"e":1e400,"a":1,"a":2}'
       const owner = ground.holders.owner.headers
       expect(
         await ground.send('POST', '/v1/topics/shop.exact/messages', {
           headers,
-          raw: `{"value":${exact},"partition":0}`,
+          body: `{"value":${exact},"partition":0}`,
         }),
         201,
       )
@@ -283,7 +284,7 @@ export const ATTACKS: readonly Attack[] = [
       ]
       for (const name of names) {
         expect(await ground.send('PUT', `/v1/topics/${name}`, { headers, body: {} }), 400)
-        expect(await ground.send('POST', `/v1/topics/${name}/raw`, { headers, raw: 'x' }), 400)
+        expect(await ground.send('POST', `/v1/topics/${name}/raw`, { headers, body: 'x' }), 400)
       }
       assert.deepEqual(ground.files(), before)
       return `${names.length} names refused; not a file more`
@@ -353,7 +354,7 @@ export const ATTACKS: readonly Attack[] = [
       const { headers } = ground.holders.publisher
       const page = { ...headers, origin: 'http://evil.example', 'content-type': 'text/plain' }
       for (const path of [MESSAGES, `${SHOP}/raw`])
-        expect(await ground.send('POST', path, { headers: page, raw: 'x' }), 403)
+        expect(await ground.send('POST', path, { headers: page, body: 'x' }), 403)
       const preflight = { origin: 'http://evil.example', 'access-control-request-method': 'POST' }
       expect(await ground.send('OPTIONS', MESSAGES, { headers: preflight }), 403)
       const rebound = { host: 'evil.example', origin: 'http://evil.example' }
@@ -398,7 +399,7 @@ export const ATTACKS: readonly Attack[] = [
     async play(ground) {
       const { headers } = ground.holders.publisher
       await ground.send('GET', '/v1/topics/x%0a%7b%22level%22%3a%22fatal%22%7d', { headers })
-      await ground.send('POST', MESSAGES, { headers, raw: '{"value":"planted-in-a-body"' })
+      await ground.send('POST', MESSAGES, { headers, body: '{"value":"planted-in-a-body"' })
       await ground.send('GET', SHOP, { headers: { authorization: 'Bearer planted-as-a-token' }, from: '127.0.1.30' })
       const log = ground.log()
       for (const line of log.trimEnd().split('\n')) JSON.parse(line)
