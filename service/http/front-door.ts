@@ -27,8 +27,8 @@ export interface FrontDoorOptions {
   hosts: ServedHosts
 }
 
-/** Whose connection each is. */
-const HOLDERS = new WeakMap<Socket, Set<Allowance>>()
+/** Whose connection each is, with what gives it back. */
+const HOLDERS = new WeakMap<Socket, Map<Allowance, () => void>>()
 
 /** Puts the door in front of all routes that are added to `app` from now on. */
 export function addFrontDoor(app: FastifyInstance, { access: { authenticator }, hosts }: FrontDoorOptions): void {
@@ -41,24 +41,33 @@ export function addFrontDoor(app: FastifyInstance, { access: { authenticator }, 
   })
 
   app.addHook('onRequest', (request, _reply, done) => {
+    let identified: Promise<void> | undefined
     try {
       hosts.check(request.raw.headers)
-      const { access } = request.routeOptions.config
-      request.caller = authenticator === undefined ? EVERYBODY : STRANGER
-      // Without one there is no such route, which everybody may know.
-      if (authenticator !== undefined && access !== undefined) {
-        const caller = identify(authenticator, request, access)
-        if (caller instanceof Promise) {
-          caller.then((found) => letIn(request, access, found)).then(() => done(), done)
-          return
-        }
-        letIn(request, access, caller)
-      }
-      done()
+      identified = admit(request, authenticator)
     } catch (error) {
-      done(error as Error)
+      return done(error as Error)
     }
+    // What comes behind the door is not ours to catch.
+    if (identified === undefined) done()
+    else
+      identified.then(
+        () => void setImmediate(done),
+        (error) => void setImmediate(done, error),
+      )
   })
+}
+
+/** Sets the caller; a promise only where a signature has to be computed. */
+function admit(request: FastifyRequest, authenticator: Authenticator | undefined): Promise<void> | undefined {
+  const { access } = request.routeOptions.config
+  request.caller = authenticator === undefined ? EVERYBODY : STRANGER
+  // Without one there is no such route, which everybody may know.
+  if (authenticator === undefined || access === undefined) return undefined
+  const caller = identify(authenticator, request, access)
+  if (caller instanceof Promise) return caller.then((found) => letIn(request, access, found))
+  letIn(request, access, caller)
+  return undefined
 }
 
 /** What the document of the interface says of it: that a token may be asked for, and which rights it has to have. */
@@ -102,10 +111,16 @@ function letIn(request: FastifyRequest, access: RouteAccess, caller: Caller): vo
 
 /** A connection counts for each caller who uses it: a proxy may send the requests of many on one. */
 function takeConnection(socket: Socket, allowance: Allowance): void {
-  let holders = HOLDERS.get(socket)
-  if (holders === undefined) HOLDERS.set(socket, (holders = new Set()))
-  if (holders.has(allowance)) return
+  const known = HOLDERS.get(socket)
+  if (known?.has(allowance)) return
   const release = allowance.takeConnection()
-  holders.add(allowance)
-  socket.once('close', release)
+  if (known !== undefined) {
+    known.set(allowance, release)
+    return
+  }
+  const holders = new Map([[allowance, release]])
+  HOLDERS.set(socket, holders)
+  socket.once('close', () => {
+    for (const giveBack of holders.values()) giveBack()
+  })
 }

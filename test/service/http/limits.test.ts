@@ -203,6 +203,20 @@ t.test('connections of a token', async (t) => {
   t.match(four.answer(), /^HTTP\/1.1 200 /, 'one that is closed makes room')
 })
 
+t.test('a connection that carries the requests of many counts for each of them, until it is closed', async (t) => {
+  const many = Array.from({ length: 15 }, (_, i) => holder(`many-${i}`, RIGHTS, ['*'], { connections: 1 }))
+  const { port, call } = await startService(t, { TOKENS_FILE: writeTokens(tokensFolder(t), many) })
+  const proxy = await opened(t, port)
+  for (const [i, { token }] of many.entries()) {
+    proxy.socket.write(`GET /v1/topics HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\n\r\n`)
+    await until(() => proxy.answer().split('HTTP/1.1 200').length === i + 2)
+  }
+  const own = () => call('GET', '/v1/topics', undefined, many[7].headers)
+  t.match(await own(), { status: 429, json: { code: 'TOO_MANY_CONNECTIONS' } })
+  proxy.socket.destroy()
+  await until(async () => (await own()).status === 200)
+})
+
 t.test('connections of an address: those that are too many are told so, and cost no more', async (t) => {
   const { port } = await startService(t, { ADDRESS_CONNECTIONS_MAX: 3 })
   const idle = [await opened(t, port), await opened(t, port), await opened(t, port)]
