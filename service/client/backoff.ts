@@ -7,11 +7,11 @@ const FIRST_MS = 100
 const LONGEST_MS = 10_000
 
 /** Before try number `failures` + 1: from half of the step to all of it; at least what the service asked for. */
-export function backoffMs({ fraction }: Surroundings, failures: number, retryAfterMs = 0): number {
+export function backoffMs(surroundings: Surroundings, failures: number, retryAfterMs = 0): number {
   const stepMs = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(failures - 1, 30))
-  const jitteredMs = stepMs * (0.5 + fraction() / 2)
+  const jitteredMs = stepMs * (0.5 + surroundings.fraction() / 2)
   // Those who were told the same time spread behind it.
-  return retryAfterMs > 0 ? retryAfterMs * (1 + fraction() / 10) + (jitteredMs > FIRST_MS ? 0 : jitteredMs) : jitteredMs
+  return Math.max(jitteredMs, retryAfterMs * (1 + surroundings.fraction() / 10))
 }
 
 /** Measures how long tries have gone on; a machine that was suspended counts too, since the service's windows went on. */
@@ -27,7 +27,7 @@ export class Stopwatch {
   }
 
   elapsedMs(): number {
-    const { monotonicMs, wallMs } = this.#surroundings
-    return Math.max(monotonicMs() - this.#monotonicMs, wallMs() - this.#wallMs)
+    const monotonicMs = this.#surroundings.monotonicMs() - this.#monotonicMs
+    return Math.max(monotonicMs, this.#surroundings.wallMs() - this.#wallMs)
   }
 }

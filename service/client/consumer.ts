@@ -43,6 +43,10 @@ export interface ConsumerOptions {
   waitMs?: number
   /** For how long stop() lets handlers finish; 30,000 when absent. */
   stopWithinMs?: number
+  /** Ends after so many records. */
+  recordsMax?: number
+  /** Ends when a call that waited found nothing, and nothing is in hand. */
+  untilEmpty?: boolean
   /** Stops the consumer, as stop() does. */
   signal?: AbortSignal
   /** Told of all that goes wrong and is tried again, and of what ends the consumer. */
@@ -58,7 +62,8 @@ const IDLE_MS = 200
 export class Consumer<V = unknown> {
   readonly #group: Group
   readonly #handler: Handler<V>
-  readonly #options: Required<Omit<ConsumerOptions, 'signal' | 'onError'>> & ConsumerOptions
+  readonly #options: Required<Omit<ConsumerOptions, 'signal' | 'onError' | 'recordsMax' | 'untilEmpty'>> &
+    ConsumerOptions
   readonly #surroundings: Surroundings
   readonly #acknowledger: Acknowledger
   readonly #locks: Locks
@@ -117,8 +122,9 @@ export class Consumer<V = unknown> {
   /** @throws CallError when going on cannot help */
   async #acquireUntilStopped(): Promise<void> {
     const { signal } = this.#stopping
+    const { recordsMax = Number.POSITIVE_INFINITY, untilEmpty = false } = this.#options
     let failures = 0
-    while (!signal.aborted) {
+    while (!signal.aborted && this.stats.acquired < recordsMax) {
       const free = this.#options.concurrency - this.#inHand.size
       if (free <= 0) {
         await new Promise<void>((resolve) => (this.#wakeLoop = resolve))
@@ -127,10 +133,11 @@ export class Consumer<V = unknown> {
       const askedMs = this.#surroundings.monotonicMs()
       try {
         const { waitMs, lockMs } = this.#options
-        const max = Math.min(free, ACQUIRE_MAX)
+        const max = Math.min(free, ACQUIRE_MAX, recordsMax - this.stats.acquired)
         const { records } = await this.#group.acquire<V>({ max, waitMs, lockMs, signal, retryForMs: 0 })
         failures = 0
         for (const record of records) this.#takeInHand(record)
+        if (untilEmpty && this.#inHand.size === 0) return
         const isBusyLoop =
           records.length === 0 && this.#surroundings.monotonicMs() - askedMs < Math.min(waitMs, IDLE_MS)
         if (isBusyLoop) await pause(this.#surroundings, IDLE_MS, signal)

@@ -2,12 +2,12 @@
 
 import type { Command } from 'commander'
 import { SystemClock } from '../../../storage/index.ts'
-import type { AcquiredRecord, CallError, Consumer, Outcome } from '../../client/index.ts'
+import type { AcquiredRecord, Outcome } from '../../client/index.ts'
 import { execute } from './exec.ts'
-import { EXIT } from './exit-codes.ts'
 import { countOf, durationOf, msOf } from './forms.ts'
 import { contentOf, valueText } from './records.ts'
 import { addRemote, type Given, type Remote } from './remote.ts'
+import { runConsumer } from './running.ts'
 
 const PRINTING_AT_ONCE = 100
 
@@ -42,68 +42,36 @@ export function addConsume(program: Command, environment: NodeJS.ProcessEnv): vo
   })
 }
 
-async function consume(
-  remote: Remote,
-  [topic, group]: string[],
-  given: Given,
-  environment: NodeJS.ProcessEnv,
-): Promise<number> {
-  const { client, output, notes, stopping } = remote
-  const max = given.max === undefined ? Number.POSITIVE_INFINITY : Number(given.max)
-  const concurrency = Math.min(max, given.exec === undefined ? PRINTING_AT_ONCE : Number(given.concurrency))
+function consume(remote: Remote, args: string[], given: Given, environment: NodeJS.ProcessEnv): Promise<number> {
+  const { output, json } = remote
+  const command = given.exec as string | undefined
+  const shared = {
+    recordsMax: given.max === undefined ? undefined : Number(given.max),
+    untilEmpty: given.untilEmpty === true,
+    waitMs: msOf(given.wait as string),
+    lockMs: msOf(given.lock as string),
+  }
+  if (command === undefined) {
+    const print = async (record: AcquiredRecord): Promise<Outcome> => {
+      // What nobody reads is not accepted.
+      if (output.closed) return { type: 'release', delay: 0, reason: 'the reader went away' }
+      await output.line(lineOf(record, json, given.values === true))
+      return { type: 'accept' }
+    }
+    return runConsumer(remote, args, print, { ...shared, concurrency: PRINTING_AT_ONCE })
+  }
   const clock = new SystemClock()
   const after = (delayMs: number, task: () => void) => {
     const timer = clock.setTimer(task, delayMs)
     return () => timer.cancel()
   }
-  let handled = 0
-  let lastMs = clock.monotonicMs()
-  const handle = async (record: AcquiredRecord, { signal }: { signal: AbortSignal }): Promise<Outcome> => {
-    // The lines of records that are handled at once come whole, and in the order of their arrival.
-    if (handled >= max) return { type: 'release', delay: 0, reason: 'not asked for' }
-    handled++
-    const { exec } = given
-    if (exec === undefined) await output.line(lineOf(record, remote.json, given.values === true))
-    const outcome: Outcome =
-      exec === undefined
-        ? { type: 'accept' }
-        : await execute(record, signal, { command: exec as string, group, environment, after })
-    lastMs = clock.monotonicMs()
-    if (exec !== undefined) await output.line(verdictOf(record, outcome, remote.json))
-    if (handled >= max || output.closed) end()
+  const options = { command, group: args[1], environment, after }
+  const run = async (record: AcquiredRecord, { signal }: { signal: AbortSignal }): Promise<Outcome> => {
+    const outcome = await execute(record, signal, options)
+    await output.line(verdictOf(record, outcome, json))
     return outcome
   }
-  const waitMs = msOf(given.wait as string)
-  let failure: CallError | undefined
-  const consumer: Consumer = client.consume(topic, group, handle, {
-    concurrency,
-    waitMs,
-    lockMs: msOf(given.lock as string),
-    signal: stopping,
-    onError: (error) => {
-      failure = error
-      void notes.line(error.message, 'red')
-    },
-  })
-  const end = () => void consumer.stop()
-  let cancelLook = () => {}
-  if (given.untilEmpty) {
-    const look = () => {
-      const isIdle = consumer.inHand === 0 && clock.monotonicMs() - lastMs >= waitMs
-      if (isIdle) end()
-      else cancelLook = after(Math.min(waitMs, 200), look)
-    }
-    look()
-  }
-  try {
-    await consumer.done
-  } catch {
-    // It was told already.
-  } finally {
-    cancelLook()
-  }
-  if (failure !== undefined && handled === 0) throw failure
-  return EXIT.DONE
+  return runConsumer(remote, args, run, { ...shared, concurrency: Number(given.concurrency) })
 }
 
 function lineOf(record: AcquiredRecord, json: boolean, onlyValue: boolean): string {

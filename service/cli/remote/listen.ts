@@ -8,9 +8,9 @@ import type { Command } from 'commander'
 import { SystemClock } from '../../../storage/index.ts'
 import { type AcquiredRecord, CallError, type Outcome, valueBytes } from '../../client/index.ts'
 import { judge } from '../../push/verdict.ts'
-import { EXIT } from './exit-codes.ts'
 import { countOf, durationOf, msOf } from './forms.ts'
 import { addRemote, type Given, type Remote } from './remote.ts'
+import { runConsumer } from './running.ts'
 
 const ANSWER_LENGTH_MAX = 64 * 1024
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/
@@ -34,33 +34,21 @@ export function addListen(program: Command, environment: NodeJS.ProcessEnv): voi
   })
 }
 
-async function listen(remote: Remote, [topic, group]: string[], given: Given): Promise<number> {
-  const { client, output, notes, json, stopping } = remote
+async function listen(remote: Remote, args: string[], given: Given): Promise<number> {
+  const { output, notes, json } = remote
+  const [topic, group] = args
   const url = urlOf(given.forward as string)
-  const max = given.max === undefined ? Number.POSITIVE_INFINITY : Number(given.max)
   const timeoutMs = msOf(given.answerWithin as string)
-  let handled = 0
-  let failure: CallError | undefined
   if (!json) await notes.line(`Forwarding ${topic} of ${group} to ${url}; Ctrl-C ends it.`)
   const handle = async (record: AcquiredRecord, { signal }: { signal: AbortSignal }): Promise<Outcome> => {
     const { outcome, said } = await forward(record, { url, group, timeoutMs, signal })
     const { partition, offset, key } = record
     const line = { partition, offset, key, ...outcome, said }
     await output.line(json ? JSON.stringify(line) : `${partition}/${offset}  ${key ?? '-'}  ${outcome.type}  ${said}`)
-    if (++handled >= max) void consumer.stop()
     return outcome
   }
-  const consumer = client.consume(topic, group, handle, {
-    concurrency: Math.min(Number(given.concurrency), max),
-    signal: stopping,
-    onError: (error) => {
-      failure = error
-      void notes.line(error.message, 'red')
-    },
-  })
-  await consumer.done.catch(() => {})
-  if (failure !== undefined && handled === 0) throw failure
-  return EXIT.DONE
+  const recordsMax = given.max === undefined ? undefined : Number(given.max)
+  return runConsumer(remote, args, handle, { concurrency: Number(given.concurrency), recordsMax })
 }
 
 interface Forwarding {
@@ -75,7 +63,6 @@ async function forward(
   record: AcquiredRecord,
   { url, group, timeoutMs, signal }: Forwarding,
 ): Promise<{ outcome: Outcome; said: string }> {
-  // biome-ignore format: short
   const timeout = new AbortController()
   const timer = new SystemClock().setTimer(() => timeout.abort(), timeoutMs)
   const nowMs = new SystemClock().wallMs()

@@ -1,8 +1,7 @@
 // `dwell publish`: messages out of arguments, standard input, or a file with one message a line.
 
 import { isUtf8 } from 'node:buffer'
-import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { buffer } from 'node:stream/consumers'
 import type { Command } from 'commander'
@@ -94,13 +93,13 @@ async function publishMany(
 ): Promise<number> {
   const publisher = client.publisher(topic)
   stopping.addEventListener('abort', () => publisher.abort(stopping.reason), { once: true })
-  const input = path === '-' ? process.stdin : createReadStream(path)
-  const size = path === '-' ? undefined : (await statOf(path)).size
+  const { lines: source, size } =
+    path === '-' ? { lines: createInterface({ input: process.stdin }), size: undefined } : await linesOf(path)
   const progress = new Progress(process.stderr, size)
   const errors: string[] = []
   let number = 0
   let bytes = 0
-  for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
+  for await (const line of source) {
     number++
     bytes += Buffer.byteLength(line) + 1
     if (stopping.aborted) break
@@ -146,9 +145,14 @@ async function standardInput(): Promise<string | Uint8Array> {
   return isUtf8(bytes) ? bytes.toString().replace(/\r?\n$/, '') : bytes
 }
 
-async function statOf(path: string): Promise<{ size: number }> {
+/** @throws CallError INVALID_ARGUMENT */
+async function linesOf(path: string): Promise<{ lines: AsyncIterable<string>; size: number }> {
   try {
-    return await stat(path)
+    const file = await open(path)
+    const stat = await file.stat()
+    if (!stat.isDirectory()) return { lines: file.readLines(), size: stat.size }
+    await file.close()
+    throw new Error('it is a folder')
   } catch (error) {
     throw wrong(`${path} cannot be read: ${(error as Error).message}.`)
   }
