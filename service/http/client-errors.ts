@@ -31,10 +31,12 @@ export function answerOnSocket(socket: Socket, code: ErrorCode, detail: string |
   const { status, title } = ERRORS[code]
   const body = JSON.stringify({ type: `/docs/errors/${code}`, title, status, code, detail })
   const retry = status === 429 ? 'Retry-After: 1\r\n' : ''
-  socket.end(
+  socket.write(
     `HTTP/1.1 ${status} ${REASONS[status]}\r\nContent-Type: ${PROBLEM_TYPE}\r\n${retry}` +
       `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   )
+  // Not end(): who does not hang up would hold the connection, and nobody looks after it any more.
+  socket.destroySoon()
 }
 
 function codeOf(code: string | undefined): 'REQUEST_TIMEOUT' | 'HEADERS_TOO_LARGE' | 'INVALID_REQUEST' {

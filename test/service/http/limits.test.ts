@@ -233,6 +233,18 @@ t.test('connections of an address: those that are too many are told so, and cost
   t.match(health, /"alive":true/)
 })
 
+t.test('who was refused and does not hang up holds no connection', async (t) => {
+  const { port, call } = await startService(t, { CONNECTIONS_MAX: 5 })
+  for (let i = 0; i < 10; i++) {
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+    t.teardown(() => socket.destroy())
+    socket.on('error', () => {}).resume()
+    socket.write('hello\r\n\r\n')
+    await once(socket, 'end')
+  }
+  t.equal((await call('GET', '/healthz')).status, 200)
+})
+
 t.test('when nearly all connections are taken, idle ones make room', async (t) => {
   const { port, call } = await startService(t, { CONNECTIONS_MAX: 10 })
   const head = 'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n'
@@ -262,7 +274,7 @@ t.test('bodies that arrive slowly may not fill the memory together', async (t) =
   await until(async () => (await publish()).status === 201)
 })
 
-t.test('headers and bodies that drip are cut off with 408', async (t) => {
+t.test('headers and bodies that drip, and connections on which nothing comes, are cut off with 408', async (t) => {
   const { port, call } = await startService(t, { REQUEST_TIMEOUT: 1_000 })
   const drips = {
     headers: await opened(t, port, 'GET /healthz HTTP/1.1\r\nHost: localhost\r\n'),
@@ -272,11 +284,12 @@ t.test('headers and bodies that drip are cut off with 408', async (t) => {
       'POST /v1/topics/orders/messages HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{',
     ),
   }
+  const silent = await opened(t, port)
   const drip = setInterval(() => {
     for (const { socket } of Object.values(drips)) if (!socket.destroyed) socket.write('a')
   }, 50)
   t.teardown(() => clearInterval(drip))
-  for (const [what, { socket, answer }] of Object.entries(drips)) {
+  for (const [what, { socket, answer }] of Object.entries({ ...drips, silence: silent })) {
     await closed(socket)
     t.match(answer(), /^HTTP\/1.1 408 Request Timeout[\s\S]*REQUEST_TIMEOUT/, what)
   }
