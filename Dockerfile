@@ -1,7 +1,8 @@
 # The image of Dwell: production dependencies and the sources, on a base with Node and nothing else (no shell).
 #
 #   docker build -t dwell .
-#   docker run -d --name dwell --read-only --cap-drop all --security-opt no-new-privileges -p 127.0.0.1:7200:7200 -v dwell:/data dwell
+#   docker run -d --name dwell --read-only --cap-drop all --security-opt no-new-privileges -p 127.0.0.1:7200:7200 \
+#     -e DWELL_OPEN_TO_ANYONE=true -v dwell:/data dwell
 #
 # A volume belongs at /data. The user is 65532 by number, so that `runAsNonRoot` can be checked. SIGTERM reaches the process
 # itself and stops it gracefully; give it STOP_TIMEOUT and a little more (`docker stop -t 30`).

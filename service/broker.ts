@@ -7,6 +7,7 @@
 //   overflow/                   delayed messages beyond the reach of the wheel: the only place where they are
 //   index/                      ids, derived from `__ids`; may be deleted while nobody uses the directory
 
+import type { Server } from 'node:https'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import {
@@ -19,6 +20,7 @@ import {
   type Random,
 } from '../storage/index.ts'
 import { type ClockLimits, forecast, HandClock, lastKnownMs, openOverflowStore, Wheel } from '../timewheel/index.ts'
+import { Access } from './access/access.ts'
 import { BelievedClock } from './believed-clock.ts'
 import { Canary } from './canary.ts'
 import { Checkpoints } from './checkpoints.ts'
@@ -26,6 +28,8 @@ import { DataDirectory } from './data-directory.ts'
 import { Explainer } from './delivery/explain/explain.ts'
 import { Groups } from './delivery/index.ts'
 import { descriptorLimit, shareDescriptors } from './descriptors.ts'
+import { ArrivingBytes } from './http/arriving-bytes.ts'
+import { limitConnections } from './http/connection-limits.ts'
 import { buildServer } from './http/server.ts'
 import { Metrics, type MetricsOptions } from './metrics/metrics.ts'
 import { pendingByTopic } from './metrics/pending-by-topic.ts'
@@ -37,6 +41,7 @@ import { type Acks, Publisher } from './publish/publish.ts'
 import { AllowedHosts } from './push/allowed-hosts.ts'
 import { ownAddresses, sharedResolve } from './push/network.ts'
 import { Pusher } from './push/pusher.ts'
+import { Quotas } from './quotas.ts'
 import { whyNotReady } from './readiness.ts'
 import type { Settings } from './settings.ts'
 import { Topics } from './topics.ts'
@@ -69,6 +74,7 @@ export class Broker {
   #server: FastifyInstance | undefined
   #stopped: Promise<void> | undefined
   #address = ''
+  #startTime = { tookMs: 0, atMs: 0 }
 
   private constructor(options: BrokerOptions) {
     this.#options = options
@@ -106,6 +112,8 @@ export class Broker {
     const { settings, random, log, onFailure } = this.#options
     const beganMs = this.#options.clock.monotonicMs()
     const pushHosts = new AllowedHosts(settings.PUSH_ALLOWED_HOSTS, ownAddresses)
+    const access = await Access.open({ settings, disk: this.#options.disk, clock: this.#options.clock, log })
+    this.#opened('access', () => access.close())
     const home = await DataDirectory.open(this.#options, (part, close) => this.#opened(part, close))
     const { disk, clock, path: directory, space, clusterId, testClock } = home
     const descriptors = shareDescriptors(descriptorLimit(), {
@@ -257,14 +265,20 @@ export class Broker {
       checkpoints: () => checkpoints.stats(),
       compaction: () => engine.compaction,
       space: () => space.stats(),
+      access: () => access.stats(),
+      start: () => this.#startTime,
     }
     metrics = new Metrics({ sources, namesMax: settings.METRICS_TOPICS_MAX, process: this.#options.process })
     this.#server = await buildServer({
       settings,
+      access,
+      tls: access.certificates?.tlsOptions,
       log,
       engine,
       topics,
       publisher,
+      quotas: new Quotas({ settings, clock, topics, groups, census: wheel.census }),
+      arriving: new ArrivingBytes(settings.ARRIVING_BYTES_MAX),
       delayed,
       groups,
       explainer,
@@ -277,12 +291,24 @@ export class Broker {
       clusterId,
       stopping: this.#stopping.signal,
     })
-    this.#server.server.maxConnections = descriptors.connections - (pushHosts.isEmpty ? 0 : 2 * pushSockets)
-    this.#server.server.on('connection', (socket) => {
+    const { server } = this.#server
+    if (access.certificates !== undefined)
+      access.certificates.onChange = (context) => (server as Server).setSecureContext(context)
+    const connectionsMax = Math.min(
+      settings.CONNECTIONS_MAX,
+      descriptors.connections - (pushHosts.isEmpty ? 0 : 2 * pushSockets),
+    )
+    server.on('connection', (socket) => {
       connections++
       socket.once('close', () => connections--)
     })
-    this.#server.server.on('drop', () => metrics?.countDroppedConnection())
+    limitConnections({
+      server,
+      clock,
+      max: connectionsMax,
+      ofAddressMax: settings.ADDRESS_CONNECTIONS_MAX || connectionsMax,
+      onDrop: () => metrics?.countDroppedConnection(),
+    })
     this.#opened('server', () => this.#closeServer())
     if (settings.CANARY_INTERVAL > 0) {
       const canary = Canary.start({
@@ -295,6 +321,7 @@ export class Broker {
     }
     this.#address = await listen(this.#server, settings)
     const tookMs = Math.round(this.#options.clock.monotonicMs() - beganMs)
+    this.#startTime = { tookMs, atMs: this.#options.clock.wallMs() }
     const { pending } = wheel.stats()
     log.info(
       {

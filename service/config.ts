@@ -7,6 +7,9 @@ import { formatSize, parseSize } from './size.ts'
 
 const PREFIX = 'DWELL_'
 
+/** What the commands that ask a service read (cli/remote/connection.ts): no settings, and no mistake where one starts a service. */
+const CLIENT_VARIABLES: ReadonlySet<string> = new Set(['DWELL_URL', 'DWELL_TOKEN', 'DWELL_CONTEXT', 'DWELL_CA'])
+
 export function environmentName(name: string): string {
   return PREFIX + name
 }
@@ -29,7 +32,12 @@ export function readSettings(
   flags: Readonly<Record<string, string | undefined>>,
 ): Settings {
   for (const variable of Object.keys(environment)) {
-    if (!variable.startsWith(PREFIX) || Object.hasOwn(SETTINGS, variable.slice(PREFIX.length))) continue
+    if (
+      !variable.startsWith(PREFIX) ||
+      CLIENT_VARIABLES.has(variable) ||
+      Object.hasOwn(SETTINGS, variable.slice(PREFIX.length))
+    )
+      continue
     throw new DwellError('UNKNOWN_SETTING', `The environment sets ${variable}, but there is no such setting.`, {
       setting: variable,
     })

@@ -31,6 +31,14 @@ export const ERRORS = {
   APPEND_TOO_LARGE: { status: 413, title: 'The request is too large for one append', retryable: false },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'The content type is not supported here', retryable: false },
   UNSUPPORTED_CONTENT_ENCODING: { status: 415, title: 'Compressed requests are not supported', retryable: false },
+  TOKEN_MISSING: { status: 401, title: 'A token is needed', retryable: false },
+  TOKEN_WRONG: { status: 401, title: 'The token is not accepted', retryable: false },
+  FORBIDDEN: { status: 403, title: 'The token does not allow this', retryable: false },
+  TOO_MANY_REQUESTS: { status: 429, title: 'The token sends too much', retryable: true },
+  TOO_MANY_CONNECTIONS: { status: 429, title: 'Too many connections', retryable: true },
+  TOO_MANY_WAITING: { status: 429, title: 'Too many calls wait', retryable: true },
+  TOO_MANY_ATTEMPTS: { status: 429, title: 'Too many wrong tokens', retryable: true },
+  HOST_NOT_ALLOWED: { status: 403, title: 'The service does not answer to this name', retryable: false },
   ORIGIN_NOT_ALLOWED: { status: 403, title: 'Web pages may not do this', retryable: false },
   PUSH_OFF: { status: 403, title: 'Push is off', retryable: false },
   PUSH_HOST_NOT_ALLOWED: { status: 403, title: 'Nothing may be pushed to this host', retryable: false },
@@ -52,6 +60,10 @@ export const ERRORS = {
   // What stands against it
   TOPIC_EXISTS: { status: 409, title: 'The topic exists', retryable: false },
   PARTITIONS_CANNOT_SHRINK: { status: 409, title: 'Partitions cannot become fewer', retryable: false },
+  TOO_MANY_TOPICS: { status: 409, title: 'There are too many topics', retryable: false },
+  TOO_MANY_PARTITIONS: { status: 409, title: 'There are too many partitions', retryable: false },
+  TOO_MANY_GROUPS: { status: 409, title: 'There are too many groups', retryable: false },
+  TOO_MANY_PENDING: { status: 429, title: 'Too many delayed messages wait', retryable: true },
   GROUP_NAME_AMBIGUOUS: { status: 409, title: 'The retry topics would be those of another group', retryable: false },
   TOPIC_OWNED_BY_GROUP: { status: 409, title: 'The topic belongs to a group', retryable: false },
   GROUP_PUSHES: { status: 409, title: 'The group pushes its records', retryable: false },
@@ -63,6 +75,7 @@ export const ERRORS = {
   TOO_MANY_REDRIVES: { status: 429, title: 'Too many redrives are running', retryable: true },
   OVERLOADED: { status: 503, title: 'Too much is waiting', retryable: true },
   CLOCK_WRONG: { status: 503, title: 'The clock of the machine is wrong', retryable: true },
+  KEYS_UNAVAILABLE: { status: 503, title: 'Web tokens cannot be checked', retryable: true },
   ENGINE_CLOSED: { status: 503, title: 'The service is stopping', retryable: true },
 
   // What disks do
@@ -93,6 +106,11 @@ export const ERRORS = {
 
   // What stops the start
   TEST_CLOCK_REFUSED: { status: 500, title: 'The directory is not for this kind of clock', retryable: false },
+  ACCESS_UNDECIDED: { status: 500, title: 'Nobody said who may come in', retryable: false },
+  INVALID_TOKENS_FILE: { status: 500, title: 'The file of tokens is wrong', retryable: false },
+  INVALID_TOPIC_PATTERN: { status: 500, title: 'The topics cannot be read', retryable: false },
+  INVALID_CERTIFICATE: { status: 500, title: 'The certificate is wrong', retryable: false },
+  INVALID_KEYS: { status: 500, title: 'The keys of web tokens are wrong', retryable: false },
   INVALID_SETTING: { status: 500, title: 'A setting has a wrong value', retryable: false },
   UNKNOWN_SETTING: { status: 500, title: 'There is no such setting', retryable: false },
   DATA_DIRECTORY_LOCKED: { status: 500, title: 'Another process uses the data directory', retryable: true },
@@ -113,9 +131,13 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS
 
+export function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(ERRORS, code)
+}
+
 /** The row of `code`; that of INTERNAL for a code which is not in the table. */
 export function errorRow(code: string): ErrorRow {
-  return Object.hasOwn(ERRORS, code) ? ERRORS[code as ErrorCode] : ERRORS.INTERNAL
+  return isErrorCode(code) ? ERRORS[code] : ERRORS.INTERNAL
 }
 
 /** What `dwell repair` is for. */

@@ -1,6 +1,7 @@
 // Every setting is a row: from the rows come the parsing of the environment and of the flags, the range checks, --help,
 // the table in the README and the chart's schema. See config.ts.
 
+import { ACCESS_SETTINGS } from './access/access-settings.ts'
 import { DEAD_PER_MINUTE_MAX, RETRY_TIERS_MAX } from './delivery/group/group-settings.ts'
 
 const KIB = 1024
@@ -44,7 +45,7 @@ export const SETTINGS = {
   HOST: {
     kind: 'text',
     default: '127.0.0.1',
-    sentence: 'Address to listen on. 0.0.0.0 listens on all, without any access control.',
+    sentence: 'Address to listen on. Any but a loopback one, such as 0.0.0.0, needs tokens, or OPEN_TO_ANYONE.',
   },
   PORT: { kind: 'count', default: 7200, min: 0, max: 65_535, sentence: 'Port to listen on; 0 takes a free one.' },
   DATA_DIR: { kind: 'text', default: './data', sentence: 'Folder of all data. One process at a time.' },
@@ -291,6 +292,7 @@ export const SETTINGS = {
     max: 16 * GIB,
     sentence: 'Bytes of records in the hand of all pushing groups; beyond it each has one record at a time.',
   },
+  ...ACCESS_SETTINGS,
 } as const satisfies Record<string, SettingRow>
 
 export type SettingName = keyof typeof SETTINGS

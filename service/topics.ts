@@ -58,6 +58,11 @@ export class Topics {
     return [...this.#engine.topics()].filter(({ name }) => !isInternal(name)).sort((a, b) => (a.name < b.name ? -1 : 1))
   }
 
+  /** Whether a topic is a lane or for the dead letters of a group. */
+  isOwned(name: string): boolean {
+    return this.#ownerOf(name) !== undefined
+  }
+
   /**
    * A lane or a dead-letter topic is written to, changed and deleted by its group only: whatever else happened to it
    * would lose records that wait there, or put some there that never failed.

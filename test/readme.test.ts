@@ -5,8 +5,12 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
+import { readTokenRows } from '../service/access/tokens-file.ts'
 import { settingsTable } from '../service/config.ts'
 import { DwellProcess, freePort } from './support/dwell-process.ts'
+
+// Several services and shells, one after the other.
+t.setTimeout(180_000)
 
 const ROOT = join(import.meta.dirname, '..')
 const README = readFileSync(join(ROOT, 'README.md'), 'utf8')
@@ -82,4 +86,32 @@ t.test('the receiver of pushes works as typed', { timeout: 60_000 }, async (t) =
   t.match(said, /"push":\{"url":"http:\/\/127.0.0.1:\d+\/orders"[^}]*"headers":\{\},"secret":"set"\}/)
   t.match(said, /\nmsg_[\w-]{27} \{ order: 17 \}\n/)
   t.notMatch(said, 'whsec_')
+})
+
+t.test('tokens are made, and let in, as typed', { timeout: 60_000 }, async (t) => {
+  const section = README.slice(README.indexOf('## Letting others in'), README.indexOf('## Time'))
+  const [typed, file] = ['sh', 'json'].map((language) => section.split(`\`\`\`${language}\n`)[1].split('```')[0])
+  const directory = t.testdir()
+  const path = join(directory, 'tokens.json')
+  const [serve, ...commands] = typed.trim().split('\n').reverse()
+  const script = commands.reverse().join('\n').replaceAll('tokens.json', path)
+  const { stdout } = await promisify(execFile)('sh', ['-eu', '-c', script], { cwd: ROOT })
+  const [shop, billing, ...listed] = stdout.trim().split('\n')
+  t.match(listed, [/^shop +publish +shop\.\*$/, /^billing +consume +shop\.orders,shop\.orders\.\*$/])
+  t.match(serve, /^DWELL_TOKENS_FILE=tokens\.json DWELL_HOST=0\.0\.0\.0 npm start$/)
+  const server = await DwellProcess.start({
+    dataDirectory: join(directory, 'data'),
+    logPath: join(directory, 'log'),
+    settings: { DWELL_TOKENS_FILE: path, DWELL_HOST: '0.0.0.0' },
+  })
+  t.teardown(() => server.kill())
+  const status = async (token: string, method: string, path: string) => {
+    const headers = { authorization: `Bearer ${token}` }
+    return (await server.client.call(method, path, { body: { value: 1 }, headers })).status
+  }
+  t.equal(await status(shop, 'POST', '/v1/topics/shop.orders/messages'), 201)
+  t.equal(await status(billing, 'POST', '/v1/topics/shop.orders/messages'), 403)
+  t.equal(await status('', 'POST', '/v1/topics/shop.orders/messages'), 401)
+  const [row] = readTokenRows(file.replace('…', '0'.repeat(64)))
+  t.match(row, { name: 'shop', limits: { requestsPerSecond: 500, pending: 100_000 } })
 })

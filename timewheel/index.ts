@@ -1,7 +1,7 @@
 // The only door into this folder.
 
 export type { Census } from './census/census.ts'
-export { forecast } from './census/forecast.ts'
+export { type Forecast, type ForecastOptions, forecast } from './census/forecast.ts'
 export type { Changed } from './changes.ts'
 export {
   CHECKPOINT_FORMAT as WHEEL_CHECKPOINT_FORMAT,

@@ -32,6 +32,10 @@ export class Output {
     })
   }
 
+  async lines(texts: readonly string[]): Promise<void> {
+    for (const text of texts) await this.line(text)
+  }
+
   #end(): void {
     this.#closed = true
     this.#wake()

@@ -6,6 +6,7 @@ import { defaultOf, environmentName, flagName, rangeOf, readSettings } from '../
 import { isDamage } from '../errors.ts'
 import { makeLog, type ServiceLog } from '../logging.ts'
 import { SETTINGS, type SettingRow, type Settings } from '../settings.ts'
+import { addExamples } from './examples.ts'
 
 /** Adds the command to `program`. */
 export function addServe(program: Command, environment: NodeJS.ProcessEnv): void {
@@ -16,6 +17,10 @@ export function addServe(program: Command, environment: NodeJS.ProcessEnv): void
     const value = row.kind === 'boolean' ? '[value]' : '<value>'
     serve.addOption(new Option(`${flagName(name)} ${value}`, sentence))
   }
+  addExamples(serve, [
+    'dwell serve --data-dir ./data',
+    'DWELL_LOG_LEVEL=warn dwell serve --port 7201 --data-dir ./more',
+  ])
   serve.action(async (options: Record<string, string | true>) => {
     const flags = Object.fromEntries(Object.keys(SETTINGS).map((name) => [name, options[camelCase(name)]?.toString()]))
     let settings: Settings

@@ -5,11 +5,13 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { DwellError, SystemClock, SystemDisk, SystemRandom } from '../../storage/index.ts'
 import type { DumpOptions } from './dump/line.ts'
+import { addExamples } from './examples.ts'
 import { Output } from './output.ts'
 
 /** Adds the commands to `program`. */
 export function addTools(program: Command): void {
-  program
+  const codes = 'Exit codes: 0 nothing is wrong; 1 something is; 2 called wrongly, or it could not look.'
+  const dump = program
     .command('dump')
     .description('Prints what is in a file of a data directory, or in a LevelDB folder of it.')
     .argument('<file>', 'journal file, segment, index, slot, checkpoint, identity … or a LevelDB folder')
@@ -22,7 +24,12 @@ export function addTools(program: Command): void {
       const { limit, from, offset, records, values } = given
       await dumpFile(file, { limit, fromByte: from, fromOffset: offset, records: records || values, values })
     })
-  program
+  addExamples(
+    dump,
+    ['dwell dump ./data/identity', 'dwell dump ./data/topics/orders-0/00000000000000000000.log --values --limit 10'],
+    codes,
+  )
+  const verify = program
     .command('verify')
     .description('Checks everything in a data directory that no process uses, and changes nothing in it.')
     .argument('<directory>', 'the data directory, or a copy of one')
@@ -36,7 +43,8 @@ export function addTools(program: Command): void {
         if (wrong) process.exitCode = 1
       })
     })
-  program
+  addExamples(verify, ['dwell verify ./data', 'dwell verify ./data --json'], codes)
+  const repair = program
     .command('repair')
     .description('Sets aside what is damaged, so that the service starts and serves what is readable. Asks for --yes.')
     .argument('<directory>', 'the data directory, that no process uses')
@@ -49,6 +57,7 @@ export function addTools(program: Command): void {
         if (open) process.exitCode = 1
       })
     })
+  addExamples(repair, ['dwell repair ./data', 'dwell repair ./data --yes'], codes)
 }
 
 async function dumpFile(file: string, options: DumpOptions): Promise<void> {
@@ -67,7 +76,7 @@ async function dumpFile(file: string, options: DumpOptions): Promise<void> {
 }
 
 /** Runs a tool; what it cannot do is said in a sentence, and the exit code is 2: 1 says that something was found. */
-async function ending(task: () => Promise<void>): Promise<void> {
+export async function ending(task: () => Promise<void>): Promise<void> {
   try {
     await task()
   } catch (error) {

@@ -7,6 +7,7 @@ import { PROBLEM_TYPE } from './problems.ts'
 const REASONS: Record<number, string> = {
   400: 'Bad Request',
   408: 'Request Timeout',
+  429: 'Too Many Requests',
   431: 'Request Header Fields Too Large',
 }
 const DETAILS: Partial<Record<ErrorCode, string>> = {
@@ -22,12 +23,20 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Socket):
     return
   }
   const code = codeOf(error.code)
+  answerOnSocket(socket, code, DETAILS[code])
+}
+
+/** Sends a problem document on a connection that no request is read from, and closes it. */
+export function answerOnSocket(socket: Socket, code: ErrorCode, detail: string | undefined): void {
   const { status, title } = ERRORS[code]
-  const body = JSON.stringify({ type: `/docs/errors/${code}`, title, status, code, detail: DETAILS[code] })
-  socket.end(
-    `HTTP/1.1 ${status} ${REASONS[status]}\r\nContent-Type: ${PROBLEM_TYPE}\r\n` +
+  const body = JSON.stringify({ type: `/docs/errors/${code}`, title, status, code, detail })
+  const retry = status === 429 ? 'Retry-After: 1\r\n' : ''
+  socket.write(
+    `HTTP/1.1 ${status} ${REASONS[status]}\r\nContent-Type: ${PROBLEM_TYPE}\r\n${retry}` +
       `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   )
+  // Not end(): who does not hang up would hold the connection, and nobody looks after it any more.
+  socket.destroySoon()
 }
 
 function codeOf(code: string | undefined): 'REQUEST_TIMEOUT' | 'HEADERS_TOO_LARGE' | 'INVALID_REQUEST' {

@@ -3,6 +3,7 @@
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { DwellError } from '../../storage/index.ts'
+import { needs } from '../access/route-access.ts'
 import {
   type Acknowledgement,
   type AcknowledgeResult,
@@ -21,6 +22,7 @@ import { writeBodyMembers } from './record-json.ts'
 import { RecordMembers } from './records.ts'
 import { answers, CLOSED, Duration, GroupPath, NoQuery } from './schemas.ts'
 import { Waiting } from './waiting.ts'
+import { WaitingCalls } from './waiting-calls.ts'
 
 const ACQUIRE_MAX = 10_000
 const ACKNOWLEDGE_MAX = 10_000
@@ -97,8 +99,9 @@ interface OfGroup {
   Params: { topic: string; group: string }
 }
 
-export function consumeRoutes(app: FastifyInstance, { groups, settings, stopping }: HttpParts): void {
+export function consumeRoutes(app: FastifyInstance, { groups, settings, stopping, quotas }: HttpParts): void {
   const shared = { tags: ['Consume'], params: GroupPath, querystring: NoQuery }
+  const waitingCalls = new WaitingCalls(settings.ACQUIRES_WAITING_MAX)
   const plain = { serializerCompiler: () => (text: unknown) => text as string }
   const json = new JsonWriter()
   const waiting = new Waiting(stopping)
@@ -106,6 +109,7 @@ export function consumeRoutes(app: FastifyInstance, { groups, settings, stopping
   app.post<OfGroup & { Body: Static<typeof Acquire> }>(
     '/v1/topics/:topic/groups/:group/acquire',
     {
+      config: { access: needs('consume') },
       ...plain,
       preValidation: (request, _reply, done) => {
         request.body ??= {}
@@ -113,13 +117,21 @@ export function consumeRoutes(app: FastifyInstance, { groups, settings, stopping
       },
       schema: { ...shared, summary: 'Take records under a lock', body: Acquire, ...answers({ 200: Acquired }) },
     },
-    async ({ params, body }, reply) => {
+    async ({ params, body, caller }, reply) => {
       const waitMs = atMost(body.wait === undefined ? 0 : parseDuration(body.wait, 'wait'), WAIT_MS_MAX, 'wait')
       const lockMs = body.lock === undefined ? undefined : lockOf(body.lock)
-      const signal = waitMs > 0 ? waiting.signalOf(reply.raw) : undefined
       const { topic, group } = namesOf(params)
-      if (groups.settingsOf(topic, group)?.push) throw groupPushes(topic, group)
-      const deliveries = await groups.acquire(topic, group, { max: body.max ?? 100, waitMs, lockMs, signal })
+      const known = groups.settingsOf(topic, group)
+      if (known === undefined) quotas.checkGroup()
+      else if (known.push) throw groupPushes(topic, group)
+      const leave = waitMs > 0 ? waitingCalls.enter(caller) : undefined
+      const signal = waitMs > 0 ? waiting.signalOf(reply.raw) : undefined
+      let deliveries: Delivery[]
+      try {
+        deliveries = await groups.acquire(topic, group, { max: body.max ?? 100, waitMs, lockMs, signal })
+      } finally {
+        leave?.()
+      }
       reply.header('content-type', JSON_TYPE)
       const paused = deliveries.length === 0 ? groups.settingsOf(topic, group)?.paused : undefined
       if (paused !== undefined) return pausedJson(paused)
@@ -131,6 +143,7 @@ export function consumeRoutes(app: FastifyInstance, { groups, settings, stopping
   app.post<OfGroup & { Body: Static<typeof Acknowledge> }>(
     '/v1/topics/:topic/groups/:group/acknowledge',
     {
+      config: { access: needs('consume') },
       ...plain,
       schema: {
         ...shared,

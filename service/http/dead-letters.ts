@@ -3,6 +3,7 @@
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { Turns } from '../../storage/index.ts'
+import { needs } from '../access/route-access.ts'
 import { invalidField } from '../publish/message.ts'
 import { formatTime } from '../time.ts'
 import { namesOf } from './consume.ts'
@@ -71,6 +72,7 @@ export function deadLetterRoutes(app: FastifyInstance, { groups }: HttpParts): v
   app.get<OfGroup>(
     path,
     {
+      config: { access: needs('consume', 'admin') },
       ...unchecked,
       serializerCompiler: () => (text) => text as string,
       schema: {
@@ -97,6 +99,7 @@ export function deadLetterRoutes(app: FastifyInstance, { groups }: HttpParts): v
   app.get<OfGroup>(
     `${path}/count`,
     {
+      config: { access: needs('consume', 'admin') },
       ...unchecked,
       schema: {
         tags,
@@ -115,6 +118,7 @@ export function deadLetterRoutes(app: FastifyInstance, { groups }: HttpParts): v
   app.get<OfGroup>(
     `${path}/reasons`,
     {
+      config: { access: needs('consume', 'admin') },
       ...unchecked,
       schema: {
         tags,
@@ -137,6 +141,7 @@ export function deadLetterRoutes(app: FastifyInstance, { groups }: HttpParts): v
   app.post<{ Params: OfGroup['Params']; Body: Static<typeof RedriveBody> }>(
     `${path}/redrive`,
     {
+      config: { access: needs('admin') },
       ...bodyMayBeMissing,
       schema: {
         tags,
@@ -160,6 +165,7 @@ export function deadLetterRoutes(app: FastifyInstance, { groups }: HttpParts): v
   app.post<{ Params: OfGroup['Params']; Body: Static<typeof PurgeBody> }>(
     `${path}/purge`,
     {
+      config: { access: needs('admin') },
       ...bodyMayBeMissing,
       schema: {
         tags,

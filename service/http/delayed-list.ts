@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { DwellError } from '../../storage/index.ts'
 import { type Listed, messageId, type Place, parseMessageId } from '../../timewheel/index.ts'
+import { needs } from '../access/route-access.ts'
 import { checkName } from '../names.ts'
 import { invalidField } from '../publish/message.ts'
 import { formatTime, parseTime, TIME_FORMS, TIME_MS_MAX } from '../time.ts'
@@ -48,6 +49,7 @@ export function delayedListRoutes(app: FastifyInstance, { topics, wheel }: HttpP
   app.get<{ Params: Static<typeof TopicPath>; Querystring: Static<typeof Query> }>(
     '/v1/topics/:topic/delayed',
     {
+      config: { access: needs('consume', 'admin') },
       serializerCompiler: () => (text) => text as string,
       schema: {
         tags: ['Delayed messages'],

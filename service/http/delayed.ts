@@ -3,6 +3,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { DwellError } from '../../storage/index.ts'
+import { needs } from '../access/route-access.ts'
 import { checkName } from '../names.ts'
 import type { Delayed } from '../publish/delayed.ts'
 import { delayConflict, dueAfter, dueAt, type MessageRules } from '../publish/message.ts'
@@ -39,13 +40,17 @@ export function delayedRoutes(app: FastifyInstance, parts: HttpParts): void {
 
   app.get<Request>(
     '/v1/topics/:topic/delayed/:id',
-    { schema: { ...shared, summary: 'Look a delayed message up', ...answers({ 200: State }) } },
+    {
+      config: { access: needs('publish', 'admin') },
+      schema: { ...shared, summary: 'Look a delayed message up', ...answers({ 200: State }) },
+    },
     async ({ params }) => stateJson(await delayed.lookUp(checkName(params.topic, 'topic'), params.id)),
   )
 
   app.delete<Request>(
     '/v1/topics/:topic/delayed/:id',
     {
+      config: { access: needs('publish', 'admin') },
       preValidation: noBodyIsNothing,
       schema: { ...shared, summary: 'Cancel a delayed message', body: Nothing, ...answers({ 200: Cancelled }) },
     },
@@ -58,6 +63,7 @@ export function delayedRoutes(app: FastifyInstance, parts: HttpParts): void {
   app.patch<Request & { Body: Static<typeof Due> }>(
     '/v1/topics/:topic/delayed/:id',
     {
+      config: { access: needs('publish', 'admin') },
       schema: {
         ...shared,
         summary: 'Reschedule a delayed message',
@@ -75,6 +81,7 @@ export function delayedRoutes(app: FastifyInstance, parts: HttpParts): void {
   app.post<Request>(
     '/v1/topics/:topic/delayed/:id/dispatch',
     {
+      config: { access: needs('publish', 'admin') },
       preValidation: noBodyIsNothing,
       schema: {
         ...shared,

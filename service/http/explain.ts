@@ -3,6 +3,8 @@
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { DwellError } from '../../storage/index.ts'
+import { RIGHTS } from '../access/rights.ts'
+import { needs } from '../access/route-access.ts'
 import { type AskedMessage, GROUPS_MAX } from '../delivery/explain/explain.ts'
 import {
   type Account,
@@ -101,6 +103,7 @@ export function explainRoutes(app: FastifyInstance, { explainer }: HttpParts): v
   app.get<{ Params: Static<typeof TopicPath>; Querystring: Static<typeof Query> }>(
     '/v1/topics/:topic/explain',
     {
+      config: { access: needs(...RIGHTS) },
       schema: {
         tags: ['Explain'],
         summary: 'Where a message is, what happened to it, and why not yet',

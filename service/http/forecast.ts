@@ -1,9 +1,13 @@
 // GET /v1/forecast: how many delayed messages will fall due, second by second or minute by minute.
 
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { DwellError } from '../../storage/index.ts'
-import { forecast } from '../../timewheel/index.ts'
+import { type Forecast, type ForecastOptions, forecast } from '../../timewheel/index.ts'
+import type { Caller } from '../access/caller.ts'
+import { RIGHTS } from '../access/rights.ts'
+import { needsSome } from '../access/route-access.ts'
 import { checkName } from '../names.ts'
 import { formatTime } from '../time.ts'
 import type { HttpParts } from './parts.ts'
@@ -12,7 +16,7 @@ import { answers, CLOSED, QueryCount } from './schemas.ts'
 const MINUTE_SECONDS = 60
 const SECONDS_DEFAULT = 60
 
-const Forecast = Type.Object({
+const Answer = Type.Object({
   from: Type.String({ format: 'date-time', description: 'Where the first step begins: at the second that it is now.' }),
   fromMs: Type.Integer(),
   stepMs: Type.Integer({ description: 'How long each step is.' }),
@@ -48,6 +52,7 @@ export function forecastRoutes(app: FastifyInstance, { settings, topics, hand, w
   app.get<{ Querystring: Static<typeof Query> }>(
     '/v1/forecast',
     {
+      config: { access: needsSome(...RIGHTS) },
       schema: {
         tags: ['Delayed messages'],
         summary: 'How many messages will fall due',
@@ -55,18 +60,22 @@ export function forecastRoutes(app: FastifyInstance, { settings, topics, hand, w
           'From counters, not by reading messages. overdue, counts and later add up to all that is pending; what is due ' +
           'beyond the reach of the wheel is only in later.',
         querystring: Query,
-        ...answers({ 200: Forecast }),
+        ...answers({ 200: Answer }),
       },
     },
-    async ({ query: { seconds, minutes, topic } }) => {
+    async ({ query: { seconds, minutes, topic }, caller }) => {
       if (seconds !== undefined && minutes !== undefined) {
         throw new DwellError('CONFLICTING_FIELDS', 'Give seconds or minutes, not both.', { field: 'minutes' })
       }
-      const topicId = topic === undefined ? undefined : topics.describe(checkName(topic, 'topic')).id
+      if (topic !== undefined) caller.checkSees(topic)
       const fromSecond = Math.floor(hand.nowMs() / 1000)
       const stepSeconds = minutes === undefined ? 1 : MINUTE_SECONDS
       const steps = minutes ?? seconds ?? SECONDS_DEFAULT
-      const { counts, overdue, later, isEstimate } = forecast(wheel.census, { fromSecond, stepSeconds, steps, topicId })
+      const asked = { fromSecond, stepSeconds, steps }
+      const { counts, overdue, later, isEstimate } =
+        topic === undefined && !caller.seesAll
+          ? await forecastOf(topicsOf(caller), asked)
+          : forecast(wheel.census, { ...asked, topicId: idOf(topic) })
       const fromMs = fromSecond * 1000
       return {
         from: formatTime(fromMs),
@@ -79,4 +88,28 @@ export function forecastRoutes(app: FastifyInstance, { settings, topics, hand, w
       }
     },
   )
+
+  function idOf(topic: string | undefined): number | undefined {
+    return topic === undefined ? undefined : topics.describe(checkName(topic, 'topic')).id
+  }
+
+  /** The topics that a caller sees, of those for which anything waits. */
+  function topicsOf(caller: Caller): number[] {
+    const seen = topics.list().filter(({ name, id }) => caller.sees(name) && wheel.census.countOf(id) > 0)
+    return seen.map(({ id }) => id)
+  }
+
+  /** All of these topics together; others have their turns in between. */
+  async function forecastOf(topicIds: readonly number[], asked: ForecastOptions): Promise<Forecast> {
+    const sum: Forecast = { counts: new Array(asked.steps).fill(0), overdue: 0, later: 0, isEstimate: false }
+    for (const topicId of topicIds) {
+      const one = forecast(wheel.census, { ...asked, topicId })
+      for (let i = 0; i < asked.steps; i++) sum.counts[i] += one.counts[i]
+      sum.overdue += one.overdue
+      sum.later += one.later
+      sum.isEstimate ||= one.isEstimate
+      await nextTurn()
+    }
+    return sum
+  }
 }

@@ -2,6 +2,7 @@
 
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
+import { needs } from '../access/route-access.ts'
 import {
   type GroupDescription,
   type GroupSettings,
@@ -98,7 +99,7 @@ interface OfGroup {
   Params: { topic: string; group: string }
 }
 
-export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts, hand }: HttpParts): void {
+export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts, hand, quotas }: HttpParts): void {
   const tags = ['Consume']
   const ofGroup = { tags, params: GroupPath, querystring: NoQuery }
   const describe = async (topic: string, group: string) =>
@@ -107,6 +108,7 @@ export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts,
   app.put<OfGroup & { Body: Static<typeof Change> }>(
     '/v1/topics/:topic/groups/:group',
     {
+      config: { access: needs('admin') },
       schema: {
         ...ofGroup,
         summary: 'Create or change a group',
@@ -134,6 +136,7 @@ export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts,
       if (body.push !== undefined) {
         change.push = pushAfter(body.push, groups.settingsOf(topic, group)?.push, pushHosts)
       }
+      if (groups.settingsOf(topic, group) === undefined) quotas.checkGroup()
       const configured = await groups.configure(topic, group, change)
       reply.code(configured.created ? 201 : 200)
       return { topic, group, ...settingsJson(configured.settings) }
@@ -142,7 +145,10 @@ export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts,
 
   app.get<OfGroup>(
     '/v1/topics/:topic/groups/:group',
-    { schema: { ...ofGroup, summary: 'Describe a group', ...answers({ 200: Description }) } },
+    {
+      config: { access: needs('consume', 'admin') },
+      schema: { ...ofGroup, summary: 'Describe a group', ...answers({ 200: Description }) },
+    },
     async ({ params }) => {
       const { topic, group } = namesOf(params)
       return describe(topic, group)
@@ -152,6 +158,7 @@ export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts,
   app.get<{ Params: { topic: string } }>(
     '/v1/topics/:topic/groups',
     {
+      config: { access: needs('consume', 'admin') },
       schema: {
         tags,
         params: TopicPath,
@@ -169,6 +176,7 @@ export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts,
   app.post<OfGroup & { Body: Static<typeof Reset> }>(
     '/v1/topics/:topic/groups/:group/reset',
     {
+      config: { access: needs('admin') },
       schema: {
         ...ofGroup,
         summary: 'Move a group to another place of the log',
@@ -186,6 +194,7 @@ export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts,
   app.post<OfGroup & { Body: Static<typeof PauseBody> }>(
     '/v1/topics/:topic/groups/:group/pause',
     {
+      config: { access: needs('admin') },
       ...bodyMayBeMissing,
       schema: {
         ...ofGroup,
@@ -204,6 +213,7 @@ export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts,
   app.post<OfGroup>(
     '/v1/topics/:topic/groups/:group/resume',
     {
+      config: { access: needs('admin') },
       ...bodyMayBeMissing,
       schema: { ...ofGroup, summary: 'Go on after a pause', body: NoBody, ...answers({ 200: Description }) },
     },
@@ -216,7 +226,10 @@ export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts,
 
   app.delete<OfGroup>(
     '/v1/topics/:topic/groups/:group',
-    { schema: { ...ofGroup, summary: 'Forget a group', ...answers({ 204: Type.Null() }) } },
+    {
+      config: { access: needs('admin') },
+      schema: { ...ofGroup, summary: 'Forget a group', ...answers({ 204: Type.Null() }) },
+    },
     async ({ params }, reply) => {
       const { topic, group } = namesOf(params)
       await groups.forget(topic, group)

@@ -7,6 +7,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { BufferPool, DwellError } from '../../storage/index.ts'
+import type { Caller } from '../access/caller.ts'
+import { needs } from '../access/route-access.ts'
 import { checkName } from '../names.ts'
 import { idOf } from '../publish/delayed.ts'
 import { ID_LENGTH_MAX, invalidField, type Message, unknownField } from '../publish/message.ts'
@@ -86,10 +88,10 @@ const unchecked = { validatorCompiler: () => () => true }
 const plain = { serializerCompiler: () => (text: unknown) => text as string }
 
 export function messageRoutes(app: FastifyInstance, parts: HttpParts): void {
-  const { settings, publisher, space } = parts
+  const { settings, publisher, space, topics, quotas } = parts
   const rules = () => messageRules(parts)
   const countMax = settings.REQUEST_MESSAGES_MAX
-  const takeBody = bodyTaker(new BufferPool(), settings.REQUEST_BYTES_MAX)
+  const takeBody = bodyTaker(new BufferPool(), settings.REQUEST_BYTES_MAX, parts.arriving)
 
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers()
@@ -97,6 +99,7 @@ export function messageRoutes(app: FastifyInstance, parts: HttpParts): void {
     scope.post(
       '/v1/topics/:topic/messages',
       {
+        config: { access: needs('publish') },
         ...unchecked,
         ...plain,
         schema: {
@@ -121,7 +124,7 @@ export function messageRoutes(app: FastifyInstance, parts: HttpParts): void {
         const isLines = request.headers['content-type']?.startsWith('application/x-ndjson')
         const { bytes } = body
         const messages = isLines ? readLines(bytes, rules(), countMax) : readOneOrMore(bytes, rules(), countMax)
-        publish(topic, messages, body, mode, reply)
+        publish(request.caller, topic, messages, body, mode, reply)
       },
     )
   })
@@ -132,6 +135,7 @@ export function messageRoutes(app: FastifyInstance, parts: HttpParts): void {
     scope.post(
       '/v1/topics/:topic/raw',
       {
+        config: { access: needs('publish') },
         ...unchecked,
         ...plain,
         schema: {
@@ -151,12 +155,13 @@ export function messageRoutes(app: FastifyInstance, parts: HttpParts): void {
         const mode = modeOf(query)
         const { body = NO_BODY } = request
         const message = readRawMessage(body.bytes, request.headers, { key, delay, deliverAt, id }, rules())
-        publish(topic, [message], body, mode, reply)
+        publish(request.caller, topic, [message], body, mode, reply)
       },
     )
   })
 
   function publish(
+    caller: Caller,
     topic: string,
     messages: readonly Message[],
     body: RequestBody,
@@ -165,6 +170,9 @@ export function messageRoutes(app: FastifyInstance, parts: HttpParts): void {
   ): void {
     // Whoever does not wait is told at least what is known at once.
     if (acks === '0') space.admit()
+    if (topics.find(topic) === undefined && settings.AUTO_CREATE_TOPICS)
+      quotas.checkTopic(caller, topic, settings.DEFAULT_PARTITIONS)
+    quotas.checkDelayed(caller, topic, messages)
     const published = publisher.publish(topic, messages, acks)
     reply.code(201).header('content-type', JSON_TYPE)
     if (acks === '0') {

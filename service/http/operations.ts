@@ -3,6 +3,9 @@
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { DwellError } from '../../storage/index.ts'
+import { STRANGER } from '../access/caller.ts'
+import { RIGHTS } from '../access/rights.ts'
+import { ANYONE, needsAll } from '../access/route-access.ts'
 import { ERRORS, errorRow } from '../errors.ts'
 import { detailsOfGroup, detailsOfTopic } from '../metrics/detailed.ts'
 import { whyNotReady } from '../readiness.ts'
@@ -12,15 +15,20 @@ import { CLOSED, NoQuery } from './schemas.ts'
 const Details = Type.Object({ topic: Type.String(), group: Type.Optional(Type.String()) }, CLOSED)
 
 export function operationRoutes(app: FastifyInstance, parts: HttpParts): void {
-  const { engine, topics, groups, metrics, space, hand, wheel, clusterId, stopping } = parts
+  const { settings, engine, topics, groups, metrics, space, hand, wheel, clusterId, stopping } = parts
+  // They name topics.
+  const METRICS = settings.METRICS_OPEN ? ANYONE : needsAll(...RIGHTS)
   const tags = ['Operations']
   const querystring = NoQuery
 
-  app.get('/healthz', { schema: { tags, querystring, summary: 'Alive' } }, async () => ({ alive: true }))
+  app.get('/healthz', { config: { access: ANYONE }, schema: { tags, querystring, summary: 'Alive' } }, async () => ({
+    alive: true,
+  }))
 
   app.get(
     '/readyz',
     {
+      config: { access: ANYONE },
       schema: {
         tags,
         querystring,
@@ -28,7 +36,11 @@ export function operationRoutes(app: FastifyInstance, parts: HttpParts): void {
         response: {
           200: Type.Object({
             ready: Type.Literal(true),
-            clusterId: Type.String({ description: 'The id of the data directory; a copy of it has the same.' }),
+            clusterId: Type.Optional(
+              Type.String({
+                description: 'The id of the data directory; a copy of it has the same. Not for strangers.',
+              }),
+            ),
             publishing: Type.Boolean({ description: 'Whether messages can be published.' }),
             clock: Type.String({
               description:
@@ -40,7 +52,7 @@ export function operationRoutes(app: FastifyInstance, parts: HttpParts): void {
         },
       },
     },
-    async (_request, reply) => {
+    async ({ caller }, reply) => {
       const notReady = whyNotReady(stopping, wheel)
       if (notReady !== undefined) {
         reply.code(503)
@@ -52,13 +64,15 @@ export function operationRoutes(app: FastifyInstance, parts: HttpParts): void {
         (reason) => reason !== undefined,
       )
       const why = reasons.length > 0 ? reasons.join(' ') : undefined
-      return { ready: true as const, clusterId, publishing: !space.low, clock: hand.state(), why }
+      const state = { ready: true as const, publishing: !space.low, clock: hand.state() }
+      // Reasons have paths in them, which are nobody's business who does not say who he is.
+      return caller === STRANGER ? state : { ...state, clusterId, why }
     },
   )
 
   app.get(
     '/metrics',
-    { schema: { tags, querystring, summary: 'Counters for Prometheus' } },
+    { config: { access: METRICS }, schema: { tags, querystring, summary: 'Counters for Prometheus' } },
     async (_request, reply) => {
       reply.header('content-type', metrics.contentType)
       return metrics.text()
@@ -68,6 +82,7 @@ export function operationRoutes(app: FastifyInstance, parts: HttpParts): void {
   app.get<{ Querystring: Static<typeof Details> }>(
     '/metrics/detailed',
     {
+      config: { access: METRICS },
       schema: {
         tags,
         querystring: Details,
@@ -86,7 +101,10 @@ export function operationRoutes(app: FastifyInstance, parts: HttpParts): void {
 
   app.get<{ Params: { code: string } }>(
     '/docs/errors/:code',
-    { schema: { tags, querystring, summary: 'What a code means', params: Type.Object({ code: Type.String() }) } },
+    {
+      config: { access: ANYONE },
+      schema: { tags, querystring, summary: 'What a code means', params: Type.Object({ code: Type.String() }) },
+    },
     async ({ params: { code } }) => {
       if (!Object.hasOwn(ERRORS, code)) throw new DwellError('ROUTE_NOT_FOUND', 'There is no error with this code.')
       return { code, ...errorRow(code) }
@@ -94,9 +112,13 @@ export function operationRoutes(app: FastifyInstance, parts: HttpParts): void {
   )
 
   let document: string | undefined
-  app.get('/openapi.json', { schema: { hide: true, querystring } }, async (_request, reply) => {
-    document ??= JSON.stringify(app.swagger())
-    reply.header('content-type', 'application/json; charset=utf-8')
-    return document
-  })
+  app.get(
+    '/openapi.json',
+    { config: { access: ANYONE }, schema: { hide: true, querystring } },
+    async (_request, reply) => {
+      document ??= JSON.stringify(app.swagger())
+      reply.header('content-type', 'application/json; charset=utf-8')
+      return document
+    },
+  )
 }

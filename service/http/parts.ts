@@ -2,22 +2,34 @@
 
 import type { DwellError, Log, LogEngine } from '../../storage/index.ts'
 import type { Census, ClockState, ListedPage, ListOptions } from '../../timewheel/index.ts'
+import type { Access } from '../access/access.ts'
+import type { TlsOptions } from '../access/certificates.ts'
 import type { Explainer } from '../delivery/explain/explain.ts'
 import type { Groups } from '../delivery/index.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import type { DelayedMessages } from '../publish/delayed.ts'
 import type { Publisher } from '../publish/publish.ts'
 import type { AllowedHosts } from '../push/allowed-hosts.ts'
+import type { Quotas } from '../quotas.ts'
 import type { Settings } from '../settings.ts'
 import type { TestClock } from '../test-clock.ts'
 import type { Topics } from '../topics.ts'
+import type { ArrivingBytes } from './arriving-bytes.ts'
 
 export interface HttpParts {
   settings: Settings
+  /** Who has to say who he is, and how. */
+  access: Pick<Access, 'authenticator'>
+  /** With it HTTPS is served, and plain HTTP is not. */
+  tls: TlsOptions | undefined
   log: Log
   engine: LogEngine
   topics: Topics
   publisher: Publisher
+  /** How much there may be of what is made. */
+  quotas: Quotas
+  /** What arrives in all requests together. */
+  arriving: ArrivingBytes
   delayed: DelayedMessages
   groups: Groups
   explainer: Explainer

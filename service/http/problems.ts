@@ -21,7 +21,14 @@ const FOREIGN_CODES: Record<string, { code: ErrorCode; sentence: string }> = {
 }
 
 /** Refusals that come by the thousand while they last. The metrics count them; a log would fill the disk with them. */
-const COUNTED_ONLY: ReadonlySet<string> = new Set<ErrorCode>(['OVERLOADED', 'DISK_LOW', 'CLOCK_WRONG'])
+const COUNTED_ONLY: ReadonlySet<string> = new Set<ErrorCode>([
+  'OVERLOADED',
+  'DISK_LOW',
+  'CLOCK_WRONG',
+  'KEYS_UNAVAILABLE',
+])
+
+const READ_OUT_BYTES_MAX = 64 * 1024
 
 export interface ProblemsOptions {
   log: Log
@@ -50,15 +57,23 @@ export class Problems {
       else log.warn({ ...where, detail: message }, 'A request was refused.')
     }
     const { retryAfterSeconds, ...facts } = fields
-    if (status === 503) reply.header('retry-after', String(retryAfterSeconds ?? 1))
+    if (status === 503 || retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds ?? 1))
+    if (status === 401) reply.header('www-authenticate', 'Bearer realm="dwell"')
     // A body that was not read to its end would be taken for the next request.
-    if (status === 413 || status === 408) reply.header('connection', 'close')
+    if (status === 413 || status === 408 || isMuchToCome(request)) reply.header('connection', 'close')
     reply
       .code(status)
       .header('content-type', PROBLEM_TYPE)
       .serializer((document) => document as string)
       .send(JSON.stringify({ type: `/docs/errors/${code}`, title, status, code, detail: message, ...facts }))
   }
+}
+
+/** Whether more of a body is still to come than is worth reading only to keep the connection. */
+function isMuchToCome({ raw }: FastifyRequest): boolean {
+  if (raw.complete) return false
+  const length = raw.headers['content-length']
+  return length === undefined ? raw.headers['transfer-encoding'] !== undefined : Number(length) > READ_OUT_BYTES_MAX
 }
 
 function knownError(error: unknown, requestBytesMax: number): DwellError | undefined {

@@ -6,6 +6,7 @@
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { DwellError, endOffsetOf, type LogEngine, readPage, Turns } from '../../storage/index.ts'
+import { needs } from '../access/route-access.ts'
 import { checkName } from '../names.ts'
 import { invalidField } from '../publish/message.ts'
 import { formatTime, parseTime } from '../time.ts'
@@ -89,6 +90,7 @@ export function recordRoutes(app: FastifyInstance, { topics, engine }: HttpParts
   app.get<{ Params: PartitionPath; Querystring: Static<typeof RecordsQuery> }>(
     `${path}/records`,
     {
+      config: { access: needs('consume') },
       serializerCompiler,
       schema: { ...shared, summary: 'Read the log', querystring: RecordsQuery, ...answers({ 200: Records }) },
     },
@@ -106,6 +108,7 @@ export function recordRoutes(app: FastifyInstance, { topics, engine }: HttpParts
   app.get<{ Params: PartitionPath; Querystring: Static<typeof BatchesQuery> }>(
     `${path}/batches`,
     {
+      config: { access: needs('consume') },
       serializerCompiler,
       schema: {
         ...shared,

@@ -2,6 +2,7 @@
 
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
+import { needsSome } from '../access/route-access.ts'
 import type { RedriveTask } from '../delivery/index.ts'
 import { formatTime } from '../time.ts'
 import { Filter, filterJson } from './dead-letter-forms.ts'
@@ -41,6 +42,7 @@ export function redriveRoutes(app: FastifyInstance, { groups }: HttpParts): void
   app.get(
     '/v1/redrives',
     {
+      config: { access: needsSome('consume', 'admin') },
       schema: {
         tags,
         querystring: NoQuery,
@@ -48,19 +50,33 @@ export function redriveRoutes(app: FastifyInstance, { groups }: HttpParts): void
         ...answers({ 200: Type.Object({ redrives: Type.Array(Task) }) }),
       },
     },
-    async () => ({ redrives: redrives.list().map(taskJson) }),
+    async ({ caller }) => ({
+      redrives: redrives
+        .list()
+        .filter(({ topic }) => caller.sees(topic))
+        .map(taskJson),
+    }),
   )
 
   app.get<OfTask>(
     '/v1/redrives/:task',
-    { schema: { tags, params: TaskPath, querystring: NoQuery, summary: 'Show a redrive', ...answers({ 200: Task }) } },
-    async ({ params: { task } }) => taskJson(redrives.get(task)),
+    {
+      config: { access: needsSome('consume', 'admin') },
+      schema: { tags, params: TaskPath, querystring: NoQuery, summary: 'Show a redrive', ...answers({ 200: Task }) },
+    },
+    async ({ params: { task }, caller }) => taskJson(redrives.get(task, caller)),
   )
 
   app.post<OfTask>(
     '/v1/redrives/:task/stop',
-    { schema: { tags, params: TaskPath, querystring: NoQuery, summary: 'Stop a redrive', ...answers({ 200: Task }) } },
-    async ({ params: { task } }) => taskJson(await redrives.stop(task)),
+    {
+      config: { access: needsSome('admin') },
+      schema: { tags, params: TaskPath, querystring: NoQuery, summary: 'Stop a redrive', ...answers({ 200: Task }) },
+    },
+    async ({ params: { task }, caller }) => {
+      redrives.get(task, caller)
+      return taskJson(await redrives.stop(task))
+    },
   )
 }
 

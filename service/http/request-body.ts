@@ -6,6 +6,7 @@
 
 import { errorCodes, type FastifyRequest } from 'fastify'
 import { type BufferPool, DwellError, type PooledBuffer } from '../../storage/index.ts'
+import type { ArrivingBytes } from './arriving-bytes.ts'
 
 /** A smaller body shares a buffer with others, as Node makes small buffers. */
 const POOLED_BYTES_MIN = 4 * 1024
@@ -27,24 +28,37 @@ export class RequestBody {
 
 type Taken = (error: Error | null, body?: RequestBody) => void
 
-/** A content type parser of fastify that takes in bodies of at most `bytesMax`. */
-export function bodyTaker(pool: BufferPool, bytesMax: number) {
+/** A content type parser of fastify that takes in bodies of at most `bytesMax`, as long as there is room for what arrives. */
+export function bodyTaker(pool: BufferPool, bytesMax: number, arriving: ArrivingBytes) {
   return (request: FastifyRequest, payload: NodeJS.ReadableStream, taken: Taken): void => {
     const encoding = request.headers['content-encoding']
     if (encoding !== undefined && encoding !== 'identity') {
       throw new DwellError('UNSUPPORTED_CONTENT_ENCODING', 'Send the body without Content-Encoding.')
     }
-    if (Number(request.headers['content-length']) > bytesMax) throw new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE()
+    const length = Number(request.headers['content-length'] ?? 0)
+    if (length > bytesMax) throw new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE()
+    let room = length
+    arriving.take(room)
     const chunks: Buffer[] = []
     let size = 0
     const end = (error: Error | null, body?: RequestBody) => {
       payload.off('data', take).off('end', finish).off('error', fail)
+      arriving.giveBack(room)
+      request.caller.allowance?.spendBytes(size)
       taken(error, body)
     }
     const take = (chunk: Buffer) => {
       chunks.push(chunk)
       size += chunk.length
-      if (size > bytesMax) end(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE())
+      if (size > bytesMax) return end(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE())
+      if (size <= room) return
+      // Of a body that does not say how long it is.
+      try {
+        arriving.take(size - room)
+        room = size
+      } catch (error) {
+        end(error as Error)
+      }
     }
     const finish = () => end(null, bodyOf(chunks, size, pool))
     const fail = (error: Error) => end(Object.assign(error, { statusCode: 400 }))

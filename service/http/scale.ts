@@ -2,6 +2,7 @@
 
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
+import { needs } from '../access/route-access.ts'
 import { DURATION_FORMS, formatDuration, parseDuration } from '../duration.ts'
 import { invalidField } from '../publish/message.ts'
 import { namesOf } from './consume.ts'
@@ -44,6 +45,7 @@ export function scaleRoutes(app: FastifyInstance, { groups, hand, wheel, setting
   app.get<{ Params: Static<typeof GroupPath>; Querystring: Static<typeof Query> }>(
     '/v1/topics/:topic/groups/:group/scale',
     {
+      config: { access: needs('consume', 'admin') },
       schema: {
         tags: ['Consume'],
         summary: 'How much there is to do',

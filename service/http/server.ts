@@ -2,15 +2,17 @@
 
 import fastifySwagger from '@fastify/swagger'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import { DwellError } from '../../storage/index.ts'
+import { BufferPool, DwellError } from '../../storage/index.ts'
 import { checkUtf8 } from '../json-scanner.ts'
 import { answerClientError } from './client-errors.ts'
+import { KEEP_ALIVE_MS } from './connection-limits.ts'
 import { consumeRoutes } from './consume.ts'
 import { deadLetterRoutes } from './dead-letters.ts'
 import { delayedRoutes } from './delayed.ts'
 import { delayedListRoutes } from './delayed-list.ts'
 import { explainRoutes } from './explain.ts'
 import { forecastRoutes } from './forecast.ts'
+import { addFrontDoor } from './front-door.ts'
 import { groupRoutes } from './groups.ts'
 import { messageRoutes } from './messages.ts'
 import { operationRoutes } from './operations.ts'
@@ -18,13 +20,14 @@ import type { HttpParts } from './parts.ts'
 import { Problems } from './problems.ts'
 import { recordRoutes } from './records.ts'
 import { redriveRoutes } from './redrives.ts'
+import { bodyTaker } from './request-body.ts'
 import { scaleRoutes } from './scale.ts'
+import { ServedHosts } from './served-hosts.ts'
 import { testClockRoutes } from './test-clock.ts'
 import { topicRoutes } from './topics.ts'
 import { compileValidator } from './validation.ts'
 
 const HEADERS_TIMEOUT_MS_MAX = 10_000
-const KEEP_ALIVE_TIMEOUT_MS = 72_000
 /** How often Node looks for requests that take too long; its default of 30 s would make the limits above as coarse. */
 const TIMEOUT_CHECK_MS = 2_000
 /** Longer than any name or id, so that those get their own refusals. */
@@ -38,14 +41,15 @@ export async function buildServer(parts: HttpParts): Promise<FastifyInstance> {
     requestBytesMax: settings.REQUEST_BYTES_MAX,
     onProblem: (code) => metrics.countProblem(code),
   })
-  const app = Fastify({
+  const node = {
+    headersTimeout: Math.min(HEADERS_TIMEOUT_MS_MAX, settings.REQUEST_TIMEOUT),
+    connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+  }
+  const app: FastifyInstance = Fastify({
     bodyLimit: settings.REQUEST_BYTES_MAX,
     requestTimeout: settings.REQUEST_TIMEOUT,
-    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-    http: {
-      headersTimeout: Math.min(HEADERS_TIMEOUT_MS_MAX, settings.REQUEST_TIMEOUT),
-      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
-    },
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    ...(parts.tls === undefined ? { http: node } : { https: { ...node, ...parts.tls } }),
     routerOptions: { maxParamLength: PARAM_LENGTH_MAX },
     return503OnClosing: false,
     forceCloseConnections: 'idle',
@@ -58,20 +62,27 @@ export async function buildServer(parts: HttpParts): Promise<FastifyInstance> {
     const path = request.url.split('?')[0].slice(0, 200)
     problems.send(new DwellError('ROUTE_NOT_FOUND', `There is no ${request.method} ${path}.`), request, reply)
   })
-  // A page in a browser that can reach this address must not publish in its user's name.
-  app.addHook('onRequest', (request, _reply, done) => {
-    if (request.raw.headers.origin === undefined) done()
-    else done(new DwellError('ORIGIN_NOT_ALLOWED', 'Requests of web pages (with an Origin header) are not accepted.'))
+  addFrontDoor(app, {
+    access: parts.access,
+    hosts: new ServedHosts(settings.ALLOWED_HOSTS, parts.access.authenticator !== undefined),
   })
   app.addHook('onResponse', (request, reply, done) => {
     metrics.countRequest(request.method, request.routeOptions.url, reply.statusCode, reply.elapsedTime)
     done()
   })
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, parseJson)
+  const takeBody = bodyTaker(new BufferPool(), settings.REQUEST_BYTES_MAX, parts.arriving)
+  app.addContentTypeParser('application/json', (request, payload, done) =>
+    takeBody(request, payload, (error, body) => {
+      if (body === undefined) return done(error)
+      parseJson(body.bytes, done)
+      body.release()
+    }),
+  )
   await app.register(fastifySwagger, {
     openapi: {
       openapi: '3.1.0',
+      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
       info: { title: 'Dwell', description: 'A delay, retry and dead-letter queue service.', version: '1' },
     },
   })
@@ -95,12 +106,8 @@ export async function buildServer(parts: HttpParts): Promise<FastifyInstance> {
   return app
 }
 
-function parseJson(request: FastifyRequest, body: Buffer, done: (error: Error | null, body?: unknown) => void): void {
+function parseJson(body: Buffer, done: (error: Error | null, body?: unknown) => void): void {
   try {
-    const encoding = request.headers['content-encoding']
-    if (encoding !== undefined && encoding !== 'identity') {
-      throw new DwellError('UNSUPPORTED_CONTENT_ENCODING', 'Send the body without Content-Encoding.')
-    }
     checkUtf8(body)
     done(null, JSON.parse(body.toString()))
   } catch (error) {

@@ -3,6 +3,7 @@
 import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import { DwellError } from '../../storage/index.ts'
+import { needsAll } from '../access/route-access.ts'
 import { parseDuration } from '../duration.ts'
 import type { TestClock } from '../test-clock.ts'
 import { formatTime } from '../time.ts'
@@ -24,6 +25,7 @@ export function testClockRoutes(app: FastifyInstance, parts: HttpParts, testCloc
   app.post<{ Body: { advance: number | string } }>(
     '/v1/test/clock',
     {
+      config: { access: needsAll('admin') },
       schema: {
         tags: ['Operations'],
         summary: 'Move the test clock ahead',

@@ -3,6 +3,8 @@
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
 import type { TopicDescription } from '../../storage/index.ts'
+import { RIGHTS } from '../access/rights.ts'
+import { needs, needsSome } from '../access/route-access.ts'
 import { formatDuration, parseDuration } from '../duration.ts'
 import { checkName } from '../names.ts'
 import type { HttpParts } from './parts.ts'
@@ -56,13 +58,14 @@ interface OfTopic {
   Params: { topic: string }
 }
 
-export function topicRoutes(app: FastifyInstance, { topics, engine, groups }: HttpParts): void {
+export function topicRoutes(app: FastifyInstance, { topics, engine, groups, quotas, settings }: HttpParts): void {
   const tags = ['Topics']
   const ofTopic = { tags, params: TopicPath, querystring: NoQuery }
 
   app.put<OfTopic & { Body: Static<typeof Change> }>(
     '/v1/topics/:topic',
     {
+      config: { access: needs('admin') },
       schema: {
         ...ofTopic,
         summary: 'Create or change a topic',
@@ -71,9 +74,11 @@ export function topicRoutes(app: FastifyInstance, { topics, engine, groups }: Ht
         ...answers({ 200: Description, 201: Description }),
       },
     },
-    async ({ params, body }, reply) => {
+    async ({ params, body, caller }, reply) => {
       const { retention } = body
-      const { created, topic } = await topics.put(checkName(params.topic, 'topic'), {
+      const name = checkName(params.topic, 'topic')
+      quotas.checkTopic(caller, name, body.partitions ?? topics.find(name)?.partitions ?? settings.DEFAULT_PARTITIONS)
+      const { created, topic } = await topics.put(name, {
         partitions: body.partitions,
         retentionMs: retention === undefined || retention === null ? retention : parseDuration(retention, 'retention'),
         retentionBytes: body.retentionBytes,
@@ -86,13 +91,17 @@ export function topicRoutes(app: FastifyInstance, { topics, engine, groups }: Ht
 
   app.get<OfTopic>(
     '/v1/topics/:topic',
-    { schema: { ...ofTopic, summary: 'Describe a topic', ...answers({ 200: Description }) } },
+    {
+      config: { access: needs(...RIGHTS) },
+      schema: { ...ofTopic, summary: 'Describe a topic', ...answers({ 200: Description }) },
+    },
     async ({ params }) => describe(topics.describe(checkName(params.topic, 'topic'))),
   )
 
   app.get(
     '/v1/topics',
     {
+      config: { access: needsSome(...RIGHTS) },
       schema: {
         tags,
         querystring: NoQuery,
@@ -100,12 +109,16 @@ export function topicRoutes(app: FastifyInstance, { topics, engine, groups }: Ht
         ...answers({ 200: Type.Object({ topics: Type.Array(Summary) }) }),
       },
     },
-    async () => ({ topics: topics.list().map((topic) => ({ partitions: topic.partitions, ...keptOf(topic) })) }),
+    async ({ caller }) => {
+      const seen = topics.list().filter(({ name }) => caller.sees(name))
+      return { topics: seen.map((topic) => ({ partitions: topic.partitions, ...keptOf(topic) })) }
+    },
   )
 
   app.delete<OfTopic>(
     '/v1/topics/:topic',
     {
+      config: { access: needs('admin') },
       schema: {
         ...ofTopic,
         summary: 'Delete a topic with all of its records and groups',

@@ -42,6 +42,9 @@ export interface MetricSources {
   topics(): number
   connections(): number
   clock(): { state: string; aheadMs: number; steps: { back: number; forward: number } }
+  access(): { failedAttempts: number; reloadFailures: number }
+  /** How long the start took, from opening the directory until it listened, and when that was. */
+  start(): { tookMs: number; atMs: number }
   checkpoints(): { count: number; lastAgeMs: number }
   compaction(): { passes: number; bytesBefore: number; bytesAfter: number; failures: number }
   space(): {

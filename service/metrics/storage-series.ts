@@ -1,4 +1,4 @@
-// The log below: journal, checkpoints, compaction, disk, open files, damage.
+// The service as one, and the log below: start, access, journal, checkpoints, compaction, disk, open files, damage.
 
 import type { Series } from './series.ts'
 import type { MetricSources } from './sources.ts'
@@ -6,6 +6,18 @@ import type { MetricSources } from './sources.ts'
 export function storageSeries(series: Series, sources: MetricSources, damagedReads: () => number): void {
   const { engine, space, compaction, checkpoints } = sources
   series.gauge('dwell_ready', 'Whether /readyz says so: 1, or 0.', () => (sources.ready() ? 1 : 0))
+  series.gauge('dwell_start_seconds', 'How long the last start took, with its recovery.', () => {
+    return sources.start().tookMs / 1000
+  })
+  series.gauge('dwell_started_seconds', 'When it was over, epoch seconds.', () => sources.start().atMs / 1000)
+  series.counter('dwell_access_failed_attempts_total', 'Wrong tokens that were shown.', () => {
+    return sources.access().failedAttempts
+  })
+  series.counter(
+    'dwell_access_reload_failures_total',
+    'Changed files of tokens, keys or certificates that could not be used.',
+    () => sources.access().reloadFailures,
+  )
   series.gauge('dwell_topics', 'Topics, without the internal ones.', () => sources.topics())
   series.counter('dwell_journal_bytes_total', 'Bytes written to the journal.', () => engine().journalBytes)
   series.gauge('dwell_journal_replay_bytes', 'Journal that a start now would read: since the last checkpoint.', () => {

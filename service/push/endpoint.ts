@@ -15,12 +15,12 @@
 
 import type { Clock, Log, Timer } from '../../storage/index.ts'
 import type { GroupSettings, Groups, PushSettings } from '../delivery/index.ts'
+import { TokenBucket } from '../token-bucket.ts'
 import { Acknowledgements } from './acknowledgements.ts'
 import { InHand, type Push } from './in-hand.ts'
 import type { Share, SharedBound } from './shared-bound.ts'
 import { Standing, type StandingParts } from './standing.ts'
 import { Target, type TargetParts } from './target.ts'
-import { TokenBucket } from './token-bucket.ts'
 import type { Verdict } from './verdict.ts'
 
 /** How long a call of acquire waits; ended early when settings change. */

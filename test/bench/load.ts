@@ -10,6 +10,7 @@ export interface Load {
   url: string
   body: string
   contentType: string
+  headers?: Readonly<Record<string, string>>
   connections: number
   seconds: number
 }
@@ -23,7 +24,7 @@ export interface Measured {
 const AUTOCANNON = createRequire(import.meta.url).resolve('autocannon/autocannon.js')
 
 /** Runs the load. An answer that is no success fails the bench: a refused request is cheap. */
-export async function measure({ url, body, contentType, connections, seconds }: Load): Promise<Measured> {
+export async function measure({ url, body, contentType, headers = {}, connections, seconds }: Load): Promise<Measured> {
   const bodyPath = join(tmpdir(), `dwell-bench-body-${process.pid}`)
   writeFileSync(bodyPath, body)
   const args = [
@@ -35,6 +36,7 @@ export async function measure({ url, body, contentType, connections, seconds }: 
     seconds,
     '-H',
     `content-type=${contentType}`,
+    ...Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}=${value}`]),
     '-i',
     bodyPath,
     '--json',

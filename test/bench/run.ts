@@ -20,6 +20,7 @@ import { burst } from './burst.ts'
 import { changes } from './changes.ts'
 import { consume } from './consume.ts'
 import { deadLetters } from './dead-letters.ts'
+import { frontDoor } from './front-door.ts'
 import { growth } from './growth.ts'
 import { hotKey, keyOrder } from './key-order.ts'
 import { lateness } from './lateness.ts'
@@ -52,6 +53,7 @@ const seconds = Number(flags.seconds)
 const messages = Number(flags.messages)
 const PARTS: Record<string, () => Promise<void>> = {
   publish: () => publishRatio(seconds),
+  'front-door': () => frontDoor(seconds),
   ndjson: () => ndjson(seconds),
   read: () => read(seconds),
   consume: () => consume(seconds),

@@ -2,6 +2,7 @@
 // each, and which test would go red if it did not. rows.test.ts holds the table complete and its paths real. `how` says where a
 // test falls short of the fault.
 
+import { ACCESS_ROWS } from './access-rows.ts'
 import { PUSH_ROWS } from './push-rows.ts'
 
 export interface FaultRow {
@@ -263,4 +264,5 @@ export const ROWS: Readonly<Record<string, FaultRow>> = {
     tests: ['test/faults/clock.test.ts', 'test/timewheel/hand-clock.test.ts', 'test/service/http/clock.test.ts'],
   },
   ...PUSH_ROWS,
+  ...ACCESS_ROWS,
 }

@@ -77,6 +77,30 @@ t.test('a claim that is there already takes the place of one that is made', need
   t.notMatch(stdout, /volumeClaimTemplates|RetentionPolicy/)
 })
 
+t.test(
+  'tokens and certificates are what the service, its probes and those who call it use',
+  needs('helm'),
+  async (t) => {
+    const { stdout } = render(RENDERS.access)
+    t.match(stdout, /DWELL_TOKENS_FILE: \/etc\/dwell\/tokens\/tokens.json\n/)
+    t.match(stdout, /DWELL_OPEN_TO_ANYONE: "false"\n/)
+    t.match(
+      stdout,
+      /DWELL_ALLOWED_HOSTS: "queue-dwell,queue-dwell.queues,queue-dwell.queues.svc,.*,\*.queues.example.com"/,
+    )
+    t.equal(stdout.match(/scheme: HTTPS\n/g)?.length, 3, 'all probes')
+    t.equal(stdout.match(/scheme: https\n/g)?.length, 1, 'Prometheus')
+    t.match(stdout, /value: https:\/\/queue-dwell:7200\n/, 'the test')
+    t.notMatch(stdout, /kind: Secret\n/, 'those of others are used')
+    t.notMatch(
+      render(RENDERS.access, '--set', 'test.tokenSecret.name=').stdout,
+      /kind: Pod\n/,
+      'without a token no test',
+    )
+    t.not(render(undefined, '--set', 'access.tls.certificate=x').status, 0, 'a certificate without its key')
+  },
+)
+
 t.test('the pod of the test belongs to nothing of the service', needs('helm'), async (t) => {
   const pods = render(undefined)
     .stdout.split(/^---$/m)
@@ -102,6 +126,8 @@ t.test('values that cannot be right are refused', needs('helm'), async (t) => {
     'settings.AUTO_CREATE_TOPICS=maybe': /AUTO_CREATE_TOPICS/,
     'settings.PORT=7300': /PORT/,
     'listen=1.2.3.4': /listen/,
+    'settings.TOKENS_FILE=/x': /TOKENS_FILE/,
+    'access.token=x': /access/,
     'port=0': /port/,
     'image.repository=': /repository/,
     'image.pullPolicy=Sometimes': /pullPolicy/,

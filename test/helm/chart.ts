@@ -18,6 +18,7 @@ export const RENDERS: Record<string, string | undefined> = {
   default: undefined,
   minimal: join(import.meta.dirname, 'values-minimal.yaml'),
   full: join(import.meta.dirname, 'values-full.yaml'),
+  access: join(import.meta.dirname, 'values-access.yaml'),
   sidecar: join(CHART, 'values-sidecar.yaml'),
 }
 

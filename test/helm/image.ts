@@ -52,7 +52,20 @@ async function main(): Promise<void> {
   const user = engineSays('image', 'inspect', '--format', '{{.Config.User}}', image)
   check(/^[1-9]\d*(:\d+)?$/.test(user), `its user is a number that is not 0: ${user}`)
   const rights = ['--read-only', '--user', '65532:65532', '--cap-drop', 'all', '--security-opt', 'no-new-privileges']
-  engineSays('run', '-d', '--name', name, ...rights, '-v', `${name}:/data`, '-p', `127.0.0.1:${port}:7200`, image)
+  engineSays(
+    'run',
+    '-d',
+    '--name',
+    name,
+    ...rights,
+    '-e',
+    'DWELL_OPEN_TO_ANYONE=true',
+    '-v',
+    `${name}:/data`,
+    '-p',
+    `127.0.0.1:${port}:7200`,
+    image,
+  )
   check(await ready(url), 'it is ready')
   engineSays('exec', name, '/nodejs/bin/node', 'service/probe.ts', 'readyz')
   check(true, 'its own health check says so')

@@ -10,7 +10,10 @@ export interface Schema {
 }
 
 /** The chart decides these itself. */
-export const OF_THE_CHART = new Set(['HOST', 'PORT', 'DATA_DIR', 'TEST_CLOCK'])
+export const OF_THE_CHART = new Set([
+  ...['HOST', 'PORT', 'DATA_DIR', 'TEST_CLOCK'],
+  ...['OPEN_TO_ANYONE', 'ALLOWED_HOSTS', 'TOKENS_FILE', 'TLS_CERTIFICATE_FILE', 'TLS_KEY_FILE', 'TLS_CLIENT_CA_FILE'],
+])
 
 // Without look-ahead, which helm's regular expressions do not have.
 const NUMBER = '[0-9]+(\\.[0-9]+)?'
@@ -111,6 +114,28 @@ export function valuesSchema(): Schema {
         description: 'Where it listens: on all addresses of the pod, or for the containers of its pod alone.',
       },
       port: count('Port on which it listens in its pod; below 1024 not every cluster lets it.', 1, 65_535),
+      access: group({
+        openToAnyone: flag(
+          'Whether everybody who reaches it may do everything, where no tokens and no certificates of clients are asked for.',
+        ),
+        allowedHosts: {
+          type: 'array',
+          items: { type: 'string', minLength: 1 },
+          description: 'Names that requests may be sent to, besides those of its Services and its Ingress.',
+        },
+        tokens: group({
+          existingSecret: text('A Secret with the file of tokens; changes are read while it runs.'),
+          key: { ...text('The key in it.'), minLength: 1 },
+          content: text('The file itself, for a Secret of the chart: hashes, as `dwell tokens` writes them.'),
+        }),
+        tls: group({
+          existingSecret: text('A Secret of type kubernetes.io/tls: with it, HTTPS. Changes are read while it runs.'),
+          certificate: text('The certificate with those above it, PEM, for a Secret of the chart.'),
+          key: text('Its private key, PEM.'),
+          clients: flag('Whether clients must show a certificate that is signed by `ca.crt` of the Secret.'),
+          ca: text('`ca.crt` of a Secret of the chart, PEM.'),
+        }),
+      }),
       persistence: group({
         enabled: flag('Whether the data outlives the pod.'),
         size: { ...text('Size of the volume.'), pattern: '^[0-9]+(\\.[0-9]+)?(Ki|Mi|Gi|Ti|Pi|k|M|G|T|P)?$' },
@@ -171,6 +196,11 @@ export function valuesSchema(): Schema {
           enabled: flag('Whether there is a ServiceMonitor, where the cluster knows them.'),
           interval: { type: 'string', pattern: '^[0-9]+(ms|s|m|h)$', description: 'How often it is scraped.' },
           labels: texts('By which Prometheus finds it.'),
+          tokenSecret: group({
+            name: text('A Secret with a token for Prometheus, which needs all rights unless METRICS_OPEN is set.'),
+            key: text('The key in it.'),
+          }),
+          tlsConfig: object('How Prometheus checks the certificate, as `tlsConfig` of a ServiceMonitor.'),
         }),
         prometheusRule: group({
           enabled: flag('Whether there is a PrometheusRule with the alerts, where the cluster knows them.'),
@@ -195,6 +225,12 @@ export function valuesSchema(): Schema {
       extraVolumeMounts: objects('Where the container has them.'),
       extraContainers: objects('Containers beside Dwell in its pod.'),
       test: group({
+        tokenSecret: group({
+          name: text(
+            'A Secret with a token for `helm test`, which may publish, consume and administer topics named helm-test-*.',
+          ),
+          key: text('The key in it.'),
+        }),
         image: text('Of the pod of `helm test`; that of Dwell when empty. Has Node at /nodejs/bin/node.'),
       }),
     }),

@@ -59,13 +59,14 @@ export async function startService(
   }
 }
 
-/** One request on a connection of its own; the path goes out exactly as it is given. */
+/** One request on a connection of its own, from one of the loopback addresses; the path goes out exactly as it is given. */
 export function send(
   port: number,
   method: string,
   path: string,
   body?: unknown,
   headers: Record<string, string> = {},
+  from?: string,
 ): Promise<Answer> {
   // Node would send headers in UTF-8, not latin1, together with a body that is a text.
   const bytes =
@@ -74,7 +75,8 @@ export function send(
       : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))
   const type: Record<string, string> = body === undefined ? {} : { 'content-type': 'application/json' }
   return new Promise((resolve, reject) => {
-    const sent = request({ port, method, path, headers: { ...type, ...headers }, agent: false }, (answer) => {
+    const to = { host: '127.0.0.1', port, method, path, agent: false, localAddress: from }
+    const sent = request({ ...to, headers: { ...type, ...headers } }, (answer) => {
       const parts: Buffer[] = []
       answer.on('data', (part) => parts.push(part))
       answer.on('error', reject)

@@ -2,11 +2,13 @@
 // early, late by more than ten seconds, another one, or not there.
 
 const address = process.env.DWELL_URL
+const token = process.env.DWELL_TOKEN
 const topic = `helm-test-${Date.now()}`
 const DELAY_MS = 2_000
 
 async function call(method, path, body) {
   const headers = body === undefined ? {} : { 'content-type': 'application/json' }
+  if (token !== undefined) headers.authorization = `Bearer ${token.trim()}`
   const response = await fetch(`${address}${path}`, { method, headers, body: body && JSON.stringify(body) })
   const text = await response.text()
   if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`)

@@ -39,13 +39,58 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{/* A probe of the path `.path`: over the network, or inside of the container where only its pod can connect. */}}
 {{- define "dwell.probe" -}}
-{{- if eq .root.Values.listen "127.0.0.1" }}
+{{- if and (eq .root.Values.listen "127.0.0.1") .root.Values.access.tls.clients }}
+{{- fail "access.tls.clients asks for certificates that probes do not have; with listen 127.0.0.1 nobody else can connect anyway" }}
+{{- else if eq .root.Values.listen "127.0.0.1" }}
 exec:
   command: [/nodejs/bin/node, service/probe.ts, {{ .path }}]
+{{- else if .root.Values.access.tls.clients }}
+# Nobody without a certificate is answered: that it listens, which it does when it is ready, is all that can be seen.
+tcpSocket:
+  port: http
 {{- else }}
 httpGet:
   path: /{{ .path }}
   port: http
+  {{- if include "dwell.tlsSecret" .root }}
+  scheme: HTTPS
+  {{- end }}
 {{- end }}
 {{ toYaml .settings }}
+{{- end -}}
+
+{{/* The Secret with the file of tokens, and that of the certificate; empty where there is none. */}}
+{{- define "dwell.tokensSecret" -}}
+{{- if .Values.access.tokens.existingSecret -}}
+{{- .Values.access.tokens.existingSecret -}}
+{{- else if .Values.access.tokens.content -}}
+{{- include "dwell.fullname" . }}-tokens
+{{- end -}}
+{{- end -}}
+
+{{- define "dwell.tlsSecret" -}}
+{{- if .Values.access.tls.existingSecret -}}
+{{- .Values.access.tls.existingSecret -}}
+{{- else if .Values.access.tls.certificate -}}
+{{- include "dwell.fullname" . }}-tls
+{{- end -}}
+{{- end -}}
+
+{{- define "dwell.scheme" -}}
+{{- if include "dwell.tlsSecret" . }}https{{ else }}http{{ end -}}
+{{- end -}}
+
+{{/* Names by which it is called in its cluster, from outside, and that the values add. */}}
+{{- define "dwell.allowedHosts" -}}
+{{- $name := include "dwell.fullname" . -}}
+{{- $hosts := list -}}
+{{- range $service := list $name (printf "%s-headless" $name) (printf "*.%s-headless" $name) -}}
+{{- range $suffix := list "" (printf ".%s" $.Release.Namespace) (printf ".%s.svc" $.Release.Namespace) (printf ".%s.svc.cluster.local" $.Release.Namespace) -}}
+{{- $hosts = append $hosts (print $service $suffix) -}}
+{{- end -}}
+{{- end -}}
+{{- if .Values.ingress.enabled -}}
+{{- range .Values.ingress.hosts -}}{{- $hosts = append $hosts .host -}}{{- end -}}
+{{- end -}}
+{{- join "," (concat $hosts .Values.access.allowedHosts) -}}
 {{- end -}}

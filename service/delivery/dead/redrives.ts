@@ -103,10 +103,14 @@ export class Redrives {
     return tasks.sort((a, b) => b.startedMs - a.startedMs || (a.task < b.task ? -1 : 1))
   }
 
-  /** @throws REDRIVE_NOT_FOUND */
-  get(task: string): RedriveTask {
+  /**
+   * One of a topic that `viewer` does not see is not there for him.
+   * @throws REDRIVE_NOT_FOUND
+   */
+  get(task: string, viewer?: { sees(topic: string): boolean }): RedriveTask {
     const known = this.#running.get(task)?.redrive.task ?? this.#parts.store.tasks.get(task)
-    if (known === undefined) throw new DwellError('REDRIVE_NOT_FOUND', `There is no redrive ${task}.`, { task })
+    if (known === undefined || viewer?.sees(known.topic) === false)
+      throw new DwellError('REDRIVE_NOT_FOUND', `There is no redrive ${task}.`, { task })
     return known
   }
 

@@ -18,7 +18,7 @@ function closed(socket: Socket): Promise<void> {
 }
 
 function head(path: string, headers: Record<string, string | number>): string {
-  const lines = Object.entries({ host: 'x', 'content-type': 'application/x-ndjson', ...headers }).map(
+  const lines = Object.entries({ host: 'localhost', 'content-type': 'application/x-ndjson', ...headers }).map(
     ([name, value]) => `${name}: ${value}`,
   )
   return `POST ${path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`

@@ -11,7 +11,7 @@ function acquiring(port: number): Promise<Socket> {
   const body = '{"wait":"5m","max":1}'
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1', () => {
-      socket.write(`POST ${GROUP}/acquire HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n`)
+      socket.write(`POST ${GROUP}/acquire HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n`)
       socket.write(`content-length: ${body.length}\r\n\r\n${body}`, () => resolve(socket))
     })
     socket.on('error', () => {})

@@ -1,5 +1,5 @@
-// A rate: so many tokens a second flow into a bucket that holds a tenth of a second's, at least one. Who spends more than there
-// is leaves a debt, which is paid first.
+// A rate: so many tokens a second flow into a bucket that holds a tenth of a second's, at least one, when nothing else is
+// said. Who spends more than there is leaves a debt, which is paid first.
 
 export class TokenBucket {
   readonly #clock: { monotonicMs(): number }
@@ -8,10 +8,10 @@ export class TokenBucket {
   #tokens: number
   #atMs: number
 
-  constructor(clock: { monotonicMs(): number }, perSecond: number) {
+  constructor(clock: { monotonicMs(): number }, perSecond: number, atOnce: number = Math.max(1, perSecond / 10)) {
     this.#clock = clock
     this.#perMs = perSecond / 1_000
-    this.#size = Math.max(1, perSecond / 10)
+    this.#size = atOnce
     this.#tokens = this.#size
     this.#atMs = clock.monotonicMs()
   }

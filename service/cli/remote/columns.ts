@@ -1,0 +1,35 @@
+// Figures under their names, as `kubectl` and Kafka's tools print them: columns as wide as their widest cell, no borders, so that
+// `awk` and `cut` can take them apart.
+//
+// A few lines and no package: what cli-table3 adds are borders and cells over several columns.
+
+import { stripVTControlCharacters } from 'node:util'
+
+export type Cell = string | number | null | undefined
+
+const GAP = '  '
+
+/** The lines, the header first. Numbers stand at the right; what is not there is `-`. */
+export function columns(header: readonly string[], rows: readonly (readonly Cell[])[]): string[] {
+  const texts = [header, ...rows].map((row) => row.map(textOf))
+  const widths = header.map((_, i) => Math.max(...texts.map((row) => widthOf(row[i]))))
+  const isNumber = header.map((_, i) => rows.some((row) => typeof row[i] === 'number'))
+  return texts.map((row) => {
+    const cells = row.map((text, i) => {
+      const pad = ' '.repeat(widths[i] - widthOf(text))
+      return isNumber[i] ? pad + text : text + pad
+    })
+    return cells.join(GAP).trimEnd()
+  })
+}
+
+/** In one line, and without what would move the cursor of a terminal. */
+function textOf(cell: Cell): string {
+  if (cell === null || cell === undefined || cell === '') return '-'
+  return stripVTControlCharacters(String(cell)).replace(/\p{Cc}+/gu, ' ')
+}
+
+/** Characters; combining marks take no room. */
+function widthOf(text: string): number {
+  return [...text.replace(/\p{M}/gu, '')].length
+}

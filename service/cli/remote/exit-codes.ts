@@ -1,0 +1,22 @@
+// What the commands that ask a running service end with. `check` has its own, those of monitoring plugins; see check.ts.
+
+import { CallError } from '../../client/index.ts'
+
+export const EXIT = {
+  DONE: 0,
+  /** The service refused it, or something was found that should not be. */
+  REFUSED: 1,
+  /** The command line is wrong. */
+  USAGE: 2,
+  /** No answer: the service cannot be reached, or was lost on the way. */
+  NO_ANSWER: 3,
+} as const
+
+export const EXIT_CODES_HELP =
+  'Exit codes: 0 done; 1 refused, or something was found; 2 called wrongly; 3 the service gave no answer.'
+
+export function exitCodeOf(error: unknown): number {
+  if (!(error instanceof CallError)) return EXIT.REFUSED
+  if (error.code === 'INVALID_ARGUMENT') return EXIT.USAGE
+  return error.status === 0 || error.code === 'ANSWER_UNREADABLE' ? EXIT.NO_ANSWER : EXIT.REFUSED
+}

@@ -1,0 +1,122 @@
+// `dwell listen TOPIC GROUP --forward URL`: forwards the messages of a group to a web service of the developer's, and
+// acknowledges by its answers: what push does, without the service having to reach that machine.
+//
+// The request is that of push without its signature; answers mean what they mean there (README, "Pushing to an endpoint"), but
+// that nothing is paused: an endpoint that is not there yet is tried again.
+
+import type { Command } from 'commander'
+import { SystemClock } from '../../../storage/index.ts'
+import { type AcquiredRecord, CallError, type Outcome, valueBytes } from '../../client/index.ts'
+import { judge } from '../../push/verdict.ts'
+import { countOf, durationOf, msOf } from './forms.ts'
+import { addRemote, type Given, type Remote } from './remote.ts'
+import { runConsumer } from './running.ts'
+
+const ANSWER_LENGTH_MAX = 64 * 1024
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/
+const HEADER_VALUE = /^[\t\x20-\x7e]{0,1024}$/
+
+/** Adds the command to `program`. */
+export function addListen(program: Command, environment: NodeJS.ProcessEnv): void {
+  addRemote(program, environment, {
+    usage: 'listen <topic> <group>',
+    description:
+      'Forwards what a group gets to a web service, and acknowledges by its answers: 2xx accepts, Dwell-Acknowledge: reject ' +
+      'rejects, Retry-After releases with that delay, anything else releases.',
+    options: (command) =>
+      command
+        .requiredOption('--forward <url>', 'where each message is POSTed')
+        .option('--concurrency <count>', 'requests at a time', countOf, '4')
+        .option('--answer-within <duration>', 'how long one request may take', durationOf, '10s')
+        .option('--max <count>', 'end after so many messages', countOf),
+    examples: ['dwell listen orders hooks --forward http://127.0.0.1:8080/orders --max 1'],
+    run: listen,
+  })
+}
+
+async function listen(remote: Remote, args: string[], given: Given): Promise<number> {
+  const { output, notes, json } = remote
+  const [topic, group] = args
+  const url = urlOf(given.forward as string)
+  const timeoutMs = msOf(given.answerWithin as string)
+  if (!json) await notes.line(`Forwarding ${topic} of ${group} to ${url}; Ctrl-C ends it.`)
+  const handle = async (record: AcquiredRecord, { signal }: { signal: AbortSignal }): Promise<Outcome> => {
+    const { outcome, said } = await forward(record, { url, group, timeoutMs, signal })
+    const { partition, offset, key } = record
+    const line = { partition, offset, key, ...outcome, said }
+    await output.line(json ? JSON.stringify(line) : `${partition}/${offset}  ${key ?? '-'}  ${outcome.type}  ${said}`)
+    return outcome
+  }
+  const recordsMax = given.max === undefined ? undefined : Number(given.max)
+  return runConsumer(remote, args, handle, { concurrency: Number(given.concurrency), recordsMax })
+}
+
+interface Forwarding {
+  url: URL
+  group: string
+  timeoutMs: number
+  signal: AbortSignal
+}
+
+/** Sends one record; what its answer means, and what it said, in a line. */
+async function forward(
+  record: AcquiredRecord,
+  { url, group, timeoutMs, signal }: Forwarding,
+): Promise<{ outcome: Outcome; said: string }> {
+  const timeout = new AbortController()
+  const timer = new SystemClock().setTimer(() => timeout.abort(), timeoutMs)
+  const nowMs = new SystemClock().wallMs()
+  const both = AbortSignal.any([timeout.signal, signal])
+  try {
+    const body = Buffer.from(valueBytes(record))
+    const answer = await fetch(url, { method: 'POST', headers: headersOf(record, group), body, signal: both, redirect: 'manual' }) // biome-ignore format: short
+    const text = (await answer.text()).slice(0, ANSWER_LENGTH_MAX)
+    const acknowledge = answer.headers.get('dwell-acknowledge') ?? undefined
+    const retryAfter = answer.headers.get('retry-after') ?? undefined
+    const verdict = judge({ kind: 'answer', answer: { status: answer.status, text, retryAfter, acknowledge } }, nowMs)
+    const said = `HTTP ${answer.status}`
+    if (verdict.outcome === 'accept') return { outcome: { type: 'accept' }, said }
+    if (verdict.outcome === 'reject') return { outcome: { type: 'reject', reason: verdict.reason }, said }
+    return { outcome: { type: 'release', delay: verdict.delayMs, reason: verdict.reason }, said: verdict.reason }
+  } catch (error) {
+    const { cause, message } = error as Error
+    const why = timeout.signal.aborted ? 'No answer in time' : cause instanceof Error ? cause.message : message
+    return { outcome: { type: 'release', reason: why }, said: why }
+  } finally {
+    timer.cancel()
+  }
+}
+
+/** As push names them; what no header can carry is left out. */
+function headersOf(record: AcquiredRecord, group: string): Headers {
+  const { topic, partition, offset, timestamp, deliveryCount, key, id, headers, value, valueBase64 } = record
+  const sent = new Headers({ 'user-agent': 'dwell-listen' })
+  const own = Object.entries(headers).find(([name]) => name.toLowerCase() === 'content-type')?.[1]
+  const byForm = valueBase64 !== undefined ? 'application/octet-stream' : typeof value === 'string' ? 'text/plain; charset=utf-8' : 'application/json' // biome-ignore format: short
+  const fields: [name: string, value: string | number | null | undefined][] = [
+    ['content-type', own !== undefined && HEADER_VALUE.test(own) ? own : byForm],
+    ['dwell-topic', topic],
+    ['dwell-group', group],
+    ['dwell-partition', partition],
+    ['dwell-offset', offset],
+    ['dwell-timestamp', timestamp],
+    ['dwell-delivery-count', deliveryCount],
+    ['dwell-key', key],
+    ['dwell-id', id],
+    ...Object.entries(headers).map(([name, value]) => [`dwell-header-${name}`, value] as [string, string]),
+  ]
+  for (const [name, value] of fields) {
+    if (value === null || value === undefined) continue
+    if (HEADER_NAME.test(name) && HEADER_VALUE.test(String(value))) sent.set(name, String(value))
+  }
+  return sent
+}
+
+function urlOf(text: string): URL {
+  const url = URL.parse(text)
+  if (url !== null && /^https?:$/.test(url.protocol)) return url
+  throw new CallError({
+    code: 'INVALID_ARGUMENT',
+    sentence: `${JSON.stringify(text)} is no address: give http://host:port/path.`,
+  })
+}

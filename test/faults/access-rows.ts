@@ -1,0 +1,117 @@
+// The attacks on the front door that Dwell is to survive: rows A1 to A7, A16 to A26, A28 to A30 of the table of rows.ts. Most are
+// played against the real process by attacks.ts too.
+
+import type { FaultRow } from './rows.ts'
+
+const PLAYED = 'test/faults/attacks.ts'
+
+export const ACCESS_ROWS: Readonly<Record<string, FaultRow>> = {
+  A1: {
+    fault: 'no token, a wrong token, the time that a comparison takes',
+    promise: '401; tokens are kept as hashes, hashes are looked up and compared in constant time',
+    tests: [PLAYED, 'test/service/http/tokens.test.ts', 'test/service/access/access.test.ts'],
+    how: 'that the comparison takes constant time is by construction: no test measures it',
+  },
+  A2: {
+    fault: 'guesses of a token',
+    promise: 'counted by address, slowed with Retry-After, in a table that is bounded; who has a token is let in',
+    tests: [PLAYED, 'test/service/access/access.test.ts', 'test/service/access/failed-attempts.test.ts'],
+  },
+  A3: {
+    fault: 'a token for other topics; lists and forecast',
+    promise: '403 with the same words whether it exists or not; lists and forecast leave it out',
+    tests: [PLAYED, 'test/service/http/tokens.test.ts', 'test/service/http/rights.test.ts'],
+  },
+  A4: {
+    fault: 'a publisher purges, redrives, configures',
+    promise: '403; every route is tried with every right, and one that does not say what it asks is not built',
+    tests: [PLAYED, 'test/service/http/rights.test.ts'],
+  },
+  A5: {
+    fault: 'fields and headers that only the service sets',
+    promise: 'refused: attempts cannot be forged',
+    tests: [PLAYED, 'test/service/http/bad-input.test.ts'],
+  },
+  A6: {
+    fault: 'forged web tokens',
+    promise: '401; algorithms are pinned, no address of a token is asked',
+    tests: [PLAYED, 'test/service/access/web-tokens.test.ts'],
+  },
+  A7: {
+    fault: 'the address of the keys is down, slow, huge, or has new keys',
+    promise: 'old keys for a day; one bounded request at a time, and none sooner than the cooldown',
+    tests: ['test/service/access/web-tokens.test.ts'],
+  },
+  A16: { fault: 'slow headers', promise: '408 within 12 s', tests: [PLAYED, 'test/service/http/limits.test.ts'] },
+  A17: {
+    fault: 'a slow body',
+    promise: '408 when the time for a request is over; bodies that are arriving are bounded together',
+    tests: [PLAYED, 'test/service/http/limits.test.ts'],
+    how: 'no least rate beside the time for the whole request',
+  },
+  A18: {
+    fault: 'idle connections, calls of acquire that wait',
+    promise:
+      'bounded in all, of an address and of a token, with 429 or 503; idle ones are kept shorter when they are many',
+    tests: [PLAYED, 'test/service/http/limits.test.ts'],
+    how: 'hundreds where a bound of hundreds is set, not 10,000',
+  },
+  A19: {
+    fault: 'a body over the limit, chunks that lie, a line without an end',
+    promise: '413 while it is read, and the socket closed',
+    tests: [PLAYED, 'test/service/http/connections.test.ts', 'test/service/http/bad-input.test.ts'],
+  },
+  A20: {
+    fault: 'a compressed body',
+    promise: 'refused unread',
+    tests: [PLAYED, 'test/service/http/bad-input.test.ts'],
+  },
+  A21: {
+    fault: 'JSON that is deep, ambiguous, or not what JavaScript can hold',
+    promise: 'refused, or kept byte by byte',
+    tests: [PLAYED, 'test/service/http/bad-input.test.ts'],
+  },
+  A22: {
+    fault: 'names that lead elsewhere',
+    promise: 'refused by one pattern; not a file more in the data directory',
+    tests: [PLAYED, 'test/service/http/bad-input.test.ts'],
+  },
+  A23: {
+    fault: 'topics, groups, partitions without end',
+    promise: 'bounded in all, topics of a token too',
+    tests: [PLAYED, 'test/service/http/limits.test.ts'],
+    how: 'ids are bounded by the window in which they are remembered, not by bytes',
+  },
+  A24: {
+    fault: 'the disk filled with messages for next year',
+    promise: 'bounded of a topic and of a token; below the watermark nothing is taken',
+    tests: [PLAYED, 'test/service/http/limits.test.ts'],
+    how: 'bounded in messages, each of bounded size, not in bytes',
+  },
+  A25: {
+    fault: 'receipts guessed, changed, of another group, used twice',
+    promise: 'invalid: a receipt holds 128 random bits that its group keeps',
+    tests: [PLAYED],
+    how: 'without a MAC: what is random and kept needs none',
+  },
+  A26: {
+    fault: 'a web page posts, or points its own name here',
+    promise: '403 on every route; no page may read an answer',
+    tests: [PLAYED, 'test/service/http/web-pages.test.ts', 'test/service/http/operations.test.ts'],
+  },
+  A28: {
+    fault: 'a filter as a regular expression',
+    promise: 'taken literally',
+    tests: [PLAYED],
+  },
+  A29: {
+    fault: 'metrics, readiness and documents as sources of names',
+    promise: 'metrics only for tokens that see all topics, unless a setting says otherwise; the others name nothing',
+    tests: [PLAYED, 'test/service/http/tokens.test.ts'],
+  },
+  A30: {
+    fault: 'lines and secrets for the log',
+    promise: 'JSON lines; no token, no hash, no body',
+    tests: [PLAYED],
+  },
+}

@@ -1,0 +1,320 @@
+// FAULTS.md rows A6, A7: JSON Web Tokens that are forged, foreign or old, and an address of keys that misbehaves.
+
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { type CryptoKey, exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose'
+import t, { type Test } from 'tap'
+import { Access } from '../../../service/access/access.ts'
+import type { Caller } from '../../../service/access/caller.ts'
+import { AGE_MS_MAX, BYTES_MAX, COOLDOWN_MS, REFRESH_MS } from '../../../service/access/key-set.ts'
+import { needs } from '../../../service/access/route-access.ts'
+import { LOOK_MS } from '../../../service/access/watched-files.ts'
+import { defaultSettings } from '../../../service/config.ts'
+import type { Settings } from '../../../service/settings.ts'
+import { SILENT, SystemDisk } from '../../../storage/index.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
+import { tokensFolder } from '../../support/token-holders.ts'
+
+const ISSUER = 'https://login.example'
+const AUDIENCE = 'dwell'
+
+interface Key {
+  kid: string
+  privateKey: CryptoKey
+  publicKey: CryptoKey
+  jwk: object
+}
+
+async function makeKey(kid: string, algorithm = 'ES256'): Promise<Key> {
+  const pair = await generateKeyPair(algorithm, { extractable: true })
+  return { kid, ...pair, jwk: { ...(await exportJWK(pair.publicKey)), kid, alg: algorithm, use: 'sig' } }
+}
+
+const ours = await makeKey('ours')
+const theirs = await makeKey('ours')
+const next = await makeKey('next')
+const rsa = await makeKey('rsa', 'RS256')
+
+const documentOf = (...keys: readonly Key[]) => JSON.stringify({ keys: keys.map(({ jwk }) => jwk) })
+
+interface Signing {
+  claims?: Record<string, unknown>
+  header?: Record<string, unknown>
+  key?: Key
+  algorithm?: string
+  fromS?: number
+  untilS?: number
+}
+
+/** A token that is right but for what is said. */
+function signed(
+  clock: ManualClock,
+  { claims, header, key = ours, algorithm = 'ES256', fromS, untilS = 600 }: Signing = {},
+) {
+  const nowS = Math.floor(clock.wallMs() / 1000)
+  const jwt = new SignJWT({ iss: ISSUER, aud: AUDIENCE, sub: 'ada', scope: 'publish', dwell_topics: ['*'], ...claims })
+  jwt.setProtectedHeader({ alg: algorithm, kid: key.kid, ...header }).setExpirationTime(nowS + untilS)
+  if (fromS !== undefined) jwt.setNotBefore(nowS + fromS)
+  return jwt.sign(key.privateKey)
+}
+
+async function opened(t: Test, settings: Partial<Settings>, clock = new ManualClock()) {
+  const options = {
+    settings: { ...defaultSettings(), JWT_ISSUER: ISSUER, JWT_AUDIENCE: AUDIENCE, ...settings },
+    disk: new SystemDisk(),
+    clock,
+    log: SILENT,
+  }
+  const access = await Access.open(options)
+  t.teardown(() => access.close())
+  let addresses = 0
+  // Each from an address of its own: that attempts are limited is shown elsewhere.
+  const callerOf = async (token: string, address = `10.0.0.${addresses++}`): Promise<Caller | string> => {
+    try {
+      return await (access.authenticator as NonNullable<Access['authenticator']>).callerOf(`Bearer ${token}`, address)
+    } catch (error) {
+      return (error as { code: string }).code
+    }
+  }
+  const nameOf = async (token: string, address?: string) => {
+    const found = await callerOf(token, address)
+    return typeof found === 'string' ? found : found.name
+  }
+  return { clock, callerOf, nameOf }
+}
+
+function keysFile(t: Test, ...keys: readonly Key[]): string {
+  const path = join(tokensFolder(t), 'keys.json')
+  writeFileSync(path, documentOf(...keys))
+  return path
+}
+
+t.test('a token that is right gives what its claims say', async (t) => {
+  const { clock, callerOf, nameOf } = await opened(t, { JWT_KEYS: keysFile(t, ours, rsa) })
+  t.equal(await nameOf(await signed(clock)), 'jwt:ada')
+  t.equal(await nameOf(await signed(clock, { key: rsa, algorithm: 'RS256' })), 'jwt:ada')
+  const may = async (claims: Record<string, unknown>, topic = 'orders') => {
+    const caller = (await callerOf(await signed(clock, { claims }))) as Caller
+    const has = (right: 'publish' | 'consume' | 'admin') => {
+      try {
+        caller.check(needs(right), topic)
+        return true
+      } catch {
+        return false
+      }
+    }
+    return (['publish', 'consume', 'admin'] as const).filter(has)
+  }
+  t.same(await may({ scope: 'openid publish dwell:consume other:admin' }), ['publish', 'consume'])
+  t.same(await may({ scope: ['admin', 7, null] }), ['admin'])
+  t.same(await may({ scope: { admin: true } }), [])
+  t.same(await may({ scope: undefined }), [])
+  t.same(await may({ dwell_topics: ['pay*', '../etc', 'orders'] }), ['publish'])
+  t.same(await may({ dwell_topics: ['pay*'] }), [])
+  t.same(await may({ dwell_topics: undefined }), [], 'without the claim it is for no topic')
+})
+
+t.test('claims are where the settings say', async (t) => {
+  const settings = {
+    JWT_RIGHTS_CLAIM: 'resource_access.dwell.roles',
+    JWT_TOPICS_CLAIM: '',
+    JWT_KEYS: keysFile(t, ours),
+  }
+  const { clock, callerOf } = await opened(t, settings)
+  const claims = { scope: 'admin', resource_access: { dwell: { roles: ['consume'] } }, dwell_topics: undefined }
+  const caller = (await callerOf(await signed(clock, { claims }))) as Caller
+  t.doesNotThrow(() => caller.check(needs('consume'), 'anything'))
+  t.throws(() => caller.check(needs('admin'), 'anything'), { code: 'FORBIDDEN' })
+})
+
+t.test('forged, foreign and old tokens are refused, and say no more than that', async (t) => {
+  const { clock, nameOf } = await opened(t, { JWT_KEYS: keysFile(t, ours, rsa) })
+  const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const claims = {
+    iss: ISSUER,
+    aud: AUDIENCE,
+    sub: 'eve',
+    scope: 'admin',
+    exp: Math.floor(clock.wallMs() / 1000) + 600,
+  }
+  const [header, , signature] = (await signed(clock)).split('.')
+  const secret = new TextEncoder().encode(await exportSPKI(rsa.publicKey))
+  const hmac = new SignJWT(claims).setProtectedHeader({ alg: 'HS256', kid: 'rsa' }).sign(secret)
+  const wrong: Record<string, string> = {
+    'alg none': `${part({ alg: 'none' })}.${part(claims)}.`,
+    'alg None, in other letters': `${part({ alg: 'NONE', kid: 'ours' })}.${part(claims)}.${signature}`,
+    'HS256 with the public key as the secret': await hmac,
+    'another signature': await signed(clock, { key: theirs }),
+    'claims changed behind the signature': `${header}.${part(claims)}.${signature}`,
+    'a key that is not known': await signed(clock, { key: next }),
+    'a key in the token itself': await signed(clock, { key: next, header: { jwk: next.jwk } }),
+    expired: await signed(clock, { untilS: -10 }),
+    'not valid yet': await signed(clock, { fromS: 60 }),
+    'without an end': await new SignJWT({ iss: ISSUER, aud: AUDIENCE })
+      .setProtectedHeader({ alg: 'ES256', kid: 'ours' })
+      .sign(ours.privateKey),
+    'for another audience': await signed(clock, { claims: { aud: 'billing' } }),
+    'for no audience': await signed(clock, { claims: { aud: undefined } }),
+    'of another issuer': await signed(clock, { claims: { iss: 'https://evil.example' } }),
+    'an algorithm that is not in the setting': await signed(clock, {
+      key: await makeKey('ours', 'ES384'),
+      algorithm: 'ES384',
+    }),
+    'a critical header that nobody knows': await signed(clock, { header: { crit: ['x'], x: 1 } }).catch(() => 'a.b.c'),
+    'no token': 'hello',
+    'three parts of nothing': '..',
+    'too long': `${header}.${part({ ...claims, padding: 'x'.repeat(9_000) })}.${signature}`,
+  }
+  for (const [what, token] of Object.entries(wrong)) t.equal(await nameOf(token), 'TOKEN_WRONG', what)
+})
+
+t.test(
+  'a token is not accepted with an algorithm that the setting does not name, whatever its key could do',
+  async (t) => {
+    const { alg: _, ...anyUse } = rsa.jwk as Record<string, unknown>
+    const JWT_KEYS = keysFile(t, ours, { ...rsa, jwk: anyUse })
+    const { clock, nameOf } = await opened(t, { JWT_KEYS, JWT_ALGORITHMS: 'ES256, RS384' })
+    t.equal(await nameOf(await signed(clock)), 'jwt:ada')
+    t.equal(await nameOf(await signed(clock, { key: rsa, algorithm: 'RS256' })), 'TOKEN_WRONG')
+  },
+)
+
+t.test('a key that is taken away takes what was remembered by it along', async (t) => {
+  const path = keysFile(t, ours, rsa)
+  const { clock, nameOf } = await opened(t, { JWT_KEYS: path })
+  const token = await signed(clock)
+  t.equal(await nameOf(token), 'jwt:ada')
+  writeFileSync(path, documentOf(rsa))
+  for (let i = 0; i < 100 && (await nameOf(token)) === 'jwt:ada'; i++) await clock.advance(LOOK_MS / 10)
+  t.equal(await nameOf(token), 'TOKEN_WRONG')
+})
+
+t.test('what was found right is remembered, but not beyond its end', async (t) => {
+  const { clock, nameOf } = await opened(t, { JWT_KEYS: keysFile(t, ours) })
+  const token = await signed(clock, { untilS: 120 })
+  t.equal(await nameOf(token), 'jwt:ada')
+  clock.jump(119_000)
+  t.equal(await nameOf(token), 'jwt:ada')
+  clock.jump(7_000)
+  t.equal(await nameOf(token), 'TOKEN_WRONG')
+})
+
+t.test('many at once: wrong ones of an address are slowed, right ones only have to wait', async (t) => {
+  const { clock, nameOf } = await opened(t, { JWT_KEYS: keysFile(t, ours) })
+  const wrong = await Promise.all(Array.from({ length: 200 }, (_, i) => signed(clock, { key: theirs, claims: { i } })))
+  const right = await Promise.all(Array.from({ length: 100 }, (_, i) => signed(clock, { claims: { i } })))
+  const names = await Promise.all(wrong.map((token) => nameOf(token, '192.0.2.1')))
+  const refused = names.filter((name) => name === 'TOKEN_WRONG').length
+  t.ok(refused >= 20 && refused < 28, `${refused} were looked at`)
+  t.equal(names.filter((name) => name === 'TOO_MANY_ATTEMPTS').length, 200 - refused)
+  const found = await Promise.all([...right, ...Array(100).fill(right[0])].map((token) => nameOf(token, '192.0.2.2')))
+  t.same([...new Set(found)], ['jwt:ada'])
+})
+
+t.test('settings that would let in tokens of others stop the start', async (t) => {
+  const JWT_KEYS = keysFile(t, ours)
+  const refused = { code: 'INVALID_SETTING' }
+  await t.rejects(opened(t, { JWT_KEYS, JWT_ISSUER: '' }), refused)
+  await t.rejects(opened(t, { JWT_KEYS, JWT_AUDIENCE: '' }), refused)
+  for (const JWT_ALGORITHMS of ['none', 'HS256', 'RS256,HS512', ''])
+    await t.rejects(opened(t, { JWT_KEYS, JWT_ALGORITHMS }), refused, JWT_ALGORITHMS)
+  for (const address of ['http://login.example/keys', 'https://user:password@login.example/keys'])
+    await t.rejects(opened(t, { JWT_KEYS: address }), refused, address)
+  const path = join(tokensFolder(t), 'keys.json')
+  const secret = { keys: [{ kty: 'oct', k: 'AAAA', kid: 'x' }] }
+  const own = { keys: [await exportJWK(ours.privateKey)] }
+  for (const document of ['{', '{}', { keys: [] }, secret, own]) {
+    writeFileSync(path, typeof document === 'string' ? document : JSON.stringify(document))
+    await t.rejects(opened(t, { JWT_KEYS: path }), { code: 'INVALID_KEYS' }, JSON.stringify(document).slice(0, 40))
+  }
+})
+
+/** An address of keys that a test lets answer as it likes. */
+async function keyServer(t: Test) {
+  const server = { asked: 0, answer: (response: ServerResponse): unknown => response.end(documentOf(ours)) }
+  const http = createServer((_, response) => {
+    server.asked++
+    server.answer(response)
+  }).listen(0, '127.0.0.1')
+  await once(http, 'listening')
+  t.teardown(() => {
+    http.closeAllConnections()
+    http.close()
+  })
+  return Object.assign(server, { address: `http://127.0.0.1:${(http.address() as AddressInfo).port}/keys` })
+}
+
+/** Moves the clock, and waits until the server has been asked so often. */
+async function askedAfter(server: { asked: number }, clock: ManualClock, ms: number, asked: number): Promise<boolean> {
+  await clock.advance(ms)
+  for (let i = 0; i < 1_000 && server.asked < asked; i++) await new Promise((resolve) => setImmediate(resolve))
+  return server.asked === asked
+}
+
+t.test('a key that was rotated is found by one request, however many tokens show it', async (t) => {
+  const server = await keyServer(t)
+  const { clock, nameOf } = await opened(t, { JWT_KEYS: server.address })
+  t.equal(server.asked, 1)
+  t.equal(await nameOf(await signed(clock)), 'jwt:ada')
+  const fresh = await signed(clock, { key: next })
+  server.answer = (response) => response.end(documentOf(ours, next))
+  t.equal(await nameOf(fresh), 'TOKEN_WRONG', 'not so soon after it was asked')
+  t.equal(server.asked, 1)
+  clock.jump(COOLDOWN_MS)
+  const names = await Promise.all(Array.from({ length: 50 }, () => nameOf(fresh)))
+  t.same([...new Set(names)], ['jwt:ada'])
+  t.equal(server.asked, 2, 'fifty at once ask once')
+  const unknown = await signed(clock, { key: await makeKey('nobody') })
+  for (let i = 0; i < 20; i++) await nameOf(unknown)
+  t.equal(server.asked, 2, 'and keys that are nowhere make no storm')
+})
+
+t.test(
+  'while the address is down the keys from before serve, for a day; then it says that it cannot tell',
+  async (t) => {
+    const server = await keyServer(t)
+    const { clock, nameOf } = await opened(t, { JWT_KEYS: server.address })
+    server.answer = (response) => response.destroy()
+    t.ok(await askedAfter(server, clock, REFRESH_MS, 2))
+    t.equal(await nameOf(await signed(clock)), 'jwt:ada')
+    clock.stepMonotonic(AGE_MS_MAX)
+    t.equal(await nameOf(await signed(clock, { claims: { sub: 'later' } })), 'KEYS_UNAVAILABLE')
+  },
+)
+
+t.test(
+  'an answer that is huge, moved, wrong or late changes nothing, and the start goes on without keys',
+  async (t) => {
+    const elsewhere = await keyServer(t)
+    const bad: Record<string, (response: ServerResponse) => unknown> = {
+      huge: (response) => response.end(`{"keys":[${' '.repeat(BYTES_MAX)}]}`),
+      endless: (response) => {
+        response.on('error', () => {})
+        const more = () => response.destroyed || response.write(' '.repeat(65_536), () => setImmediate(more))
+        more()
+      },
+      moved: (response) => response.writeHead(302, { location: elsewhere.address }).end(),
+      'a status': (response) => response.writeHead(500).end(documentOf(ours)),
+      'no JSON': (response) => response.end('<html>'),
+      'a secret key': (response) => response.end('{"keys":[{"kty":"oct","k":"AAAA"}]}'),
+    }
+    for (const [what, answer] of Object.entries(bad)) {
+      const server = await keyServer(t)
+      server.answer = answer
+      const { clock, nameOf } = await opened(t, { JWT_KEYS: server.address })
+      t.equal(await nameOf(await signed(clock)), 'KEYS_UNAVAILABLE', what)
+    }
+    t.equal(elsewhere.asked, 0, 'where it was moved to nobody asked')
+    const server = await keyServer(t)
+    server.answer = () => {}
+    const clock = new ManualClock()
+    const opening = opened(t, { JWT_KEYS: server.address }, clock)
+    for (let i = 0; i < 1_000 && server.asked === 0; i++) await new Promise((resolve) => setImmediate(resolve))
+    await clock.advance(5_000)
+    const { nameOf } = await opening
+    t.equal(await nameOf(await signed(clock)), 'KEYS_UNAVAILABLE', 'late')
+  },
+)

@@ -1,0 +1,14 @@
+// Every command's help ends in examples, and every example works as it stands. Which file runs them stands here.
+
+import t from 'tap'
+import { DEAD_STEPS, GROUP_STEPS, MACHINE_STEPS, nameOf } from './example-steps.ts'
+import { allCommands, runExamples } from './examples-rig.ts'
+
+t.setTimeout(118_000)
+
+t.test('no command is forgotten', async (t) => {
+  const run = [...GROUP_STEPS, ...DEAD_STEPS, ...MACHINE_STEPS].map(nameOf)
+  t.same(run.sort(), [...allCommands().keys()].sort())
+})
+
+t.test('the examples of topics, messages and groups work', (t) => runExamples(t, GROUP_STEPS).then(() => {}))
