@@ -12,7 +12,7 @@ import { startService } from '../running-service.ts'
 type Call = Awaited<ReturnType<typeof startService>>['call']
 
 const linesOf = async (call: Call, path = '/metrics') => (await call('GET', path)).text.split('\n')
-const valueOf = async (call: Call, series: string, path?: string) =>
+const numberOf = async (call: Call, series: string, path?: string) =>
   Number((await linesOf(call, path)).find((line) => line.startsWith(`${series} `))?.slice(series.length + 1))
 
 t.test('each metric has its line on the page', async (t) => {
@@ -38,7 +38,7 @@ t.test('publishing is counted by topic and acks, what is published twice once', 
   await call('POST', '/v1/topics/orders/messages?acks=1', { value: 4 })
   await publish('others', { value: 5 })
   const count = (topic: string, acks: string) =>
-    valueOf(call, `dwell_published_by_topic_total{topic="${topic}",acks="${acks}"}`)
+    numberOf(call, `dwell_published_by_topic_total{topic="${topic}",acks="${acks}"}`)
   t.equal(await count('orders', 'all'), 3)
   t.equal(await count('orders', '1'), 1)
   t.equal(await count('__other', 'all'), 1)
@@ -53,13 +53,13 @@ t.test('what groups have before them is told by group and by tier, for as many a
     await publish(topic, { messages: Array.from({ length: count }, (_, value) => ({ value })) })
     await call('PUT', `/v1/topics/${topic}/groups/g`, { retry: ['1h'] })
   }
-  t.equal(await valueOf(call, 'dwell_group_lag{topic="orders",group="g"}'), 3, 'although it never acquired')
-  t.equal(await valueOf(call, 'dwell_group_lag{topic="__other",group="__other"}'), 2)
+  t.equal(await numberOf(call, 'dwell_group_lag{topic="orders",group="g"}'), 3, 'although it never acquired')
+  t.equal(await numberOf(call, 'dwell_group_lag{topic="__other",group="__other"}'), 2)
   const { records } = (await call('POST', '/v1/topics/orders/groups/g/acquire', { max: 2 })).json
-  t.equal(await valueOf(call, 'dwell_group_lag{topic="orders",group="g"}'), 3, 'what is in flight is not finished')
+  t.equal(await numberOf(call, 'dwell_group_lag{topic="orders",group="g"}'), 3, 'what is in flight is not finished')
   const acknowledgements = records.map(({ receipt }: { receipt: string }) => ({ receipt, type: 'release' }))
   await call('POST', '/v1/topics/orders/groups/g/acknowledge', { acknowledgements })
-  t.equal(await valueOf(call, 'dwell_retries_waiting{tier="1h"}'), records.length)
+  t.equal(await numberOf(call, 'dwell_retries_waiting{tier="1h"}'), records.length)
   const detailed = '/metrics/detailed?topic=mails&group=g'
   const lags = (await linesOf(call, detailed)).filter((line) => line.startsWith('dwell_partition_lag{'))
   t.equal(lags.length, 4, 'a line for each partition')
@@ -78,20 +78,20 @@ t.test('requests are counted by route and status, paths that are no route togeth
   await publish('orders', { wrong: 1 })
   for (const path of ['/a', '/b']) await call('GET', path)
   const route = 'method="POST",route="/v1/topics/:topic/messages"'
-  t.equal(await valueOf(call, `dwell_http_requests_total{${route},status="201"}`), 1)
-  t.equal(await valueOf(call, `dwell_http_requests_total{${route},status="400"}`), 1)
-  t.equal(await valueOf(call, 'dwell_http_requests_total{method="none",route="none",status="404"}'), 2)
-  t.equal(await valueOf(call, `dwell_http_request_seconds_count{${route}}`), 2)
+  t.equal(await numberOf(call, `dwell_http_requests_total{${route},status="201"}`), 1)
+  t.equal(await numberOf(call, `dwell_http_requests_total{${route},status="400"}`), 1)
+  t.equal(await numberOf(call, 'dwell_http_requests_total{method="none",route="none",status="404"}'), 2)
+  t.equal(await numberOf(call, `dwell_http_request_seconds_count{${route}}`), 2)
 })
 
 t.test('writes to the journal are counted with their size and their appends', async (t) => {
   const { call, publish } = await startService(t)
   await publish('orders', { value: 1 })
-  const writes = await valueOf(call, 'dwell_journal_write_seconds_count')
+  const writes = await numberOf(call, 'dwell_journal_write_seconds_count')
   t.ok(writes > 0)
-  t.equal(await valueOf(call, 'dwell_journal_group_bytes_count'), writes)
-  t.ok((await valueOf(call, 'dwell_journal_group_appends_sum')) >= writes)
-  t.ok((await valueOf(call, 'dwell_journal_group_bytes_sum')) >= 4096 * writes)
+  t.equal(await numberOf(call, 'dwell_journal_group_bytes_count'), writes)
+  t.ok((await numberOf(call, 'dwell_journal_group_appends_sum')) >= writes)
+  t.ok((await numberOf(call, 'dwell_journal_group_bytes_sum')) >= 4096 * writes)
 })
 
 t.test('damage that a request meets is counted', async (t) => {
@@ -111,24 +111,24 @@ t.test('damage that a request meets is counted', async (t) => {
   const { call } = await startService(t, {}, { directory })
   const { status, json } = await call('GET', '/v1/topics/orders/partitions/0/records')
   t.match({ status, code: json.code }, { status: 500, code: /DAMAGED$/ })
-  t.equal(await valueOf(call, 'dwell_damage_found_total{where="read"}'), 1)
+  t.equal(await numberOf(call, 'dwell_damage_found_total{where="read"}'), 1)
 })
 
 t.test('a canary flies each interval, and one that does not come is lost', async (t) => {
   const clock = new ManualClock()
   const { call } = await startService(t, { CANARY_INTERVAL: 60_000 }, { clock })
-  t.equal(await valueOf(call, 'dwell_canary_lateness_seconds_count'), 0)
+  t.equal(await numberOf(call, 'dwell_canary_lateness_seconds_count'), 0)
   await clock.advance(60_000)
-  for (let tries = 0; (await valueOf(call, 'dwell_delayed_pending')) < 1 && tries < 1000; tries++)
+  for (let tries = 0; (await numberOf(call, 'dwell_delayed_pending')) < 1 && tries < 1000; tries++)
     await clock.advance(0)
   await clock.advance(5_000)
-  const caught = () => valueOf(call, 'dwell_canary_lateness_seconds_count')
+  const caught = () => numberOf(call, 'dwell_canary_lateness_seconds_count')
   for (let tries = 0; (await caught()) < 1 && tries < 1000; tries++) await clock.advance(1)
   t.equal(await caught(), 1)
-  t.ok((await valueOf(call, 'dwell_canary_lateness_seconds_sum')) < 5)
+  t.ok((await numberOf(call, 'dwell_canary_lateness_seconds_sum')) < 5)
   await call('POST', '/v1/topics/dwell-canary/groups/canary/pause', { reason: 'for a test' })
   await clock.advance(60_000)
-  const lost = () => valueOf(call, 'dwell_canary_lost_total')
+  const lost = () => numberOf(call, 'dwell_canary_lost_total')
   for (let tries = 0; (await lost()) < 1 && tries < 1000; tries++) await clock.advance(100)
   t.equal(await lost(), 1)
   t.equal(await caught(), 1)
