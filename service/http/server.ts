@@ -18,6 +18,7 @@ import type { HttpParts } from './parts.ts'
 import { Problems } from './problems.ts'
 import { recordRoutes } from './records.ts'
 import { redriveRoutes } from './redrives.ts'
+import { requestIds } from './request-ids.ts'
 import { scaleRoutes } from './scale.ts'
 import { testClockRoutes } from './test-clock.ts'
 import { topicRoutes } from './topics.ts'
@@ -32,7 +33,7 @@ const PARAM_LENGTH_MAX = 4_096
 
 /** Builds the server; listen() is the caller's. */
 export async function buildServer(parts: HttpParts): Promise<FastifyInstance> {
-  const { settings, log, metrics } = parts
+  const { settings, log, metrics, hand } = parts
   const problems = new Problems({
     log,
     requestBytesMax: settings.REQUEST_BYTES_MAX,
@@ -46,6 +47,7 @@ export async function buildServer(parts: HttpParts): Promise<FastifyInstance> {
       headersTimeout: Math.min(HEADERS_TIMEOUT_MS_MAX, settings.REQUEST_TIMEOUT),
       connectionsCheckingInterval: TIMEOUT_CHECK_MS,
     },
+    genReqId: requestIds(hand.nowMs()),
     routerOptions: { maxParamLength: PARAM_LENGTH_MAX },
     return503OnClosing: false,
     forceCloseConnections: 'idle',
