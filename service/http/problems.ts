@@ -52,11 +52,12 @@ export class Problems {
     const { status, title } = errorRow(code)
     onProblem(code)
     if (status >= 500 && !COUNTED_ONLY.has(code)) {
-      const where = { method: request.method, route: request.routeOptions.url, code }
+      const where = { method: request.method, route: request.routeOptions.url, code, requestId: request.id }
       if (known === undefined) log.error({ ...where, error: describe(error) }, 'A request failed.')
       else log.warn({ ...where, detail: message }, 'A request was refused.')
     }
     const { retryAfterSeconds, ...facts } = fields
+    reply.header('x-request-id', request.id)
     if (status === 503 || retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds ?? 1))
     if (status === 401) reply.header('www-authenticate', 'Bearer realm="dwell"')
     // A body that was not read to its end would be taken for the next request.

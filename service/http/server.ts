@@ -21,6 +21,7 @@ import { Problems } from './problems.ts'
 import { recordRoutes } from './records.ts'
 import { redriveRoutes } from './redrives.ts'
 import { bodyTaker } from './request-body.ts'
+import { requestIds } from './request-ids.ts'
 import { scaleRoutes } from './scale.ts'
 import { ServedHosts } from './served-hosts.ts'
 import { testClockRoutes } from './test-clock.ts'
@@ -35,7 +36,7 @@ const PARAM_LENGTH_MAX = 4_096
 
 /** Builds the server; listen() is the caller's. */
 export async function buildServer(parts: HttpParts): Promise<FastifyInstance> {
-  const { settings, log, metrics } = parts
+  const { settings, log, metrics, hand } = parts
   const problems = new Problems({
     log,
     requestBytesMax: settings.REQUEST_BYTES_MAX,
@@ -50,6 +51,7 @@ export async function buildServer(parts: HttpParts): Promise<FastifyInstance> {
     requestTimeout: settings.REQUEST_TIMEOUT,
     keepAliveTimeout: KEEP_ALIVE_MS,
     ...(parts.tls === undefined ? { http: node } : { https: { ...node, ...parts.tls } }),
+    genReqId: requestIds(hand.nowMs()),
     routerOptions: { maxParamLength: PARAM_LENGTH_MAX },
     return503OnClosing: false,
     forceCloseConnections: 'idle',

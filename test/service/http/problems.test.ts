@@ -43,3 +43,9 @@ t.test('what may succeed later says when to try again', async (t) => {
     limit: 5,
   })
 })
+
+t.test('what is wrong with a request is found in the log by the id that its answer has', async (t) => {
+  const { app, logged } = server(new Error('broken'))
+  const { headers } = await app.inject('/')
+  t.match(logged, [[{ requestId: headers['x-request-id'] }]])
+})
