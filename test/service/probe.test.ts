@@ -5,6 +5,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
+import { hasOpenssl, makeCertificate } from '../support/certificates.ts'
 import { freePort } from '../support/dwell-process.ts'
 import { startService } from './running-service.ts'
 
@@ -37,4 +38,13 @@ t.test('where nobody answers it says so', async (t) => {
   const { code, said } = await probe(await freePort(), 'readyz')
   t.equal(code, 1)
   t.match(said, /^No answer on port \d+: .*ECONNREFUSED/)
+})
+
+t.test('it speaks TLS where the service does', { skip: !hasOpenssl() && 'without openssl' }, async (t) => {
+  const folder = t.testdir({ data: {} })
+  const { certificate, key } = makeCertificate(folder, 'own')
+  const tls = { TLS_CERTIFICATE_FILE: certificate, TLS_KEY_FILE: key }
+  const { port } = await startService(t, tls, { directory: join(folder, 'data') })
+  t.same(await probe(port, 'readyz', { DWELL_TLS_CERTIFICATE_FILE: certificate }), { code: 0, said: '' })
+  t.equal((await probe(port, 'readyz')).code, 1)
 })
