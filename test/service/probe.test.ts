@@ -1,8 +1,10 @@
 // The health check of the image, as a program.
 
 import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { hasOpenssl, makeCertificate } from '../support/certificates.ts'
@@ -41,10 +43,11 @@ t.test('where nobody answers it says so', async (t) => {
 })
 
 t.test('it speaks TLS where the service does', { skip: !hasOpenssl() && 'without openssl' }, async (t) => {
-  const folder = t.testdir({ data: {} })
+  const folder = mkdtempSync(join(tmpdir(), 'dwell-probe-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
   const { certificate, key } = makeCertificate(folder, 'own')
   const tls = { TLS_CERTIFICATE_FILE: certificate, TLS_KEY_FILE: key }
-  const { port } = await startService(t, tls, { directory: join(folder, 'data') })
+  const { port } = await startService(t, tls)
   t.same(await probe(port, 'readyz', { DWELL_TLS_CERTIFICATE_FILE: certificate }), { code: 0, said: '' })
   t.equal((await probe(port, 'readyz')).code, 1)
 })
