@@ -102,6 +102,8 @@ export function addCheck(program: Command, environment: NodeJS.ProcessEnv): void
       run: (remote, args, given) => run(row, remote, args, given),
       failed: (error, remote) => unknown(row, error, remote),
     })
+    // 2 would be CRITICAL.
+    command.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : STATUS.UNKNOWN))
     if (thresholds !== undefined)
       command
         .option('--warn <threshold>', 'from this on it is a warning', thresholds.warn)
