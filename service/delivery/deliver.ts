@@ -2,7 +2,7 @@
 
 import { decodeRecordBody, type RecordBody, type StoredRecord } from '../../storage/index.ts'
 import type { Attempt, Delivery } from './delivery.ts'
-import { type RecordHistory, readHistory } from './failed-record.ts'
+import { historyOf } from './failed-record.ts'
 import type { Source } from './source/source.ts'
 
 const NO_ATTEMPTS: readonly Attempt[] = []
@@ -35,16 +35,8 @@ export function deliver(source: Source, record: StoredRecord, receipt: string, l
     deliveryCount: history.deliveryCount + 1,
     lockedUntilMs,
     attempts: history.attempts,
+    ...(history.attemptsDropped !== undefined && { attemptsDropped: history.attemptsDropped }),
   }
-}
-
-/** The life of a record up to the delivery under way. A record that somebody else put into a lane begins there. */
-export function historyOf(source: Source, record: StoredRecord, body: RecordBody | undefined): RecordHistory {
-  const { kind, topic, partition } = source.place
-  const history = kind === 'topic' || body === undefined ? undefined : readHistory(body)
-  if (history !== undefined) return history
-  const { offset, timestampMs } = record
-  return { topic, partition, offset, timestampMs, deliveryCount: 0, attempts: NO_ATTEMPTS }
 }
 
 /** undefined when it is damaged: whoever decodes the delivery says so, and the lane goes on. */

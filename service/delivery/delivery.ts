@@ -26,4 +26,6 @@ export interface Delivery {
   lockedUntilMs: number
   /** The tries before this one, oldest first. */
   attempts: readonly Attempt[]
+  /** Tries before those, which are not kept; absent when there are none. */
+  attemptsDropped?: number
 }

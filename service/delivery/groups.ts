@@ -7,6 +7,7 @@ import type { Census } from '../../timewheel/index.ts'
 import type { Acknowledgement, AcknowledgeResult } from './acknowledge/acknowledgement.ts'
 import type { DelayedAppends } from './acknowledge/copies.ts'
 import type { AcquireOptions } from './acquire/acquire.ts'
+import { readAgain, type TakenOver } from './acquire/takeover.ts'
 import { DeadLetters, deadInPartition } from './dead/dead-letters.ts'
 import { DeadStore } from './dead/dead-store.ts'
 import type { Delivery } from './delivery.ts'
@@ -14,6 +15,7 @@ import type { Group } from './group/group.ts'
 import { GroupRegistry } from './group/group-registry.ts'
 import { DEFAULT_GROUP_SETTINGS, type GroupSettings, type Pause } from './group/group-settings.ts'
 import { keepDeadLetters, trimLanes } from './group/lane-retention.ts'
+import { type ResetTo, resetGroup } from './group/reset.ts'
 import { type GroupsStats, newCounters, retriesWaitingIn } from './groups-stats.ts'
 import { deadLetterTopic } from './lane.ts'
 import type { LiveGroup } from './live-group.ts'
@@ -21,30 +23,6 @@ import { describeGroup, type GroupDescription } from './look/group-description.t
 import type { GroupView } from './look/group-view.ts'
 import { describeLanes, type LaneDescription } from './look/lane-description.ts'
 import { type Scale, scaleOf } from './look/scale.ts'
-
-export type { Acknowledgement, AcknowledgeResult, AcknowledgeType } from './acknowledge/acknowledgement.ts'
-export type { DelayedAppends } from './acknowledge/copies.ts'
-export type { AcquireOptions } from './acquire/acquire.ts'
-export type { DeadLetter, DeadLetterFilter, DeadLetterPage, DeadReason, RedriveTask } from './dead/dead-letters.ts'
-export { DEAD_TOPIC } from './dead/dead-store.ts'
-export type { Attempt, AttemptCause, Delivery } from './delivery.ts'
-export type { DeathCause } from './failed-record.ts'
-export {
-  DEAD_PER_MINUTE_MAX,
-  DEFAULT_GROUP_SETTINGS,
-  type DeadLetterSettings,
-  type GroupSettings,
-  IN_FLIGHT_MAX,
-  type Pause,
-  type PushSettings,
-  REASON_LENGTH_MAX,
-  RETRY_TIERS_MAX,
-} from './group/group-settings.ts'
-export { GROUPS_TOPIC } from './group/group-store.ts'
-export type { GroupsStats } from './groups-stats.ts'
-export { deadLetterTopic } from './lane.ts'
-export type { GroupDescription, GroupPartition } from './look/group-description.ts'
-export type { LaneDescription } from './look/lane-description.ts'
 
 export interface GroupsOptions {
   engine: LogEngine
@@ -92,12 +70,13 @@ export class Groups {
   }
 
   /**
-   * Reads `__groups` and `__dead`, or creates them. Locks that were held hold anew for their full time; redrives go on with
-   * deadLetters.start().
+   * Reads `__groups` and `__dead`, or creates them. Locks that were held hold anew for their full time, those of groups that
+   * push until takeOver(); redrives go on with deadLetters.start().
    */
   static async open(options: GroupsOptions): Promise<Groups> {
     const groups = new Groups(options, await DeadStore.open(options.engine, options.clock))
     await groups.#registry.load()
+    groups.holdPushed()
     return groups
   }
 
@@ -170,6 +149,32 @@ export class Groups {
     const live = this.#registry.peek(topic, group)
     const push = live?.group.settings.push
     if (live !== undefined && push !== undefined) await this.#change(live, { push: { ...push, paused } })
+  }
+
+  /** From now on no lock of a group that pushes runs out: endpoints end, and what they had in hand is theirs at the next start. */
+  holdPushed(): void {
+    for (const live of this.#registry.all()) if (live.group.settings.push !== undefined) live.hold()
+  }
+
+  /**
+   * To be called by an endpoint that goes to work: answers what it had in hand when the service ended, each under its lock
+   * anew. Nothing when it comes to a group that was at work without it: what is in flight there is others'.
+   */
+  takeOver(topic: string, group: string): TakenOver[] {
+    return this.#registry.peek(topic, group)?.takeOver() ?? []
+  }
+
+  /**
+   * The records of the first of these receipts, which are in the order of takeOver(): up to `bytesMax`, and at least one.
+   * Undefined stands for one that is no longer in flight, or no longer readable.
+   */
+  async readAgain(
+    topic: string,
+    group: string,
+    receipts: readonly string[],
+    bytesMax: number,
+  ): Promise<(Delivery | undefined)[]> {
+    return readAgain((await this.#live(topic, group)).group, receipts, bytesMax, this.#options)
   }
 
   /** A group that is there or, while it is read again, will be. */
@@ -246,31 +251,12 @@ export class Groups {
   }
 
   /**
-   * Moves the group in all partitions of its topic; a number is a time in epoch milliseconds. Receipts that are out for
-   * them become invalid. What waits in retry lanes goes on waiting, but `latest` gives it up as well; what the wheel still has comes
-   * in any case.
+   * Moves the group in all partitions of its topic (group/reset.ts). Receipts that are out for them become invalid; what the wheel
+   * still has comes in any case.
    */
-  async reset(topic: string, group: string, to: 'earliest' | 'latest' | number): Promise<void> {
+  async reset(topic: string, group: string, to: ResetTo): Promise<void> {
     const { group: state, acquirer } = this.#registry.get(topic, group)
-    const { engine } = this.#options
-    state.takeTopicIn()
-    const moved = await Promise.all(
-      state.sources.map(async (source) => {
-        const { kind, partition } = source.place
-        if (kind !== 'topic') return { source, next: undefined }
-        return { source, next: typeof to === 'number' ? await engine.offsetForTime(topic, partition, to) : undefined }
-      }),
-    )
-    if (state.end) throw state.end
-    // Of what the wheel brought, nothing is waited for any more.
-    if (to === 'latest') for (const { holds } of state.sources) holds.removeBefore(this.#options.hand.nowMs())
-    for (const { source, next } of moved) {
-      const { kind, partition } = source.place
-      if (next !== undefined) source.reset(next)
-      else if (to === 'latest') source.reset(source.highWatermark)
-      else if (kind === 'topic') source.reset(engine.offsets(topic, partition).logStartOffset)
-    }
-    state.snapshotDue = true
+    await resetGroup(state, to, this.#options)
     const durable = state.append(undefined)
     acquirer.wake()
     await durable

@@ -53,14 +53,3 @@ export type LifeEvent =
   | 'purge'
   | 'remove'
   | 'reset'
-
-/** Every state that a record may be in after some of these events, in any order and number. */
-export function reachable(from: RecordState, events: ReadonlySet<LifeEvent>): Set<RecordState> {
-  const found = new Set<RecordState>([from])
-  for (const state of found) {
-    for (const [event, targets] of Object.entries(LIFE[state])) {
-      if (events.has(event as LifeEvent)) for (const target of targets) found.add(target)
-    }
-  }
-  return found
-}

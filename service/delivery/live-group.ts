@@ -5,6 +5,7 @@ import { type AcknowledgeParts, Acknowledger } from './acknowledge/acknowledge.t
 import type { DelayedAppends } from './acknowledge/copies.ts'
 import { type DepartureParts, Departures, decideNothing } from './acknowledge/departure.ts'
 import { type AcquireParts, Acquirer } from './acquire/acquire.ts'
+import { type TakenOver, takeOver } from './acquire/takeover.ts'
 import { Flood } from './dead/flood.ts'
 import type { Group } from './group/group.ts'
 import { LockTimer } from './lock-timer.ts'
@@ -38,6 +39,8 @@ export class LiveGroup {
   readonly #departures: Departures
   readonly #locks: LockTimer
   readonly #parts: LiveParts
+  /** It pushes, and its endpoint is not at work yet, or no longer: nobody renews locks, so none runs out. */
+  #isUnattended = false
 
   constructor(group: Group, parts: LiveParts) {
     const locked = (deadlineMs: number) => this.#locks.arm(deadlineMs)
@@ -76,8 +79,22 @@ export class LiveGroup {
     changed(group)
   }
 
+  /** Until takeOver() no lock runs out, as long as the group pushes: its endpoint is not at work. */
+  hold(): void {
+    this.#isUnattended = true
+  }
+
+  /** Its endpoint goes to work; answers what it had in hand when the service ended, each under its lock anew. */
+  takeOver(): TakenOver[] {
+    if (!this.#isUnattended) return []
+    this.#isUnattended = false
+    return takeOver(this.group, this.#parts.clock.monotonicMs(), (deadlineMs) => this.#locks.arm(deadlineMs))
+  }
+
   /** Locks that are over are releases by the service. */
   #expire(nowMs: number): number {
+    // The next look finds out whether it pushes still.
+    if (this.#isUnattended && this.group.settings.push !== undefined) return nowMs + RETRY_MS
     const decisions = decideNothing()
     let nextMs = Number.POSITIVE_INFINITY
     for (const source of this.group.sources) {

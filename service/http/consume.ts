@@ -7,11 +7,10 @@ import { needs } from '../access/route-access.ts'
 import {
   type Acknowledgement,
   type AcknowledgeResult,
-  type Attempt,
   type Delivery,
   type Pause,
   REASON_LENGTH_MAX,
-} from '../delivery/groups.ts'
+} from '../delivery/index.ts'
 import { parseDuration } from '../duration.ts'
 import { checkName } from '../names.ts'
 import { invalidField } from '../publish/message.ts'
@@ -79,6 +78,7 @@ const Acquired = Type.Object({
       deliveryCount: Type.Integer(),
       lockedUntil: Type.String({ format: 'date-time' }),
       attempts: Type.Optional(Type.Array(AttemptSchema)),
+      attemptsDropped: Type.Optional(Type.Integer()),
     }),
   ),
 })
@@ -171,10 +171,13 @@ export function namesOf({ topic, group }: { topic: string; group: string }): { t
   return { topic: checkName(topic, 'topic'), group: checkName(group, 'group') }
 }
 
-function lockOf(given: number | string): number {
+/** @throws INVALID_FIELD */
+export function lockOf(given: number | string): number {
   const lockMs = parseDuration(given, 'lock')
-  if (lockMs < 1) throw invalidField('lock', 'at least 1 ms')
-  return atMost(lockMs, LOCK_MS_MAX, 'lock')
+  if (lockMs < 1 || lockMs > LOCK_MS_MAX) {
+    throw invalidField('lock', `from 1 ms to ${LOCK_MS_MAX} ms`, { limit: LOCK_MS_MAX })
+  }
+  return lockMs
 }
 
 function atMost(ms: number, limitMs: number, field: string): number {
@@ -233,8 +236,8 @@ function pausedJson({ reason, sinceMs }: Pause): string {
 }
 
 function writeDelivery(json: JsonWriter, delivery: Delivery, lockedUntil: string): void {
-  const { receipt, topic, partition, offset, timestampMs, body, deliveryCount, attempts } = delivery
-  const tried = attempts.length === 0 ? '' : `,"attempts":${attemptsJson(attempts)}`
+  const { receipt, topic, partition, offset, timestampMs, body, deliveryCount } = delivery
+  const tried = delivery.attempts.length === 0 ? '' : `,${attemptsJson(delivery)}`
   json.text(`{"receipt":"${receipt}","topic":"${topic}","partition":${partition},"offset":${offset},`)
   writeBodyMembers(json, body)
   json.text(
@@ -242,8 +245,11 @@ function writeDelivery(json: JsonWriter, delivery: Delivery, lockedUntil: string
   )
 }
 
-export function attemptsJson(attempts: readonly Attempt[]): string {
-  return JSON.stringify(attempts.map(({ at, cause, reason }) => ({ at: formatTime(at), cause, reason })))
+/** The members of a record that tell of its tries. */
+export function attemptsJson({ attempts, attemptsDropped }: Pick<Delivery, 'attempts' | 'attemptsDropped'>): string {
+  const kept = attempts.map(({ at, cause, reason }) => ({ at: formatTime(at), cause, reason }))
+  const dropped = attemptsDropped === undefined ? '' : `,"attemptsDropped":${attemptsDropped}`
+  return `"attempts":${JSON.stringify(kept)}${dropped}`
 }
 
 function resultJson(result: AcknowledgeResult): string {

@@ -1,7 +1,7 @@
 // Dead letters and what filters them, as they stand in queries, bodies and answers: the same names everywhere.
 
 import { type Static, Type } from 'typebox'
-import type { DeadLetter, DeadLetterFilter } from '../delivery/groups.ts'
+import type { DeadLetter, DeadLetterFilter } from '../delivery/index.ts'
 import { invalidField, unknownField } from '../publish/message.ts'
 import { formatTime, parseTime } from '../time.ts'
 import { AttemptSchema, attemptsJson } from './consume.ts'
@@ -47,6 +47,7 @@ export const DeadLetterShown = Type.Object({
   reason: Type.String(),
   diedAt: Type.String({ format: 'date-time' }),
   attempts: Type.Array(AttemptSchema),
+  attemptsDropped: Type.Optional(Type.Integer()),
   deadLetter: Type.Object({ topic: Type.String(), partition: Type.Integer(), offset: Type.Integer() }),
 })
 
@@ -99,12 +100,11 @@ function causeOf(text: string, field: string): string {
 }
 
 export function deadLetterJson(letter: DeadLetter): string {
-  const { topic, partition, offset, timestampMs, body, deliveryCount, attempts, cause, reason, diedAtMs, place } =
-    letter
+  const { topic, partition, offset, timestampMs, body, deliveryCount, cause, reason, diedAtMs, place } = letter
   return (
     `{"topic":${JSON.stringify(topic)},"partition":${partition},"offset":${offset},"timestamp":"${formatTime(timestampMs)}",` +
     `${bodyMembers(body)},"deliveryCount":${deliveryCount},"cause":"${cause}","reason":${JSON.stringify(reason)},` +
-    `"diedAt":"${formatTime(diedAtMs)}","attempts":${attemptsJson(attempts)},"deadLetter":${JSON.stringify(place)}}`
+    `"diedAt":"${formatTime(diedAtMs)}",${attemptsJson(letter)},"deadLetter":${JSON.stringify(place)}}`
   )
 }
 

@@ -1,7 +1,7 @@
 // What is set on the dead letters of a group: how many may come within a minute, and how long they are kept.
 
 import { type Static, Type } from 'typebox'
-import { DEAD_PER_MINUTE_MAX, type DeadLetterSettings } from '../delivery/groups.ts'
+import { DEAD_PER_MINUTE_MAX, type DeadLetterSettings } from '../delivery/index.ts'
 import { formatDuration, parseDuration } from '../duration.ts'
 import { invalidField } from '../publish/message.ts'
 import { CLOSED, Duration } from './schemas.ts'

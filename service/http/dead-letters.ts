@@ -11,14 +11,12 @@ import { DeadLetterShown, deadLetterJson, FILTER, Filter, filterOf, OPEN, textOf
 import { JSON_TYPE } from './messages.ts'
 import { PageMemory } from './page-memory.ts'
 import type { HttpParts } from './parts.ts'
-import { answers, bodyMayBeMissing, CLOSED, GroupPath, NoQuery, QueryCount } from './schemas.ts'
+import { answers, bodyMayBeMissing, CLOSED, GroupPath, NoQuery, QueryCount, RATE_MAX, RATE_MIN } from './schemas.ts'
 
 const LIMIT_MAX = 1_000
 const LIMIT = 100
 /** Pages that are made at once: each may be of many records. */
 const MAKING_MAX = 8
-const RATE_MIN = 0.001
-const RATE_MAX = 1_000_000
 
 const FilterQuery = Type.Object(FILTER, OPEN)
 const ListQuery = Type.Object(

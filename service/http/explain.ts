@@ -73,7 +73,9 @@ const account = (states: readonly string[]) => ({
   next: Type.Optional(
     Type.Object(
       {
-        event: Type.String({ description: 'dispatched, acquired, lock-expires, due, freed or redrive-or-purge' }),
+        event: Type.String({
+          description: 'dispatched, acquired, lock-expires, probe, due, freed or redrive-or-purge',
+        }),
         at: Type.Optional(At),
         atMs: Type.Optional(Type.Integer()),
         to: Type.Optional(Type.String({ description: 'Where a lock that is over leads: a tier, or dead.' })),

@@ -9,13 +9,12 @@ import {
   IN_FLIGHT_MAX,
   type LaneDescription,
   REASON_LENGTH_MAX,
-} from '../delivery/groups.ts'
+} from '../delivery/index.ts'
 import { tierName } from '../delivery/lane.ts'
-import { formatDuration, parseDuration } from '../duration.ts'
+import { formatDuration } from '../duration.ts'
 import { checkName } from '../names.ts'
-import { invalidField } from '../publish/message.ts'
 import { formatTime, parseTime } from '../time.ts'
-import { namesOf } from './consume.ts'
+import { lockOf, namesOf } from './consume.ts'
 import { DeadLettersChange, DeadLettersShown, deadLettersAfter, deadLettersJson } from './dead-letter-settings.ts'
 import type { HttpParts } from './parts.ts'
 import { PushChange, PushShown, pushAfter, pushJson } from './push-forms.ts'
@@ -32,8 +31,6 @@ import {
   pauseJson,
   TopicPath,
 } from './schemas.ts'
-
-const LOCK_MS_MAX = 24 * 3_600_000
 
 const Start = Type.Union([Type.Literal('earliest'), Type.Literal('latest')])
 const Order = Type.Union([Type.Literal('none'), Type.Literal('key')], {
@@ -239,13 +236,6 @@ export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts,
       return reply.code(204).send()
     },
   )
-}
-
-function lockOf(given: number | string): number {
-  const lockMs = parseDuration(given, 'lock')
-  if (lockMs < 1 || lockMs > LOCK_MS_MAX)
-    throw invalidField('lock', `from 1 ms to ${LOCK_MS_MAX} ms`, { limit: LOCK_MS_MAX })
-  return lockMs
 }
 
 function settingsJson(settings: GroupSettings) {

@@ -2,7 +2,7 @@
 //
 // The hot path of the service. What would cost more than the publishing itself is done by hand: bodies are read in place
 // (service/json-scanner.ts) instead of being parsed and validated, the answer is put together as text. The schemas here
-// only describe; delivery/message.ts checks. Measured at 64 connections, 1 KB: see test/bench.
+// only describe; publish/message.ts checks. Measured at 64 connections, 1 KB: see test/bench.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'

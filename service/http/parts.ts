@@ -5,7 +5,7 @@ import type { Census, ClockState, ListedPage, ListOptions } from '../../timewhee
 import type { Access } from '../access/access.ts'
 import type { TlsOptions } from '../access/certificates.ts'
 import type { Explainer } from '../delivery/explain/explain.ts'
-import type { Groups } from '../delivery/groups.ts'
+import type { Groups } from '../delivery/index.ts'
 import type { Metrics } from '../metrics.ts'
 import type { DelayedMessages } from '../publish/delayed.ts'
 import type { Publisher } from '../publish/publish.ts'

@@ -4,17 +4,15 @@
 
 import { type Static, Type } from 'typebox'
 import { DwellError } from '../../storage/index.ts'
-import type { PushSettings } from '../delivery/groups.ts'
+import type { PushSettings } from '../delivery/index.ts'
 import { formatDuration, parseDuration } from '../duration.ts'
 import { invalidField } from '../publish/message.ts'
 import type { AllowedHosts } from '../push/allowed-hosts.ts'
 import { keyOf, SECRET_SIZE_MAX, SECRET_SIZE_MIN } from '../push/signature.ts'
-import { CLOSED, Duration, Pause, pauseJson, TextMap } from './schemas.ts'
+import { CLOSED, Duration, Pause, pauseJson, RATE_MAX, RATE_MIN, TextMap } from './schemas.ts'
 
 const CONCURRENCY_MAX = 256
 const TIMEOUT_MS_MAX = 5 * 60_000
-const RATE_MIN = 0.001
-const RATE_MAX = 1_000_000
 const PAUSE_AFTER_MAX = 10_000
 const SECRETS_MAX = 5
 const URL_LENGTH_MAX = 2_000

@@ -3,7 +3,7 @@
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { needsSome } from '../access/route-access.ts'
-import type { RedriveTask } from '../delivery/groups.ts'
+import type { RedriveTask } from '../delivery/index.ts'
 import { formatTime } from '../time.ts'
 import { Filter, filterJson } from './dead-letter-forms.ts'
 import type { HttpParts } from './parts.ts'

@@ -2,7 +2,7 @@
 // how much a record may wait longer.
 
 import { type Static, Type } from 'typebox'
-import { RETRY_TIERS_MAX } from '../delivery/groups.ts'
+import { RETRY_TIERS_MAX } from '../delivery/index.ts'
 import { parseDuration } from '../duration.ts'
 import { invalidField } from '../publish/message.ts'
 import { CLOSED, Duration } from './schemas.ts'

@@ -28,7 +28,11 @@ const Scale = Type.Object({
       'What falls due within, by whole seconds: retries that wait for their tier, delayed messages of the topic, and ' +
       'records of the group that wait for a delay of their own.',
   }),
-  paused: Type.Optional(Type.Literal(true, { description: 'Nothing is handed out until resume.' })),
+  paused: Type.Optional(
+    Type.Literal(true, {
+      description: 'Nothing is handed out until resume, or, where its endpoint is paused, until a probe works.',
+    }),
+  ),
   approximate: Type.Optional(
     Type.Literal(true, { description: 'dueSoon is an estimate: so many topics are counted by minute, not by second.' }),
   ),
@@ -59,7 +63,8 @@ export function scaleRoutes(app: FastifyInstance, { groups, hand, wheel, setting
       }
       const untilMs = (Math.floor((hand.nowMs() + withinMs) / 1000) + 1) * 1000
       const { ready, inFlight, dueSoon, isEstimate } = await groups.scale(topic, group, wheel.census, untilMs)
-      const isPaused = groups.settingsOf(topic, group)?.paused !== undefined
+      const settings = groups.settingsOf(topic, group)
+      const isPaused = settings?.paused !== undefined || settings?.push?.paused !== undefined
       return {
         ready,
         inFlight,

@@ -24,6 +24,10 @@ export const bodyMayBeMissing = {
   },
 }
 
+/** How many a second: of pushes, of a redrive. */
+export const RATE_MIN = 0.001
+export const RATE_MAX = 1_000_000
+
 /** A number of things in a query. Not Type.Integer: a query is converted before it is checked, and 1.5 would become 1. */
 export function QueryCount(options: { maximum: number; default: number; description?: string }) {
   return Type.Optional(Type.Number({ minimum: 1, multipleOf: 1, ...options }))

@@ -2,7 +2,7 @@
 // one, so that a fast endpoint costs few appends. Of the results only one is of use: a renewal that was refused.
 
 import type { Log } from '../../storage/index.ts'
-import type { Acknowledgement, AcknowledgeResult, Groups } from '../delivery/groups.ts'
+import type { Acknowledgement, AcknowledgeResult, Groups } from '../delivery/index.ts'
 
 const BATCH_MAX = 1_000
 

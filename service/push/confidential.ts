@@ -1,7 +1,7 @@
 // What an endpoint may repeat and no reason may hold, since reasons are shown and logged: secrets, values of headers, and what
 // follows the host in the URL, for hooks are often known by that alone.
 
-import type { PushSettings } from '../delivery/groups.ts'
+import type { PushSettings } from '../delivery/index.ts'
 
 /** What is shorter is no secret, and would leave holes in every reason. */
 const LENGTH_MIN = 6

@@ -10,10 +10,11 @@
 //   4. Once nothing is under way after a stop, nothing wakes it: no timer, and no room that others make.
 //   5. Nothing is shared with other endpoints but two bounds, of which each has a part of its own (shared-bound.ts).
 //
-// After a crash: what was in hand is locked for a while, and then comes again, as a try whose lock ran out.
+// After a crash, or a stop: what was in hand is so again, before anything new is taken, and no try is counted for it. What was being
+// pushed is pushed again, with the same id and the same count: the end of the service is no failure of the endpoint.
 
 import type { Clock, Log, Timer } from '../../storage/index.ts'
-import type { GroupSettings, Groups, PushSettings } from '../delivery/groups.ts'
+import type { GroupSettings, Groups, PushSettings } from '../delivery/index.ts'
 import { TokenBucket } from '../token-bucket.ts'
 import { Acknowledgements } from './acknowledgements.ts'
 import { InHand, type Push } from './in-hand.ts'
@@ -92,6 +93,7 @@ export class Endpoint {
     })
     this.#target = new Target(place.group, push, parts)
     this.#bucket = bucketOf(push, parts.clock)
+    this.#hand.takeOver(parts.groups.takeOver(place.topic, place.group))
     this.#running = this.#run()
   }
 
@@ -128,7 +130,7 @@ export class Endpoint {
       this.#pushKept()
       if (!(await this.#take())) await changed
     }
-    // Taken in the moment of the stop, they would count as tries when their locks run out.
+    // Taken in the moment of the stop of this endpoint alone, they would count as tries when their locks run out.
     this.#pushKept()
   }
 
@@ -169,9 +171,11 @@ export class Endpoint {
     if (max <= 0 || (this.#hand.count > 0 && this.#bytes.offer(1) === 0)) return false
     const grant = this.#bytes.take(TAKE_BYTES)
     const ended = this.#ended
-    const coming = this.#acquire(grant === 0 ? 1 : max, grant, 0).finally(() => this.#bytes.give(grant))
+    const count = grant === 0 ? 1 : max
+    const isOfBefore = this.#hand.unreadCount > 0
+    const coming = isOfBefore ? this.#readAgain(count, grant) : this.#acquire(count, grant, 0)
     try {
-      const came = await coming
+      const came = await coming.finally(() => this.#bytes.give(grant))
       this.#ahead = Math.min(2 * (this.#ended - ended), AHEAD_MAX * this.#push.concurrency)
       // Who waits holds nothing of what is shared, and so waits for one record only.
       if (!came) await this.#acquire(1, 0, WAIT_MS)
@@ -181,6 +185,13 @@ export class Endpoint {
       this.#lookAgain(RETRY_MS)
       return false
     }
+  }
+
+  /** Of what was in hand when the service ended; true, for there was something. */
+  async #readAgain(max: number, bytesMax: number): Promise<boolean> {
+    const { topic, group } = this.#place
+    await this.#hand.read(max, (receipts) => this.#parts.groups.readAgain(topic, group, receipts, bytesMax))
+    return true
   }
 
   /** Whether anything came. */
@@ -243,7 +254,7 @@ export class Endpoint {
     await this.#target.close()
   }
 
-  /** Ends what is under way without an answer; its locks run out. */
+  /** Ends what is under way without an answer. */
   cut(): void {
     this.#isCut = true
     this.#target.cut()

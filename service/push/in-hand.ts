@@ -1,24 +1,30 @@
 // The records that an endpoint has in hand: acquired and not acknowledged yet. Each is being pushed, or kept: because its turn
-// has not come, or because the endpoint is paused.
+// has not come, or because the endpoint is paused. What it had in hand when the service ended is taken over at the start, and
+// unread at first: a receipt and a lock.
 //
 // Always true:
 //   1. What is in hand has its lock renewed in time, however long that lasts and whatever the group's lock becomes meanwhile.
 //   2. What lost its lock all the same (a reset, a suspended machine) is kept no longer and never renewed again: it comes
 //      anew. While it is being pushed it stays in hand.
-//   3. Its bytes are counted in what all endpoints share.
+//   3. Its bytes are counted in what all endpoints share; what is unread has none.
 
 import type { Clock, Timer } from '../../storage/index.ts'
-import type { Delivery } from '../delivery/groups.ts'
+import type { Delivery, TakenOver } from '../delivery/index.ts'
 import type { Share } from './shared-bound.ts'
 
-/** A record in hand. */
-export interface Push {
-  readonly delivery: Delivery
-  /** Its lock as it was last taken or renewed, whatever the group's is by now. */
+/** A lock in hand. */
+interface Held {
+  readonly receipt: string
+  /** As it was last taken or renewed, whatever the group's is by now. */
   lockedFromMs: number
   lockMs: number
   /** Its lock is over. */
   isLost: boolean
+}
+
+/** A record in hand. */
+export interface Push extends Held {
+  readonly delivery: Delivery
 }
 
 export interface InHandParts {
@@ -33,20 +39,55 @@ export interface InHandParts {
 export class InHand {
   readonly #parts: InHandParts
   /** By receipt. */
-  readonly #all = new Map<string, Push>()
+  readonly #all = new Map<string, Held>()
   #kept: Push[] = []
+  #unread: Held[] = []
+  #count = 0
   #renewal: { atMs: number; timer: Timer } | undefined
 
   constructor(parts: InHandParts) {
     this.#parts = parts
   }
 
+  /** Without those unread. */
   get count(): number {
-    return this.#all.size
+    return this.#count
   }
 
   get keptCount(): number {
     return this.#kept.length
+  }
+
+  get unreadCount(): number {
+    return this.#unread.length
+  }
+
+  /** Takes in what was in hand when the service ended, locked from now on. */
+  takeOver(taken: readonly TakenOver[]): void {
+    const lockedFromMs = this.#parts.clock.monotonicMs()
+    for (const { receipt, lockMs } of taken) {
+      const held = { receipt, lockedFromMs, lockMs, isLost: false }
+      this.#all.set(receipt, held)
+      this.#unread.push(held)
+      this.#renewBy(lockedFromMs + lockMs / 3)
+    }
+  }
+
+  /**
+   * Has the next `count` of those unread read, and keeps what comes; `read` answers for the first of them, at least one, and
+   * undefined for what is no longer there: its lock runs out.
+   */
+  async read(count: number, read: (receipts: string[]) => Promise<(Delivery | undefined)[]>): Promise<void> {
+    const asked = this.#unread.slice(0, count)
+    const deliveries = await read(asked.map(({ receipt }) => receipt))
+    const done = asked.slice(0, deliveries.length)
+    const isDone = new Set(done)
+    this.#unread = this.#unread.filter((held) => !isDone.has(held))
+    for (const [i, held] of done.entries()) {
+      const delivery = deliveries[i]
+      if (delivery === undefined || held.isLost) this.#all.delete(held.receipt)
+      else this.#take({ ...held, delivery })
+    }
   }
 
   /** Takes records in that were locked for `lockMs`, kept for now. */
@@ -54,12 +95,16 @@ export class InHand {
     if (deliveries.length === 0) return
     const lockedFromMs = this.#parts.clock.monotonicMs()
     for (const delivery of deliveries) {
-      const push = { delivery, lockedFromMs, lockMs, isLost: false }
-      this.#all.set(delivery.receipt, push)
-      this.#kept.push(push)
-      this.#parts.bytes.force(delivery.body.length)
+      this.#take({ receipt: delivery.receipt, delivery, lockedFromMs, lockMs, isLost: false })
     }
     this.#renewBy(lockedFromMs + lockMs / 3)
+  }
+
+  #take(push: Push): void {
+    this.#all.set(push.receipt, push)
+    this.#kept.push(push)
+    this.#count++
+    this.#parts.bytes.force(push.delivery.body.length)
   }
 
   /** The next `count` of those kept, to be pushed. */
@@ -76,16 +121,19 @@ export class InHand {
   /** Their locks are over. */
   lose(receipts: readonly string[]): void {
     for (const receipt of receipts) {
-      const push = this.#all.get(receipt)
-      if (push !== undefined) push.isLost = true
+      const held = this.#all.get(receipt)
+      if (held !== undefined) held.isLost = true
     }
+    for (const { receipt, isLost } of this.#unread) if (isLost) this.#all.delete(receipt)
+    this.#unread = this.#unread.filter(({ isLost }) => !isLost)
     const lost = this.#kept.filter(({ isLost }) => isLost)
     this.#kept = this.#kept.filter(({ isLost }) => !isLost)
     for (const push of lost) this.letGo(push)
   }
 
   letGo(push: Push): void {
-    this.#all.delete(push.delivery.receipt)
+    this.#all.delete(push.receipt)
+    this.#count--
     this.#parts.bytes.give(push.delivery.body.length)
   }
 
@@ -103,14 +151,14 @@ export class InHand {
     const { clock, renew } = this.#parts
     const nowMs = clock.monotonicMs()
     let leastMs = Number.POSITIVE_INFINITY
-    for (const push of this.#all.values()) {
-      if (push.isLost) continue
-      if (nowMs - push.lockedFromMs >= push.lockMs / 4) {
-        push.lockedFromMs = nowMs
-        push.lockMs = this.#parts.lockMs()
-        renew(push.delivery.receipt, push.lockMs)
+    for (const held of this.#all.values()) {
+      if (held.isLost) continue
+      if (nowMs - held.lockedFromMs >= held.lockMs / 4) {
+        held.lockedFromMs = nowMs
+        held.lockMs = this.#parts.lockMs()
+        renew(held.receipt, held.lockMs)
       }
-      leastMs = Math.min(leastMs, push.lockMs)
+      leastMs = Math.min(leastMs, held.lockMs)
     }
     if (leastMs < Number.POSITIVE_INFINITY) this.#renewBy(nowMs + leastMs / 3)
   }

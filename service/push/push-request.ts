@@ -13,7 +13,7 @@
 import { isUtf8 } from 'node:buffer'
 import { hash, type KeyObject } from 'node:crypto'
 import { decodeRecordBody, type RecordBody } from '../../storage/index.ts'
-import type { Delivery } from '../delivery/groups.ts'
+import type { Delivery } from '../delivery/index.ts'
 import { FORM_HEADER, ID_HEADER, INTERNAL_HEADER_PREFIX } from '../publish/message.ts'
 import { formatTime } from '../time.ts'
 import { sign } from './signature.ts'

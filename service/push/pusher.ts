@@ -1,10 +1,11 @@
 // The sidecar that pushes: an endpoint at work for each group whose settings have one.
 //
-// After a crash: nothing here is durable. Which groups push, and whose endpoint is paused, stands in their settings.
+// After a crash: nothing here is durable. Which groups push, and whose endpoint is paused, stands in their settings; what an
+// endpoint had in hand, in what its group has in flight.
 
 import type { Socket } from 'node:net'
 import type { Clock, Log } from '../../storage/index.ts'
-import type { GroupSettings, Groups, PushSettings } from '../delivery/groups.ts'
+import type { GroupSettings, Groups, PushSettings } from '../delivery/index.ts'
 import type { AllowedHosts } from './allowed-hosts.ts'
 import type { openPool, Resolve } from './connections.ts'
 import { Endpoint } from './endpoint.ts'
@@ -152,6 +153,7 @@ export class Pusher {
   async #stop(): Promise<void> {
     const { clock, log, stopMs } = this.#options
     this.#unlisten()
+    this.#options.groups.holdPushed()
     for (const [key, endpoint] of this.#endpoints) this.#leave(key, endpoint)
     const timer = clock.setTimer(() => {
       log.warn({ endpoints: this.#leaving.size }, 'Pushes still under way are cut off.')

@@ -8,7 +8,7 @@
 // After a crash: the pause stands in the group's settings (PushSettings.paused); a start begins with the first probe.
 
 import type { Clock, Log } from '../../storage/index.ts'
-import type { Groups, PushSettings } from '../delivery/groups.ts'
+import type { Groups, PushSettings } from '../delivery/index.ts'
 import type { Push } from './in-hand.ts'
 import type { Verdict } from './verdict.ts'
 

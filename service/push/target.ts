@@ -5,7 +5,7 @@
 
 import type { Dispatcher } from 'undici'
 import type { Clock } from '../../storage/index.ts'
-import type { Delivery, PushSettings } from '../delivery/groups.ts'
+import type { Delivery, PushSettings } from '../delivery/index.ts'
 import { confidentialTexts } from './confidential.ts'
 import { exchange } from './exchange.ts'
 import { type PushRequest, pushRequest, type Sender } from './push-request.ts'

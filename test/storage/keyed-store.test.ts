@@ -8,6 +8,7 @@ import t, { type Test } from 'tap'
 import { type DwellError, type KeyValueStore, lockDirectory, openLevelStore, SystemDisk } from '../../storage/index.ts'
 import { LEVEL_FAILURES } from '../../storage/keyed/key-value-store.ts'
 import { LEVEL_FOLDERS, type LevelFiles } from '../../storage/keyed/level-files.ts'
+import { tablesOf } from '../../storage/keyed/level-manifest.ts'
 
 const ROWS = 400
 const disk = new SystemDisk()
@@ -115,7 +116,10 @@ t.test('a store that only cannot be reached is not called damaged', async (t) =>
   const bytes = readFileSync(manifest)
   rmSync(manifest)
   mkdirSync(manifest)
-  await t.rejects(openLevelStore(disk, directory), { code: 'STORE_UNREADABLE', message: /Is a directory/ })
+  await t.rejects(openLevelStore(disk, directory), {
+    code: 'STORE_UNREADABLE',
+    message: /illegal operation on a directory/,
+  })
   rmSync(manifest, { recursive: true })
   writeFileSync(manifest, bytes)
   const again = await openLevelStore(disk, directory)
@@ -160,6 +164,37 @@ t.test('every row of the table of folders', (t) => {
   ]
   for (const [files, is] of rows) t.equal(LEVEL_FOLDERS.find(({ when }) => when(files))?.is, is)
   t.end()
+})
+
+t.test('half a table that a killed process left behind is no damage', async (t) => {
+  const directory = folder(t)
+  await filled(directory)
+  const table = fileOf(directory, TABLE)
+  writeFileSync(join(directory, '000785.ldb'), readFileSync(table).subarray(0, 1_000))
+  const store = await openLevelStore(disk, directory)
+  t.equal(await readAll(store), ROWS, 'all is there')
+  await store.close()
+  t.notOk(readdirSync(directory).includes('000785.ldb'), 'and LevelDB has cleared it away')
+})
+
+t.test('the manifest names the tables that count, however many edits and blocks it has', async (t) => {
+  const directory = folder(t)
+  for (let part = 0; part < 12; part++) {
+    const store = await openLevelStore(disk, directory, { writeBufferBytes: 64 * 1024 })
+    // Long keys stand in the manifest twice a table, so that it fills several blocks.
+    for (let i = 0; i < 40; i++) {
+      const key = Buffer.from(`${(part * 40 + i) % 97} `.padEnd(4_000, 'k'))
+      await store.write([{ type: 'put', key, value: Buffer.alloc(4_000, part + i) }])
+    }
+    await store.close()
+  }
+  const manifest = readFileSync(fileOf(directory, MANIFEST))
+  const there = readdirSync(directory).filter((name) => TABLE.test(name))
+  t.ok(there.length > 1)
+  const numbers = there.map((name) => Number.parseInt(name, 10))
+  t.same(tablesOf(manifest), new Set(numbers))
+  t.equal(tablesOf(Buffer.concat([manifest.subarray(0, 7), Buffer.alloc(manifest.readUInt16LE(4), 0xff)])), undefined)
+  t.same(tablesOf(Buffer.alloc(3)), new Set(), 'a torn end')
 })
 
 t.test('a lock whose files a power cut has garbled can be taken all the same', async (t) => {

@@ -14,18 +14,17 @@ import {
   type RecordBody,
   type StoredRecord,
 } from '../../../storage/index.ts'
-import { historyOf } from '../deliver.ts'
-import { type DeathCause, deadBody, type RecordHistory, retriedBody } from '../failed-record.ts'
+import { type DeathCause, deadBody, historyOf, type RecordHistory, retriedBody } from '../failed-record.ts'
 import type { Group } from '../group/group.ts'
 import type { DeltaWriter } from '../group/group-log.ts'
+import { prepareTopics } from '../group/prepare-topics.ts'
 import type { Hold } from '../keys/holds.ts'
 import { hashOfKey } from '../keys/key-turns.ts'
 import { deadLetterTopic, type LaneKind, laneTier } from '../lane.ts'
 import type { Source } from '../source/source.ts'
 import type { AcknowledgeResult } from './acknowledgement.ts'
-import type { Failure } from './departure.ts'
+import type { Failure } from './failure.ts'
 import { jitterMs } from './jitter.ts'
-import { prepareTopics } from './prepare-topics.ts'
 
 /** What copies need of the wheel: records with a due time become an append to its topic. */
 export interface DelayedAppends {

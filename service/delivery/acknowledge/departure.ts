@@ -10,7 +10,6 @@
 // After a crash: what was not appended is acquired as before, under a lock that begins anew.
 
 import type { Log, LogEngine, Random, StoredRecord } from '../../../storage/index.ts'
-import type { AttemptCause } from '../delivery.ts'
 import type { DeathCause } from '../failed-record.ts'
 import type { Group } from '../group/group.ts'
 import { DeltaWriter } from '../group/group-log.ts'
@@ -20,19 +19,7 @@ import type { Source } from '../source/source.ts'
 import { type SourceRange, SourceRanges } from '../source/source-ranges.ts'
 import { type AcknowledgeResult, DEAD, DELETED, INVALID } from './acknowledgement.ts'
 import { Copies, type DelayedAppends } from './copies.ts'
-
-/** A record whose try failed. */
-export interface Failure {
-  source: Source
-  epoch: number
-  offset: number
-  /** Whose result it is; -1 when nobody is told. */
-  index: number
-  cause: AttemptCause
-  reason: string
-  /** Its own delay instead of the tier's. */
-  delayMs: number | undefined
-}
+import type { Failure } from './failure.ts'
 
 /** All that one call decided. Its records are leaving. */
 export interface Decisions {

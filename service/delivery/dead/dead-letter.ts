@@ -19,6 +19,8 @@ export interface DeadLetter {
   body: Buffer
   deliveryCount: number
   attempts: readonly Attempt[]
+  /** Tries before those, which are not kept; absent when there are none. */
+  attemptsDropped?: number
   cause: DeathCause
   /** The reason of the last attempt. */
   reason: string

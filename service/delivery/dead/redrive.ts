@@ -18,10 +18,10 @@ import {
   type LogEngine,
   type LogRecord,
 } from '../../../storage/index.ts'
-import { prepareTopics } from '../acknowledge/prepare-topics.ts'
 import { retriedBody } from '../failed-record.ts'
 import type { Group } from '../group/group.ts'
 import { DeltaWriter } from '../group/group-log.ts'
+import { prepareTopics } from '../group/prepare-topics.ts'
 import { deadLetterTopic } from '../lane.ts'
 import type { DeadLetter } from './dead-letter.ts'
 import type { DeadLetterSearch, Findings } from './dead-letter-search.ts'

@@ -76,8 +76,12 @@ export class Removed {
   /** The first offset from `offset` on, and below `end`, that is not removed; `end` when all are. */
   firstKept(offset: number, end: number): number {
     let at = offset
-    while (at < end && this.has(at)) at++
-    return at
+    while (at < end && this.has(at)) {
+      // Behind a purge of millions most pages are full: one that is is passed over at once.
+      const page = Math.floor(at / PAGE_RECORDS)
+      at = this.#pages.get(page)?.count === PAGE_RECORDS ? (page + 1) * PAGE_RECORDS : at + 1
+    }
+    return Math.min(at, end)
   }
 }
 

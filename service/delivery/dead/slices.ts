@@ -1,5 +1,5 @@
-// Long looks in short slices: publishers and consumers have their turns of the loop in between. However many look at once,
-// all together have about SLICE_MS of each turn of the loop; they take it one after the other.
+// Long looks in short slices: publishers and consumers have their turns of the loop in between. However many look at once by
+// the same Slices, together they have about SLICE_MS of each turn of the loop; they take it one after the other.
 
 import type { Clock } from '../../../storage/index.ts'
 

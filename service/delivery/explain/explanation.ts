@@ -65,7 +65,7 @@ export interface Happened {
 
 /** What comes if nobody does anything; `atMs` where a time is set. */
 export interface Next {
-  event: 'dispatched' | 'acquired' | 'lock-expires' | 'due' | 'freed' | 'redrive-or-purge'
+  event: 'dispatched' | 'acquired' | 'lock-expires' | 'probe' | 'due' | 'freed' | 'redrive-or-purge'
   atMs?: number
   /** Where a lock that is over leads: a tier, or `dead`. */
   to?: string

@@ -17,8 +17,14 @@ export function happenedOf(copies: readonly Copy[], traced: readonly Traced[]): 
   const happened: Happened[] = []
   for (const { atMs, event } of traced) if (event !== 'finished') happened.push({ atMs, event })
   let attempts: NonNullable<Copy['history']>['attempts'] = []
-  for (const { history } of copies)
-    if (history && history.attempts.length > attempts.length) attempts = history.attempts
+  let most = 0
+  for (const { history } of copies) {
+    // Two copies may keep the same number of them: the later one has dropped more.
+    const count = history === undefined ? 0 : history.attempts.length + (history.attemptsDropped ?? 0)
+    if (history === undefined || count <= most) continue
+    attempts = history.attempts
+    most = count
+  }
   for (const { at, cause, reason } of attempts) {
     happened.push({ atMs: at, event: EVENT_OF[cause] ?? 'released', ...(reason !== '' && { reason }) })
   }

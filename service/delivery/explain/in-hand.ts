@@ -6,7 +6,7 @@ import type { GroupView } from '../look/group-view.ts'
 import { type Run, Status } from '../source/run.ts'
 import type { Source } from '../source/source.ts'
 import type { Because, GroupAccount } from './explanation.ts'
-import { waitsFor, whyAcquired, whyParked, whyReady, whyRetrying } from './why.ts'
+import { waitsFor, whyAcquired, whyKept, whyParked, whyReady, whyRetrying } from './why.ts'
 
 export type Found = Omit<GroupAccount, 'group' | 'happened'>
 
@@ -72,8 +72,14 @@ function acquired({ group }: GroupView, run: Run, offset: number, deliveryCount:
   const tierMs = group.settings.retry[deliveryCount - 1]
   const to = tierMs === undefined ? 'dead' : laneTier('tier', tierMs)
   const isSettling = run.statuses[offset - run.first] === Status.leaving
+  const { push, paused } = group.settings
+  if (!isSettling && push?.paused !== undefined) {
+    const why = whyKept(push.paused, paused !== undefined)
+    const next = paused === undefined ? ({ event: 'probe' } as const) : undefined
+    return { state: 'acquired', because: 'endpoint-paused', why, lockedUntilMs, deliveryCount, next }
+  }
   const because: Because = isSettling ? 'settling' : leftMs > 0 ? 'locked' : 'lock-over'
-  const why = whyAcquired(because, { deliveryCount, lockedUntilMs, leftMs, to })
+  const why = whyAcquired(because, { deliveryCount, lockedUntilMs, leftMs, to, isPushed: push !== undefined })
   const next = { event: 'lock-expires', atMs: lockedUntilMs, to } as const
   return { state: 'acquired', because, why, lockedUntilMs, deliveryCount, next }
 }

@@ -4,6 +4,7 @@ import { formatDuration } from '../../duration.ts'
 import { formatTime } from '../../time.ts'
 import type { RecordHistory } from '../failed-record.ts'
 import type { Group } from '../group/group.ts'
+import type { Pause } from '../group/group-settings.ts'
 import type { GroupView } from '../look/group-view.ts'
 import type { Source } from '../source/source.ts'
 import type { Because } from './explanation.ts'
@@ -63,10 +64,10 @@ export function whyRetrying(nowMs: number, dueAtMs: number, waits: string): stri
 
 export function whyAcquired(
   because: Because,
-  lock: { deliveryCount: number; lockedUntilMs: number; leftMs: number; to: string },
+  lock: { deliveryCount: number; lockedUntilMs: number; leftMs: number; to: string; isPushed: boolean },
 ): string {
-  const { deliveryCount, lockedUntilMs, leftMs, to } = lock
-  const has = `A consumer has it, for the ${ordinal(deliveryCount)} time`
+  const { deliveryCount, lockedUntilMs, leftMs, to, isPushed } = lock
+  const has = `${isPushed ? 'The endpoint' : 'A consumer'} has it, for the ${ordinal(deliveryCount)} time`
   const leads = to === 'dead' ? 'to the dead letters' : `to the tier of ${to}`
   if (because === 'settling') return `${has}; what it said about it is being written down.`
   if (because === 'lock-over') return `${has}, and its lock is over: it is about to go ${leads}.`
@@ -94,12 +95,7 @@ export function whyReady(
     return { because: 'paused', why: `The group is paused since ${formatTime(paused.sinceMs)}${ended(said)}` }
   }
   if (push?.paused !== undefined) {
-    const { sinceMs, reason } = push.paused
-    const said = reason === '' ? '' : `: ${reason}`
-    return {
-      because: 'endpoint-paused',
-      why: `The endpoint of the group is paused since ${formatTime(sinceMs)}${ended(said)}`,
-    }
+    return { because: 'endpoint-paused', why: endpointPaused(push.paused) }
   }
   if (source !== undefined && source.inFlight >= maxInFlight) {
     const why = `${place}, and ${source.inFlight} records of this partition are in flight: no more than ${maxInFlight} may be.`
@@ -109,6 +105,19 @@ export function whyReady(
   if (ahead > 0) return { because: 'records-ahead', why: `${place}${waiting === 0 ? `, and ${asks}` : ''}.` }
   if (waiting === 0) return { because: 'no-consumer', why: `${place}, and ${asks}.` }
   return { because: 'next', why: `${place}, and is about to be handed out.` }
+}
+
+function endpointPaused({ sinceMs, reason }: Pause): string {
+  const said = reason === '' ? '' : `: ${reason}`
+  return `The endpoint of the group is paused since ${formatTime(sinceMs)}${ended(said)}`
+}
+
+/** Of a record that a paused endpoint has in hand. */
+export function whyKept(paused: Pause, isGroupPaused: boolean): string {
+  const probe = isGroupPaused
+    ? 'the group is paused too, and after its resume the record goes on'
+    : 'a probe asks now and then whether the endpoint is back; then the record goes on'
+  return `${endpointPaused(paused)} It keeps the record in hand, and no try is counted: ${probe}.`
 }
 
 /** Of a record whose key is busy, or has `before` others that wait for it too. */

@@ -2,7 +2,8 @@
 //
 // Always true:
 //   1. What is in memory is what `__groups` will say once all appends under way are durable: state changes in the same
-//      turn in which its record is appended, and appends become durable in order.
+//      turn in which its record is appended, and appends become durable in order. Only what is leaving is ahead of that: it is
+//      decided, and appended once its bytes are read.
 //   2. A lane that the group ever used stays a source, also when no tier leads there any more: what waits in it still comes.
 //   3. Its topic is the very one it began with: a topic deleted and created anew has another id, and other groups.
 //
@@ -14,7 +15,7 @@ import { KeyTurns } from '../keys/key-turns.ts'
 import type { ParkedRoom } from '../keys/parked-room.ts'
 import { laneTopic } from '../lane.ts'
 import { LaneStart, type StartClocks } from '../source/lane-start.ts'
-import type { ReadAheadBudget } from '../source/read-ahead.ts'
+import type { ReadAheadBudget } from '../source/read-ahead-budget.ts'
 import { MOVES, Run } from '../source/run.ts'
 import { Source } from '../source/source.ts'
 import type { SourceKind } from '../source/source-place.ts'

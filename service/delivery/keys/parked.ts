@@ -14,7 +14,7 @@
 
 import { DwellError, type LogEngine, readPage, type StoredRecord } from '../../../storage/index.ts'
 import type { SnapshotRoom } from '../group/snapshot-room.ts'
-import type { ReadAheadBudget } from '../source/read-ahead.ts'
+import type { ReadAheadBudget } from '../source/read-ahead-budget.ts'
 import { type ParkedColumns, type ParkedPlace, ParkedPlaces } from './parked-places.ts'
 import type { ParkedRoom } from './parked-room.ts'
 

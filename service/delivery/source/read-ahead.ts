@@ -1,12 +1,10 @@
 // Records that were read from the log but not yet acquired, a buffer per source: an acquisition goes on in the middle of
 // what was read for the one before it. Derived: dropping a buffer at any time only costs reading again.
-//
-// The bound is on all buffers together: whoever reads beyond it drops those that were filled longest ago.
+// The bound is on all buffers together (read-ahead-budget.ts).
 
 import type { StoredRecord } from '../../../storage/index.ts'
 import { hashOfRecord } from '../keys/key-turns.ts'
-
-const BUDGET_BYTES = 64 * 1024 * 1024
+import type { ReadAheadBudget } from './read-ahead-budget.ts'
 
 export class ReadAhead {
   readonly #budget: ReadAheadBudget
@@ -61,39 +59,5 @@ export class ReadAhead {
     this.#at = 0
     this.#bytes = 0
     this.#budget.letGo(this)
-  }
-}
-
-/** Whoever keeps what was read. */
-export interface Droppable {
-  drop(): void
-}
-
-export class ReadAheadBudget {
-  readonly #sizes = new Map<Droppable, number>()
-  readonly #bytesMax: number
-  #bytes = 0
-
-  constructor(bytesMax = BUDGET_BYTES) {
-    this.#bytesMax = bytesMax
-  }
-
-  get bytes(): number {
-    return this.#bytes
-  }
-
-  hold(buffer: Droppable, size: number): void {
-    this.letGo(buffer)
-    this.#sizes.set(buffer, size)
-    this.#bytes += size
-    for (const oldest of this.#sizes.keys()) {
-      if (this.#bytes <= this.#bytesMax || oldest === buffer) return
-      oldest.drop()
-    }
-  }
-
-  letGo(buffer: Droppable): void {
-    this.#bytes -= this.#sizes.get(buffer) ?? 0
-    this.#sizes.delete(buffer)
   }
 }

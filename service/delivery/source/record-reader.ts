@@ -1,5 +1,8 @@
 // Reads single records by their offsets, in rising order, without reading a batch anew for each. What it reads ahead begins
 // small and grows while it is of use: records far apart cost a batch each, neighbours a large read now and then.
+//
+// What it answers pins at most BUFFER_SHARE times its size in memory: who keeps many bodies counts their bytes, and a small view
+// of a large buffer would keep all of that.
 
 import { DwellError, type Log, type LogEngine, readRecords, type StoredRecord } from '../../../storage/index.ts'
 
@@ -11,6 +14,8 @@ export interface RecordPlace {
 
 const READ_SIZE_MIN = 32 * 1024
 const READ_SIZE_MAX = 1024 * 1024
+/** A body that is a smaller part of the buffer in which it was read is copied out of it. */
+const BUFFER_SHARE = 4
 /** Errors that trying again does not mend: the record is not there, or not readable. */
 const LOST = new Set([
   'OFFSET_OUT_OF_RANGE',
@@ -41,7 +46,7 @@ export class RecordReader {
     if (place !== this.#place || last === undefined || offset > last.offset) await this.#fill(place, offset)
     while (this.#at < this.#records.length && this.#records[this.#at].offset < offset) this.#at++
     const record = this.#records[this.#at]
-    return record?.offset === offset ? record : undefined
+    return record?.offset === offset ? unpinned(record) : undefined
   }
 
   async #fill(place: RecordPlace, offset: number): Promise<void> {
@@ -59,4 +64,9 @@ export class RecordReader {
       this.#log.warn({ topic, partition, offset, code: error.code }, error.message)
     }
   }
+}
+
+function unpinned(record: StoredRecord): StoredRecord {
+  const { body } = record
+  return body.length * BUFFER_SHARE >= body.buffer.byteLength ? record : { ...record, body: Buffer.from(body) }
 }

@@ -4,7 +4,7 @@
 
 import fc from 'fast-check'
 import t, { type Test as TapTest } from 'tap'
-import type { GroupSettings } from '../../../service/delivery/groups.ts'
+import type { GroupSettings } from '../../../service/delivery/index.ts'
 import { PARTITIONS, RARE, type Step, stepOf, storyRuns, tell } from './group-story.ts'
 import { startWithPowerCuts } from './power-cuts.ts'
 

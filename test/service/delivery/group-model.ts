@@ -4,7 +4,7 @@
 // A record has copies: one in the topic and, after a reset, others that still wait for their retry or are dead. Of a copy
 // that a call was about which a crash cut off nobody knows what became of it: it is unsure until it is seen again.
 
-import type { Acknowledgement, AcknowledgeResult, Delivery, GroupSettings } from '../../../service/delivery/groups.ts'
+import type { Acknowledgement, AcknowledgeResult, Delivery, GroupSettings } from '../../../service/delivery/index.ts'
 import { textOf } from './group-rig.ts'
 
 export const LOCK_MS = 8_000

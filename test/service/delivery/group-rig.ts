@@ -1,6 +1,6 @@
 // Groups on an engine in memory, with a clock that the test moves and a wheel that a test can turn by hand.
 
-import { type DelayedAppends, type GroupSettings, Groups } from '../../../service/delivery/groups.ts'
+import { type DelayedAppends, type GroupSettings, Groups } from '../../../service/delivery/index.ts'
 import {
   type Append,
   decodeRecordBody,

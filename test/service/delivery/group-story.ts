@@ -1,7 +1,7 @@
 // A story of a group: random steps, played on the service, and what was answered told to a model (group-model.ts).
 
 import fc from 'fast-check'
-import type { Acknowledgement, AcknowledgeResult, GroupSettings } from '../../../service/delivery/groups.ts'
+import type { Acknowledgement, AcknowledgeResult, GroupSettings } from '../../../service/delivery/index.ts'
 import type { LogEngine } from '../../../storage/index.ts'
 import { settle } from '../../support/manual-clock.ts'
 import { check, GroupModel, IN_FLIGHT_MAX, LOCK_MS } from './group-model.ts'

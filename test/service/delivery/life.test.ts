@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import t from 'tap'
-import { LIFE, type LifeEvent, type RecordState, reachable } from '../../../service/delivery/life.ts'
+import { LIFE, type LifeEvent, type RecordState } from '../../../service/delivery/life.ts'
 import { settle } from '../../support/manual-clock.ts'
 import { explainerOf } from './explain/explain-rig.ts'
 import { GroupRig } from './group-rig.ts'
@@ -155,3 +155,14 @@ t.test('whatever happens in whatever order, a record makes legal moves only', as
   t.strictSame([...reached].sort(), ['accepted', 'acquired', 'dead', 'parked', 'purged', 'ready', 'retrying'])
   t.comment([...seen].map(([move, count]) => `${move}: ${count}`).join(', '))
 })
+
+/** Every state that a record may be in after some of these events, in any order and number. */
+function reachable(from: RecordState, events: ReadonlySet<LifeEvent>): Set<RecordState> {
+  const found = new Set<RecordState>([from])
+  for (const state of found) {
+    for (const [event, targets] of Object.entries(LIFE[state])) {
+      if (events.has(event as LifeEvent)) for (const target of targets) found.add(target)
+    }
+  }
+  return found
+}

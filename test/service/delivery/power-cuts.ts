@@ -1,7 +1,7 @@
 // A group on the embedded engine and a disk that loses power: of what was not synced, each sector is old, new, zeros or
 // garbage. Every second death is that of the process alone.
 
-import type { GroupSettings } from '../../../service/delivery/groups.ts'
+import type { GroupSettings } from '../../../service/delivery/index.ts'
 import type { EmbeddedEngine } from '../../../storage/index.ts'
 import { openLog } from '../../storage/log-on-simulated-disk.ts'
 import { SimulatedDisk } from '../../storage/simulated-disk.ts'

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { ManualClock } from '../../support/manual-clock.ts'
+import { TestEndpoint } from '../push/push-rig.ts'
 import { startService } from '../running-service.ts'
 
 const SCALE = '/v1/topics/orders/groups/billing/scale'
@@ -30,6 +31,16 @@ t.test('scale counts the log, locks, tiers and the wheel, as far ahead as is ask
   t.strictSame(await look('?within=20m'), { ready: 2, inFlight: 1, dueSoon: 6 })
   await call('POST', `${group}/pause`, { reason: 'bank' })
   t.strictSame(await look('?within=0s'), { ready: 2, inFlight: 1, dueSoon: 0, paused: true })
+})
+
+t.test('a group whose endpoint is paused is said to be', async (t) => {
+  const endpoint = await TestEndpoint.start(t, ({ answer }) => answer(410))
+  const { call, publish } = await startService(t, { PUSH_ALLOWED_HOSTS: '127.0.0.1' }, { clock: new ManualClock() })
+  await publish('orders', { messages: [{ value: 0 }] })
+  await call('PUT', '/v1/topics/orders/groups/billing', { push: { url: endpoint.url } })
+  let said = (await call('GET', SCALE)).json
+  for (let looks = 0; said.paused === undefined && looks < 1_000; looks++) said = (await call('GET', SCALE)).json
+  t.strictSame(said, { ready: 0, inFlight: 1, dueSoon: 0, paused: true })
 })
 
 t.test('a wheel that reaches less far than is asked by default', async (t) => {

@@ -1,7 +1,7 @@
 // Renewing the locks of what an endpoint has in hand.
 
 import t from 'tap'
-import type { Delivery } from '../../../service/delivery/groups.ts'
+import type { Delivery } from '../../../service/delivery/index.ts'
 import { InHand } from '../../../service/push/in-hand.ts'
 import { SharedBound } from '../../../service/push/shared-bound.ts'
 import { ManualClock } from '../../support/manual-clock.ts'

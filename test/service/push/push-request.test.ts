@@ -2,7 +2,7 @@
 
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto'
 import t from 'tap'
-import type { Delivery } from '../../../service/delivery/groups.ts'
+import type { Delivery } from '../../../service/delivery/index.ts'
 import { type PushRequest, pushRequest, type Sender } from '../../../service/push/push-request.ts'
 import { keyOf, sign } from '../../../service/push/signature.ts'
 import { encodeRecordBody, type Header } from '../../../storage/index.ts'

@@ -3,7 +3,7 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Test } from 'tap'
-import type { GroupSettings, PushSettings } from '../../../service/delivery/groups.ts'
+import type { GroupSettings, PushSettings } from '../../../service/delivery/index.ts'
 import { AllowedHosts } from '../../../service/push/allowed-hosts.ts'
 import { Pusher, type PusherOptions } from '../../../service/push/pusher.ts'
 import { DwellError, SILENT } from '../../../storage/index.ts'
@@ -84,7 +84,8 @@ export const PUSH: Omit<PushSettings, 'url'> = {
 
 export class PushRig {
   readonly groups: GroupRig
-  readonly #options: Partial<PusherOptions>
+  /** Of the next pusher. */
+  readonly options: Partial<PusherOptions>
   readonly logged: object[] = []
   readonly tookMs: number[] = []
   pusher!: Pusher
@@ -92,7 +93,7 @@ export class PushRig {
 
   private constructor(groups: GroupRig, options: Partial<PusherOptions>) {
     this.groups = groups
-    this.#options = options
+    this.options = options
   }
 
   static async start(
@@ -128,7 +129,7 @@ export class PushRig {
       onFailure: (error) => {
         throw error
       },
-      ...this.#options,
+      ...this.options,
     })
   }
 
@@ -160,7 +161,7 @@ export class PushRig {
   cut(): void {
     const { pusher, clock } = this
     void pusher.stop()
-    clock.jump(this.#options.stopMs ?? 8_000)
+    clock.jump(this.options.stopMs ?? 8_000)
   }
 
   /** The dead letters of the group: value and reasons of all tries. */

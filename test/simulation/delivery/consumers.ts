@@ -1,7 +1,7 @@
 // What is asked of groups in a simulation: publishers, consumers, and those who change groups and work with dead letters.
 // Several calls at once, each by itself; what is answered stands in the history.
 
-import type { Delivery, Groups } from '../../../service/delivery/groups.ts'
+import type { Delivery, Groups } from '../../../service/delivery/index.ts'
 import { DwellError, decodeRecordBody, encodeRecordBody } from '../../../storage/index.ts'
 import type { AcknowledgeType, GroupPlan } from '../../checker/history.ts'
 import { numberOf } from '../../crash/publish-request.ts'

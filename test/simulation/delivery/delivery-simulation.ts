@@ -2,7 +2,7 @@
 // come back as the seed says, disks that fail, clocks that are stepped; then all is mended, everything is accepted and read.
 // The history is judged by the very checker that judges crash runs.
 
-import { Groups } from '../../../service/delivery/groups.ts'
+import { Groups } from '../../../service/delivery/index.ts'
 import { SILENT } from '../../../storage/index.ts'
 import { check } from '../../checker/checker.ts'
 import { SeededRandom } from '../../support/seeded-random.ts'

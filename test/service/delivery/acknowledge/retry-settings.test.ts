@@ -2,7 +2,7 @@
 
 import t, { type Test as TapTest } from 'tap'
 import { jitterMs } from '../../../../service/delivery/acknowledge/jitter.ts'
-import type { AcknowledgeResult, Delivery } from '../../../../service/delivery/groups.ts'
+import type { AcknowledgeResult, Delivery } from '../../../../service/delivery/index.ts'
 import { SeededRandom } from '../../../support/seeded-random.ts'
 import { GroupRig, textOf } from '../group-rig.ts'
 

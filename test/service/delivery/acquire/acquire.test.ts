@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { Delivery } from '../../../../service/delivery/groups.ts'
+import type { Delivery } from '../../../../service/delivery/index.ts'
 import { DwellError } from '../../../../storage/index.ts'
 import { settle } from '../../../support/manual-clock.ts'
 import { GroupRig, textOf } from '../group-rig.ts'

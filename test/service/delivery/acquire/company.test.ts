@@ -2,7 +2,7 @@
 
 import t from 'tap'
 import { companyMax } from '../../../../service/delivery/acquire/company.ts'
-import type { Delivery } from '../../../../service/delivery/groups.ts'
+import type { Delivery } from '../../../../service/delivery/index.ts'
 import { GroupRig, textOf } from '../group-rig.ts'
 
 const ALL = Number.POSITIVE_INFINITY

@@ -1,7 +1,7 @@
 // Thousands of calls wait: each record wakes who is first in line, nobody else, and nobody looks in between.
 
 import t from 'tap'
-import type { Delivery } from '../../../../service/delivery/groups.ts'
+import type { Delivery } from '../../../../service/delivery/index.ts'
 import { settle } from '../../../support/manual-clock.ts'
 import { GroupRig, textOf } from '../group-rig.ts'
 

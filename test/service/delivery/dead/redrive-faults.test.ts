@@ -1,7 +1,7 @@
 // What comes in between while a redrive is under way.
 
 import t from 'tap'
-import { DEAD_TOPIC } from '../../../../service/delivery/groups.ts'
+import { DEAD_TOPIC } from '../../../../service/delivery/index.ts'
 import { DwellError, encodeRecordBody } from '../../../../storage/index.ts'
 import { GroupRig, textOf } from '../group-rig.ts'
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { DEAD_TOPIC } from '../../../../service/delivery/groups.ts'
+import { DEAD_TOPIC } from '../../../../service/delivery/index.ts'
 import { DwellError } from '../../../../storage/index.ts'
 import { GroupRig, textOf } from '../group-rig.ts'
 
@@ -271,4 +271,40 @@ t.test('what is purged or redriven leaves in appends of a size that a small jour
   await rig.groups.deadLetters.purge('orders', 'billing')
   t.equal(await count(rig), 0)
   t.ok(Math.max(...sizes) < rig.engine.appendBytesMax / 2, `appends of up to ${Math.max(...sizes)} bytes purge`)
+})
+
+t.test(
+  'a record that is redriven again and again keeps its last hundred attempts, and says how many came before',
+  async (t) => {
+    const { rig } = await startWithDead(1)
+    for (let round = 1; round < 130; round++) {
+      await begin(rig)
+      await rig.clock.advance(1)
+      const delivery = await rig.one()
+      const dropped = round > 100 ? round - 100 : undefined
+      if (delivery.attempts.length !== Math.min(round, 100) || delivery.attemptsDropped !== dropped) {
+        t.fail(`${delivery.attempts.length} attempts after ${round}, ${delivery.attemptsDropped} dropped`)
+      }
+      t.equal(delivery.deliveryCount, 1)
+      const reason = `round ${round}`
+      await rig.groups.acknowledge('orders', 'billing', [{ receipt: delivery.receipt, type: 'reject', reason }])
+    }
+    const { records } = await rig.groups.deadLetters.list('orders', 'billing', { limit: 10 })
+    t.match(records, [{ attemptsDropped: 30, deliveryCount: 1, reason: 'round 129' }])
+    t.same([records[0].attempts.length, records[0].attempts[0].reason], [100, 'round 30'])
+  },
+)
+
+t.test('attempts with long reasons are kept up to 64 KiB', async (t) => {
+  const { rig } = await startWithDead(1)
+  for (let round = 0; round < 30; round++) {
+    await begin(rig)
+    await rig.clock.advance(1)
+    const { receipt } = await rig.one()
+    await rig.groups.acknowledge('orders', 'billing', [{ receipt, type: 'reject', reason: '\u0001'.repeat(1_000) }])
+  }
+  const { records } = await rig.groups.deadLetters.list('orders', 'billing', { limit: 10 })
+  const [{ attempts, attemptsDropped = 0, body }] = records
+  t.ok(body.length < 80 * 1024, `${body.length} bytes`)
+  t.equal(attempts.length + attemptsDropped, 31)
 })

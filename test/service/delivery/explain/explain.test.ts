@@ -4,7 +4,7 @@
 import t from 'tap'
 import { LOOK_BYTES_MAX } from '../../../../service/delivery/explain/copy-search.ts'
 import { GROUPS_MAX } from '../../../../service/delivery/explain/explain.ts'
-import { GROUPS_TOPIC } from '../../../../service/delivery/groups.ts'
+import { GROUPS_TOPIC } from '../../../../service/delivery/index.ts'
 import { DwellError } from '../../../../storage/index.ts'
 import { settle } from '../../../support/manual-clock.ts'
 import { GroupRig } from '../group-rig.ts'
@@ -135,7 +135,8 @@ t.test('a lock that is over, and not released yet', async (t) => {
 t.test('a look reads no more than its bound, and says that this was not enough', async (t) => {
   const { rig: at, explain } = await rig({ retry: [] })
   const filling = 'x'.repeat(1024 * 1024)
-  const count = LOOK_BYTES_MAX / filling.length + 4
+  // More than the batch in which the bound is reached holds: a batch is read whole.
+  const count = LOOK_BYTES_MAX / filling.length + 8
   for (let i = 0; i < count; i++) await at.publish('orders', [filling])
   const deliveries = await at.acquire(1_000)
   const more = await at.acquire(1_000)
@@ -152,7 +153,7 @@ t.test('a look reads no more than its bound, and says that this was not enough',
   t.match(await explain(0), { state: 'dead' })
   bytes = 0
   t.match(await explain(count - 1), { state: 'unknown', because: 'look-ended', why: /was not found in the part/ })
-  t.ok(bytes < LOOK_BYTES_MAX + 6 * filling.length, `${bytes} bytes were read`)
+  t.ok(bytes < LOOK_BYTES_MAX + 8 * filling.length, `${bytes} bytes were read`)
   t.equal(at.engine.offsets(DEAD, 0).highWatermark, count)
 })
 
@@ -182,6 +183,16 @@ t.test('an endpoint that is paused', async (t) => {
   t.match(await explain(0), { state: 'ready', because: 'no-consumer', why: /the endpoint has not taken it yet/ })
   await at.groups.pauseEndpoint('orders', 'billing', { sinceMs: at.clock.wallMs(), reason: '410 Gone' })
   t.match(await explain(0), { state: 'ready', because: 'endpoint-paused', why: /: 410 Gone\.$/ })
+  await at.acquire(1)
+  const kept = await explain(0)
+  t.match(kept, { state: 'acquired', because: 'endpoint-paused', deliveryCount: 1, next: { event: 'probe' } })
+  t.match(kept.why, /The endpoint of the group is paused since .*: 410 Gone\. .* no try is counted: a probe asks/)
+  await at.groups.pause('orders', 'billing', '')
+  const paused = await explain(0)
+  t.match(paused.why, /the group is paused too/)
+  t.equal(paused.next, undefined, 'nobody asks before the resume')
+  await at.groups.resume('orders', 'billing')
+  t.match(await explain(0), { because: 'locked', why: /^The endpoint has it, for the 1st time/ })
 })
 
 t.test('what is told of a record that was moved since is where it is', async (t) => {

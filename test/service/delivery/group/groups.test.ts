@@ -1,5 +1,5 @@
 import t from 'tap'
-import { type Acknowledgement, type Delivery, GROUPS_TOPIC } from '../../../../service/delivery/groups.ts'
+import { type Acknowledgement, type Delivery, GROUPS_TOPIC } from '../../../../service/delivery/index.ts'
 import { DwellError } from '../../../../storage/index.ts'
 import { settle } from '../../../support/manual-clock.ts'
 import { GroupRig, textOf } from '../group-rig.ts'

@@ -1,7 +1,7 @@
 // What waits for its retry is seen: how many, and for how long, from counters.
 
 import t from 'tap'
-import type { Delivery } from '../../../../service/delivery/groups.ts'
+import type { Delivery } from '../../../../service/delivery/index.ts'
 import { GroupRig } from '../group-rig.ts'
 
 const release = (deliveries: readonly Delivery[], delayMs?: number) =>

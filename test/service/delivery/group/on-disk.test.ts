@@ -2,7 +2,7 @@
 // joined batches, reads through an index).
 
 import t from 'tap'
-import { type Delivery, GROUPS_TOPIC, Groups } from '../../../../service/delivery/groups.ts'
+import { type Delivery, GROUPS_TOPIC, Groups } from '../../../../service/delivery/index.ts'
 import { EmbeddedEngine, encodeRecordBody, SILENT, SystemDisk, SystemRandom } from '../../../../storage/index.ts'
 import { ManualClock } from '../../../support/manual-clock.ts'
 import { textOf } from '../group-rig.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { GROUPS_TOPIC } from '../../../../service/delivery/groups.ts'
+import { GROUPS_TOPIC } from '../../../../service/delivery/index.ts'
 import { laneBaseOf } from '../../../../service/delivery/lane.ts'
 import { DwellError } from '../../../../storage/index.ts'
 import { GroupRig, textOf } from '../group-rig.ts'

@@ -3,7 +3,7 @@
 
 import fc from 'fast-check'
 import t from 'tap'
-import type { AcknowledgeResult, Delivery } from '../../../../service/delivery/groups.ts'
+import type { AcknowledgeResult, Delivery } from '../../../../service/delivery/index.ts'
 import { GroupRig, textOf } from '../group-rig.ts'
 
 const NUM_RUNS = 100

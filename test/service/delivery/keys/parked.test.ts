@@ -1,7 +1,7 @@
 import t from 'tap'
 import { OWN_MAX, Parked } from '../../../../service/delivery/keys/parked.ts'
 import { ParkedRoom } from '../../../../service/delivery/keys/parked-room.ts'
-import { ReadAheadBudget } from '../../../../service/delivery/source/read-ahead.ts'
+import { ReadAheadBudget } from '../../../../service/delivery/source/read-ahead-budget.ts'
 
 function sharing(room: ParkedRoom): Parked {
   const parked = new Parked(new ReadAheadBudget())

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import t from 'tap'
-import type { Acknowledgement, GroupSettings } from '../../../../service/delivery/groups.ts'
+import type { Acknowledgement, GroupSettings } from '../../../../service/delivery/index.ts'
 import { Census } from '../../../../timewheel/census/census.ts'
 import { settle } from '../../../support/manual-clock.ts'
 import { GroupRig, textOf } from '../group-rig.ts'

@@ -1,5 +1,6 @@
 import t from 'tap'
-import { ReadAhead, ReadAheadBudget } from '../../../../service/delivery/source/read-ahead.ts'
+import { ReadAhead } from '../../../../service/delivery/source/read-ahead.ts'
+import { ReadAheadBudget } from '../../../../service/delivery/source/read-ahead-budget.ts'
 
 const records = (first: number, count: number) =>
   Array.from({ length: count }, (_, i) => ({ offset: first + i, timestampMs: 0, body: Buffer.alloc(0) }))
