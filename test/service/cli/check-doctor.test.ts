@@ -33,7 +33,9 @@ t.test('check: one line with figures, and the exit codes of monitoring', async (
 })
 
 t.test('check: what cannot be known is unknown', async (t) => {
-  t.match(await call(['check', 'ready', '--url', 'http://127.0.0.1:1']), { code: 3, out: /^DWELL UNKNOWN - .*cannot be reached/, error: '' }) // biome-ignore format: short
+  const nobody = ['--url', 'http://127.0.0.1:1']
+  t.match(await call(['check', 'lateness', ...nobody]), { code: 3, out: /^DWELL UNKNOWN - .*cannot be reached/, error: '' }) // biome-ignore format: short
+  t.match(await call(['check', 'ready', ...nobody]), { code: 2, out: /^DWELL CRITICAL - .*cannot be reached/ })
   t.match(await call(['check', 'lag', 'orders', 'nobody']), { code: 3, out: /^DWELL UNKNOWN - .*group/ })
   t.match(await call(['check', 'lag', 'orders', 'billing', '--warn', '5', '--crit', '1']), { code: 3, out: /--crit must not be below/ }) // biome-ignore format: short
   t.match(await call(['check', 'lag', 'orders']), { code: 3, error: /missing required argument 'group'/ })
