@@ -48,7 +48,9 @@ export interface ClientOptions {
 export class DwellClient {
   readonly #calls: Calls
   readonly #surroundings: Surroundings
+  /** Topics, and the log as it is. */
   readonly topics: Topics
+  /** The tasks that give dead letters back. */
   readonly redrives: Redrives
 
   /** @throws CallError INVALID_ARGUMENT for a URL that is none */
@@ -97,14 +99,17 @@ export class DwellClient {
     return new Consumer(this.group(topic, group), handler, options, this.#surroundings)
   }
 
+  /** One group: settings, place, acquire and acknowledge. Asks nothing by itself. */
   group(topic: string, group: string): Group {
     return new Group(this.#calls, topic, group)
   }
 
+  /** The delayed messages of a topic. Asks nothing by itself. */
   delayed(topic: string): DelayedMessages {
     return new DelayedMessages(this.#calls, topic)
   }
 
+  /** The dead letters of a group. Asks nothing by itself. */
   deadLetters(topic: string, group: string): DeadLetters {
     return new DeadLetters(this.#calls, topic, group)
   }

@@ -39,6 +39,7 @@ export interface DeathReasons {
   others: number
 }
 
+/** A task that gives dead letters back. */
 export interface Redrive {
   task: string
   topic: string
@@ -64,6 +65,7 @@ export class DeadLetters {
     this.#path = `/v1/topics/${segment(topic)}/groups/${segment(group)}/dead-letters`
   }
 
+  /** Those that the filter matches; records that die meanwhile come behind those of their partition. */
   list<V = unknown>(
     filter: DeadLetterFilter = {},
     { pageSize, ...options }: CallOptions & { pageSize?: number } = {},
@@ -76,6 +78,7 @@ export class DeadLetters {
     })
   }
 
+  /** How many the filter matches. */
   async count(filter: DeadLetterFilter = {}, options?: CallOptions): Promise<number> {
     const call = { method: 'GET', path: `${this.#path}/count`, query: sent(filter), repeat: 'always', options } as const
     return (await this.#calls.json<{ count: number }>(call)).count
@@ -125,11 +128,12 @@ export class Redrives {
     return (await this.#calls.json<{ redrives: Redrive[] }>(call)).redrives
   }
 
+  /** `REDRIVE_NOT_FOUND` for one that is not known any more. */
   get(task: string, options?: CallOptions): Promise<Redrive> {
     return this.#calls.json({ method: 'GET', path: `/v1/redrives/${segment(task)}`, repeat: 'always', options })
   }
 
-  /** What was moved stays moved. */
+  /** Stops a task; what was moved stays moved. */
   stop(task: string, options?: CallOptions): Promise<Redrive> {
     return this.#calls.json({ method: 'POST', path: `/v1/redrives/${segment(task)}/stop`, repeat: 'always', options })
   }

@@ -43,6 +43,7 @@ export class DelayedMessages {
     this.#path = `/v1/topics/${segment(topic)}/delayed`
   }
 
+  /** Where it is. `MESSAGE_NOT_FOUND` when it was never there, or is forgotten since. */
   get(id: string, options?: CallOptions): Promise<DelayedState> {
     return this.#calls.json({ method: 'GET', path: this.#of(id), repeat: 'always', options })
   }

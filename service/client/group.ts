@@ -29,6 +29,7 @@ export interface AcquiredRecord<V = unknown> extends Content<V> {
   attempts?: Attempt[]
 }
 
+/** What acquire() answers: at most as many records as were asked for, fewer also while there are more. */
 export interface Acquired<V = unknown> {
   records: AcquiredRecord<V>[]
   /** The wait ended in a pause of the group. */
@@ -37,12 +38,14 @@ export interface Acquired<V = unknown> {
   since?: string
 }
 
+/** What is to become of an acquired record; `renew` gives more time. */
 export type Acknowledgement =
   | { receipt: string; type: 'accept' }
   | { receipt: string; type: 'release'; delay?: Duration; reason?: string }
   | { receipt: string; type: 'reject'; reason?: string }
   | { receipt: string; type: 'renew'; lock?: Duration }
 
+/** What became of it. */
 export type AcknowledgeResult =
   | { state: 'acknowledged' }
   | { state: 'retrying'; dueAt: string; dueAtMs: number; tier: string }
@@ -51,6 +54,7 @@ export type AcknowledgeResult =
   /** The receipt is not valid any more: its lock is over, or it was acknowledged before. */
   | { state: 'invalid'; code: string }
 
+/** An endpoint that records are pushed to; README, "Pushing to an endpoint". */
 export interface PushSettings {
   url?: string
   concurrency?: number
@@ -62,6 +66,7 @@ export interface PushSettings {
   secret?: string | string[] | null
 }
 
+/** What is given changes, the rest stays. README, "What it offers", tells what each means. */
 export interface GroupChange {
   retry?: Duration[] | { first: Duration; factor: number; count: number; max?: Duration } | 'standard-webhooks'
   jitter?: number
@@ -73,6 +78,7 @@ export interface GroupChange {
   push?: PushSettings | null
 }
 
+/** A group as it is set. */
 export interface GroupSettings {
   topic: string
   group: string
@@ -170,6 +176,7 @@ export class Group {
     return (await this.#calls.json<{ results: AcknowledgeResult[] }>(call)).results
   }
 
+  /** Settings, where it stands in each partition, what waits in each lane. `GROUP_NOT_FOUND` for one that was never asked for. */
   describe(options?: CallOptions): Promise<GroupDescription> {
     return this.#calls.json({ method: 'GET', path: this.#path, repeat: 'always', options })
   }
@@ -196,15 +203,17 @@ export class Group {
     })
   }
 
+  /** Goes on after a pause, that of a flood of dead letters too. */
   resume(options?: CallOptions): Promise<GroupDescription> {
     return this.#calls.json({ method: 'POST', path: `${this.#path}/resume`, repeat: 'always', options })
   }
 
-  /** Forgets the group. */
+  /** Forgets the group, with where it stands and what waits for its retry. */
   delete(options?: CallOptions): Promise<void> {
     return this.#calls.json({ method: 'DELETE', path: this.#path, repeat: 'always', options })
   }
 
+  /** How much there is to do; `within` is how far ahead `dueSoon` looks, 30 s when absent. */
   scale({ within, ...options }: CallOptions & { within?: Duration } = {}): Promise<Scale> {
     return this.#calls.json({
       method: 'GET',

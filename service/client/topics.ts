@@ -4,6 +4,7 @@ import { type CallOptions, type Calls, segment } from './calls.ts'
 import type { GroupSettings } from './group.ts'
 import type { Content, Duration } from './message.ts'
 
+/** What is given changes, the rest stays; partitions can grow, not shrink. */
 export interface TopicChange {
   partitions?: number
   /** null keeps records for ever. */
@@ -62,11 +63,13 @@ export class Topics {
     this.#calls = calls
   }
 
+  /** Those that the token may see. */
   async list(options?: CallOptions): Promise<TopicSummary[]> {
     const call = { method: 'GET', path: '/v1/topics', repeat: 'always', options } as const
     return (await this.#calls.json<{ topics: TopicSummary[] }>(call)).topics
   }
 
+  /** Settings and the places of each partition. */
   get(topic: string, options?: CallOptions): Promise<TopicDescription> {
     return this.#calls.json({ method: 'GET', path: pathOf(topic), repeat: 'always', options })
   }

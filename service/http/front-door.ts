@@ -82,11 +82,11 @@ function identify(
   access: RouteAccess,
 ): Caller | Promise<Caller> {
   const { authorization } = request.raw.headers
-  const address = request.socket.remoteAddress ?? ''
-  if (access.rights.length > 0) return authenticator.callerOf(authorization, address)
+  const connection = request.raw.socket
+  if (access.rights.length > 0) return authenticator.callerOf(authorization, connection)
   if (authorization === undefined) return STRANGER
   try {
-    const caller = authenticator.callerOf(authorization, address)
+    const caller = authenticator.callerOf(authorization, connection)
     return caller instanceof Promise ? caller.catch(strangerFor) : caller
   } catch (error) {
     return strangerFor(error)

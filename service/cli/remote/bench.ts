@@ -1,8 +1,8 @@
 // `dwell bench`: a small load against a service, to see what it does on its machine: how many messages a second are published and
 // consumed, and how late delayed ones arrive. It makes a topic of its own and deletes it.
 //
-// Lateness is measured by one clock, this machine's, from the answer to the publish to the arrival here, less the delay: the way
-// to the service and back is in it. The figures of `npm run bench` are measured closer; these are for comparing.
+// Lateness is measured by one clock, this machine's, from before the publish is sent to the arrival here, less the delay: the way to
+// the service and back is in it. The figures of `npm run bench` are measured closer; these are for comparing.
 
 import type { Command } from 'commander'
 import { SystemClock, SystemRandom } from '../../../storage/index.ts'
@@ -131,15 +131,11 @@ async function latenessesOf(client: DwellClient, clock: SystemClock, { topic, si
   consumer.done.catch(all.reject)
   try {
     const messages = Array.from({ length: DELAYED }, (_, i) => ({ value: i, delay: DELAY_MS + i * 5 }))
+    const sentMs = clock.monotonicMs()
     const results = await client.publish(topic, messages, { signal })
-    const answeredMs = clock.monotonicMs()
-    const wallMs = clock.wallMs()
     // The service and this machine may disagree about what time it is, but not about how far apart two times are.
-    const first = Math.min(...results.map((result) => ('dueAtMs' in result ? result.dueAtMs : wallMs)))
-    for (const [i, result] of results.entries()) {
-      const dueAtMs = 'dueAtMs' in result ? result.dueAtMs : first
-      dueMs.set(i, answeredMs + DELAY_MS + (dueAtMs - first))
-    }
+    const dueAtMs = results.map((result) => ('dueAtMs' in result ? result.dueAtMs : Number.NaN))
+    for (const [i, ms] of dueAtMs.entries()) dueMs.set(i, sentMs + DELAY_MS + ms - dueAtMs[0])
     await all.promise
     return latenesses
   } finally {

@@ -5,6 +5,7 @@ import type { Command } from 'commander'
 import { CallError, type DwellClient } from '../../client/index.ts'
 import { formatDuration } from '../../duration.ts'
 import { addExamples } from '../examples.ts'
+import { EXIT, exitCodeOf } from './exit-codes.ts'
 import { msOf, wholeOf } from './forms.ts'
 import { metricOf } from './metrics.ts'
 import { addRemoteCommand, type Given, type Remote } from './remote.ts'
@@ -12,7 +13,8 @@ import { addRemoteCommand, type Given, type Remote } from './remote.ts'
 const STATUS = { OK: 0, WARNING: 1, CRITICAL: 2, UNKNOWN: 3 } as const
 type Status = keyof typeof STATUS
 
-const CODES_HELP = 'Exit codes: 0 OK; 1 WARNING; 2 CRITICAL; 3 UNKNOWN, also when the service gave no answer.'
+const CODES_HELP =
+  'Exit codes: 0 OK; 1 WARNING; 2 CRITICAL; 3 UNKNOWN, or called wrongly. No answer of the service is UNKNOWN, but to `check ready` CRITICAL.'
 
 interface Found {
   status: Status
@@ -27,6 +29,8 @@ interface Row {
   /** What --warn and --crit are when nothing is said; absent where there are none. */
   thresholds?: { warn: string; crit: string; read: (text: string) => number }
   examples: string[]
+  /** What it means when nobody answers; UNKNOWN when absent. */
+  noAnswer?: Status
   look(client: DwellClient, args: string[], limits: { warn: number; crit: number }, signal: AbortSignal): Promise<Found>
 }
 
@@ -35,6 +39,7 @@ const ROWS: readonly Row[] = [
     usage: 'ready',
     description: 'Whether the service is ready, publishing is open, and the clock is believed.',
     examples: ['dwell check ready'],
+    noAnswer: 'CRITICAL',
     look: async (client, _args, _limits, signal) => {
       const { ready, publishing, clock, why } = await client.ready({ signal })
       const said = why === undefined ? '' : `: ${why}`
@@ -102,6 +107,8 @@ export function addCheck(program: Command, environment: NodeJS.ProcessEnv): void
       run: (remote, args, given) => run(row, remote, args, given),
       failed: (error, remote) => unknown(row, error, remote),
     })
+    // 2 would be CRITICAL.
+    command.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : STATUS.UNKNOWN))
     if (thresholds !== undefined)
       command
         .option('--warn <threshold>', 'from this on it is a warning', thresholds.warn)
@@ -123,7 +130,9 @@ async function run(row: Row, remote: Remote, args: string[], given: Given): Prom
 }
 
 function unknown(row: Row, error: unknown, remote: Pick<Remote, 'output' | 'json'>): Promise<number> {
-  return report(row, remote, { status: 'UNKNOWN', sentence: (error as Error).message.replaceAll('\n', ' ') })
+  const sentence = (error as Error).message.replaceAll('\n', ' ')
+  const status = exitCodeOf(error) === EXIT.NO_ANSWER ? (row.noAnswer ?? 'UNKNOWN') : 'UNKNOWN'
+  return report(row, remote, { status, sentence })
 }
 
 async function report(

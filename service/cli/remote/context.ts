@@ -10,6 +10,7 @@ import { checkContextName, contextsPath, readContexts, writeContexts } from './c
 import { exitCodeOf } from './exit-codes.ts'
 import { tell } from './remote.ts'
 
+const JSON_OPTION = ['--json', 'print JSON, for programs', false] as const
 const EXIT_CODES = 'Exit codes: 0 done; 2 called wrongly.'
 
 /** Adds the commands to `program`. */
@@ -24,23 +25,26 @@ export function addContext(program: Command, environment: NodeJS.ProcessEnv): vo
     .option('--url <url>', 'address of the service')
     .option('--token-stdin', 'read the token from standard input, so that no list of processes shows it', false)
     .option('--ca <path>', 'PEM file of the authorities to trust')
-    .action((name, given) => ending(() => setContext(path, name, given)))
+    .option(...JSON_OPTION)
+    .action((name, given) => ending(given.json, () => setContext(path, name, given)))
   addExamples(set, ['dwell context set local --url http://127.0.0.1:7200', `echo "$TOKEN" | dwell context set prod --url https://dwell.example.com --token-stdin`], EXIT_CODES) // biome-ignore format: short
   const use = context
     .command('use <name>')
     .description('Makes a context the current one: what commands use when nothing else is said.')
-    .action((name) => ending(() => useContext(path, name)))
+    .option(...JSON_OPTION)
+    .action((name, { json }) => ending(json, () => useContext(path, name, json)))
   addExamples(use, ['dwell context use local'], EXIT_CODES)
   const list = context
     .command('list')
     .description('Lists the contexts; tokens are not shown.')
-    .option('--json', 'print JSON, for programs', false)
-    .action((given) => ending(() => listContexts(path, given.json)))
+    .option(...JSON_OPTION)
+    .action(({ json }) => ending(json, () => listContexts(path, json)))
   addExamples(list, ['dwell context list', 'dwell context list --json'], EXIT_CODES)
   const remove = context
     .command('remove <name>')
     .description('Removes a context, with its token.')
-    .action((name) => ending(() => removeContext(path, name)))
+    .option(...JSON_OPTION)
+    .action((name, { json }) => ending(json, () => removeContext(path, name, json)))
   addExamples(remove, ['dwell context remove prod'], EXIT_CODES)
 }
 
@@ -48,9 +52,10 @@ interface Change {
   url?: string
   tokenStdin: boolean
   ca?: string
+  json: boolean
 }
 
-async function setContext(path: string, name: string, { url, tokenStdin, ca }: Change): Promise<void> {
+async function setContext(path: string, name: string, { url, tokenStdin, ca, json }: Change): Promise<void> {
   const known = await readContexts(path)
   const before = Object.hasOwn(known.contexts, checkContextName(name)) ? known.contexts[name] : undefined
   const address = url ?? before?.url
@@ -62,16 +67,18 @@ async function setContext(path: string, name: string, { url, tokenStdin, ca }: C
   new DwellClient({ url: address, token: token === '' ? undefined : token }).close()
   const context = { url: address, token: token === '' ? undefined : token, ca: ca ?? before?.ca }
   await writeContexts(path, { current: known.current ?? name, contexts: { ...known.contexts, [name]: context } })
-  await new Output(process.stdout).line(
-    `The context ${name} is ${address}${context.token === undefined ? '' : ', with a token'}.`,
-  )
+  await say(json, `The context ${name} is ${address}${context.token === undefined ? '' : ', with a token'}.`, {
+    name,
+    url: address,
+    token: context.token === undefined ? 'none' : 'set',
+  })
 }
 
-async function useContext(path: string, name: string): Promise<void> {
+async function useContext(path: string, name: string, json: boolean): Promise<void> {
   const known = await readContexts(path)
   mustHave(known.contexts, name)
   await writeContexts(path, { ...known, current: name })
-  await new Output(process.stdout).line(`Commands use the context ${name}.`)
+  await say(json, `Commands use the context ${name}.`, { current: name })
 }
 
 async function listContexts(path: string, json: boolean): Promise<void> {
@@ -84,24 +91,28 @@ async function listContexts(path: string, json: boolean): Promise<void> {
   await output.lines(columns(['CURRENT', 'NAME', 'URL', 'TOKEN', 'CA'], rows.map(({ name, current, url, token, ca }) => [current ? '*' : '', name, url, token, ca]))) // biome-ignore format: short
 }
 
-async function removeContext(path: string, name: string): Promise<void> {
+async function removeContext(path: string, name: string, json: boolean): Promise<void> {
   const { current, contexts } = await readContexts(path)
   mustHave(contexts, name)
   const { [name]: _gone, ...rest } = contexts
   await writeContexts(path, { current: current === name ? undefined : current, contexts: rest })
-  await new Output(process.stdout).line(`Removed the context ${name}.`)
+  await say(json, `Removed the context ${name}.`, { removed: name })
 }
 
 function mustHave(contexts: object, name: string): void {
   if (!Object.hasOwn(contexts, name)) throw wrong(`There is no context ${JSON.stringify(name)}.`)
 }
 
-async function ending(task: () => Promise<void>): Promise<void> {
+function say(json: boolean, sentence: string, document: object): Promise<void> {
+  return new Output(process.stdout).line(json ? JSON.stringify(document) : sentence)
+}
+
+async function ending(json: boolean, task: () => Promise<void>): Promise<void> {
   try {
     await task()
   } catch (error) {
     process.exitCode = exitCodeOf(error)
-    await tell(error, false, new Output(process.stderr))
+    await tell(error, json, new Output(process.stderr))
   }
 }
 

@@ -45,7 +45,7 @@ async function examine(remote: Remote, given: Given, environment: NodeJS.Process
   const findings = [...machine.findings, ...service.findings]
   if (json) await output.line(JSON.stringify({ findings }))
   else {
-    const [header, ...lines] = columns(['WHAT', 'STATE', ''], findings.map(({ what, state, sentence }) => [what, state, sentence])) // biome-ignore format: short
+    const [header, ...lines] = columns(['WHAT', 'STATE', 'FINDING'], findings.map(({ what, state, sentence }) => [what, state, sentence])) // biome-ignore format: short
     await output.line(header)
     for (const [i, line] of lines.entries()) await output.line(line, COLOURS[findings[i].state])
   }

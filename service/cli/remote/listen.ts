@@ -12,7 +12,8 @@ import { countOf, durationOf, msOf } from './forms.ts'
 import { addRemote, type Given, type Remote } from './remote.ts'
 import { runConsumer } from './running.ts'
 
-const ANSWER_LENGTH_MAX = 64 * 1024
+/** What is read of an answer: the reason of a failure is in its first bytes. */
+const ANSWER_BYTES_MAX = 64 * 1024
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/
 const HEADER_VALUE = /^[\t\x20-\x7e]{0,1024}$/
 
@@ -70,7 +71,7 @@ async function forward(
   try {
     const body = Buffer.from(valueBytes(record))
     const answer = await fetch(url, { method: 'POST', headers: headersOf(record, group), body, signal: both, redirect: 'manual' }) // biome-ignore format: short
-    const text = (await answer.text()).slice(0, ANSWER_LENGTH_MAX)
+    const text = await beginningOf(answer)
     const acknowledge = answer.headers.get('dwell-acknowledge') ?? undefined
     const retryAfter = answer.headers.get('retry-after') ?? undefined
     const verdict = judge({ kind: 'answer', answer: { status: answer.status, text, retryAfter, acknowledge } }, nowMs)
@@ -85,6 +86,18 @@ async function forward(
   } finally {
     timer.cancel()
   }
+}
+
+/** The rest of an answer is not read. */
+async function beginningOf(answer: Response): Promise<string> {
+  const parts: Uint8Array[] = []
+  let size = 0
+  for await (const part of answer.body ?? []) {
+    parts.push(part)
+    size += part.length
+    if (size >= ANSWER_BYTES_MAX) break
+  }
+  return Buffer.concat(parts).toString('utf8', 0, ANSWER_BYTES_MAX)
 }
 
 /** As push names them; what no header can carry is left out. */

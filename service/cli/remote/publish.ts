@@ -8,7 +8,7 @@ import type { Command } from 'commander'
 import { CallError, type Message, type Published } from '../../client/index.ts'
 import { count } from '../words.ts'
 import { EXIT } from './exit-codes.ts'
-import { mapOf, pairsOf, sentDuration, sentTime, valueIn } from './forms.ts'
+import { mapOf, pairsOf, sentDuration, sentTime, valueIn, wholeOf } from './forms.ts'
 import { Progress } from './progress.ts'
 import { addRemote, type Given, type Remote } from './remote.ts'
 
@@ -70,7 +70,7 @@ async function publish(remote: Remote, [topic, ...values]: string[], given: Give
 function sharedOf({ key, partition, header, delay, at, id }: Given): Omit<Message, 'value'> {
   return {
     key: key as string | undefined,
-    partition: partition === undefined ? undefined : Number(partition),
+    partition: partition === undefined ? undefined : wholeOf(partition as string),
     headers: header === undefined ? undefined : mapOf(header as string[]),
     delay: delay === undefined ? undefined : sentDuration(delay as string),
     deliverAt: at === undefined ? undefined : sentTime(at as string),

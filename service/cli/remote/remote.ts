@@ -113,8 +113,13 @@ export async function tell(error: unknown, json: boolean, notes: Output): Promis
   if (advice !== undefined) await notes.line(advice)
 }
 
+const MAYBE_DONE =
+  'It may have been carried out all the same. A publish with an --id can be repeated: it changes nothing then.'
+
 /** What to do about it, where the service cannot know how it was called. */
 const ADVICE: Record<string, string> = {
+  CONNECTION_LOST: MAYBE_DONE,
+  TIMED_OUT: MAYBE_DONE,
   UNREACHABLE: 'Is it running? `dwell serve` starts one here; --url, --context or DWELL_URL name another.',
   TOKEN_MISSING: 'Give one with --token-file or DWELL_TOKEN, or keep it with `dwell context set`.',
   TOKEN_WRONG: 'It may have been removed, or be meant for another service.',

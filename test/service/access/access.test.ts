@@ -38,7 +38,7 @@ async function opened(t: { teardown(task: () => unknown): unknown }, settings: P
   t.teardown(() => access.close())
   const nameOf = async (token: string, address = ADDRESS) => {
     try {
-      const caller = access.authenticator?.callerOf(`Bearer ${token}`, address)
+      const caller = access.authenticator?.callerOf(`Bearer ${token}`, { remoteAddress: address })
       return ((await caller) as Caller).name
     } catch (error) {
       return (error as { code: string }).code
@@ -142,7 +142,7 @@ t.test(
     const guess = (i: number) => `${shop.token.slice(0, -3)}${String(i).padStart(3, '0')}`
     for (let i = 0; i < 20; i++) t.equal(await nameOf(guess(i)), 'TOKEN_WRONG')
     t.equal(await nameOf(guess(20)), 'TOO_MANY_ATTEMPTS')
-    t.throws(() => access.authenticator?.callerOf('Bearer x', ADDRESS), {
+    t.throws(() => access.authenticator?.callerOf('Bearer x', { remoteAddress: ADDRESS }), {
       fields: { retryAfterSeconds: 3 },
       message: /in 3 s/,
     })
@@ -154,3 +154,26 @@ t.test(
     t.equal(access.authenticator?.failedAttempts, 22)
   },
 )
+
+t.test('what a connection showed is known again, as long as it is right, and for nobody else', async (t) => {
+  const folder = tokensFolder(t)
+  const [first, second] = ['first', 'second'].map((name) => holder(name, ['publish']))
+  const { access, until } = await opened(t, { TOKENS_FILE: writeTokens(folder, [first, second]) })
+  const authenticator = access.authenticator as NonNullable<Access['authenticator']>
+  const connection = { remoteAddress: ADDRESS }
+  const nameOf = (token: string) => {
+    try {
+      return (authenticator.callerOf(`Bearer ${token}`, connection) as Caller).name
+    } catch (error) {
+      return (error as { code: string }).code
+    }
+  }
+  for (const { token, row } of [first, first, second, first]) t.equal(nameOf(token), row.name)
+  const last = first.token.at(-1) === 'A' ? 'B' : 'A'
+  t.equal(nameOf(first.token.slice(0, -1) + last), 'TOKEN_WRONG')
+  t.equal(nameOf(first.token), 'first')
+  writeTokens(folder, [second])
+  t.ok(await until(() => nameOf(first.token) !== 'first'))
+  t.equal(nameOf(first.token), 'TOKEN_WRONG', 'a token that is taken out is refused where it was shown, too')
+  t.equal(nameOf(second.token), 'second')
+})

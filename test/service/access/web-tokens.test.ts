@@ -74,7 +74,9 @@ async function opened(t: Test, settings: Partial<Settings>, clock = new ManualCl
   // Each from an address of its own: that attempts are limited is shown elsewhere.
   const callerOf = async (token: string, address = `10.0.0.${addresses++}`): Promise<Caller | string> => {
     try {
-      return await (access.authenticator as NonNullable<Access['authenticator']>).callerOf(`Bearer ${token}`, address)
+      return await (access.authenticator as NonNullable<Access['authenticator']>).callerOf(`Bearer ${token}`, {
+        remoteAddress: address,
+      })
     } catch (error) {
       return (error as { code: string }).code
     }

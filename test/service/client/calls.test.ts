@@ -116,6 +116,23 @@ t.test('a signal ends a call at once, with its reason; a slow one ends in time',
   })
 })
 
+t.test('what an answer that has begun hands over is taken, whatever the signal says', async (t) => {
+  const records = [{ receipt: 'r', value: 1 }]
+  let finish = () => {}
+  const service = await scriptedService(t, (_asked, answer) => {
+    finish = answer.begin({ records })
+  })
+  const abort = new AbortController()
+  const made = client(t, { url: service.url })
+  const acquired = made.group('orders', 'g').acquire({ signal: abort.signal })
+  await until(() => service.asked.length === 1)
+  abort.abort(new Error('enough'))
+  finish()
+  t.same(await acquired, { records })
+  const listed = made.topics.list({ signal: AbortSignal.any([abort.signal]) })
+  await t.rejects(listed, /enough/)
+})
+
 t.test('somebody else at the address, or more than is taken', async (t) => {
   const page = await scriptedService(t, (asked, answer) => {
     if (asked.path === '/v1/redrives') answer.text(502, '<html>Bad Gateway</html>')

@@ -69,6 +69,13 @@ t.test('no more is held than is allowed, and whoever waits has his turn', async 
   await publisher.flush()
 })
 
+t.test('those who wait are let in as there is room for them', async (t) => {
+  const service = await scriptedService(t, (asked, answer) => accept(asked, answer))
+  const publisher = publisherTo(t, service.url, { bufferMessagesMax: 2 })
+  await Promise.all(messages(6).map((message) => publisher.publish(message)))
+  t.same(service.asked.map((asked) => sentIn(asked).length), [2, 2, 2]) // biome-ignore format: short
+})
+
 t.test('publishAll goes no faster than there is room', async (t) => {
   const service = await scriptedService(t, (asked, answer) => setImmediate(() => accept(asked, answer)))
   const publisher = publisherTo(t, service.url, { bufferMessagesMax: 10 })

@@ -17,6 +17,8 @@ export interface Answering {
   /** A problem document. */
   problem(status: number, code: string, fields?: Record<string, unknown>, headers?: Record<string, string>): void
   text(status: number, text: string): void
+  /** Sends the first half of a JSON answer; the function that it answers sends the rest. */
+  begin(document: unknown): () => void
   /** The connection breaks, without an answer or in the middle of one. */
   hangUp(begun?: boolean): void
 }
@@ -54,6 +56,11 @@ function answering(response: ServerResponse): Answering {
     problem: (status, code, fields = {}, headers) =>
       send(status, 'application/problem+json', JSON.stringify({ type: '', title: '', status, code, detail: `${code}.`, ...fields }), headers), // biome-ignore format: short
     text: (status, text) => send(status, 'text/html', text),
+    begin: (document) => {
+      const text = JSON.stringify(document)
+      response.writeHead(200, { 'content-type': 'application/json' }).write(text.slice(0, 5))
+      return () => void response.end(text.slice(5))
+    },
     hangUp: (begun = false) => {
       if (begun) response.writeHead(200, { 'content-length': '100' }).write('{"half')
       setImmediate(() => response.socket?.destroy())

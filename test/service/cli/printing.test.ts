@@ -1,0 +1,39 @@
+// What goes to a terminal: columns that can be taken apart, a progress line only where somebody looks, nothing that moves a cursor.
+
+import t from 'tap'
+import { columns } from '../../../service/cli/remote/columns.ts'
+import { Progress } from '../../../service/cli/remote/progress.ts'
+import { quantile } from '../../../service/cli/remote/quantile.ts'
+import { contentOf } from '../../../service/cli/remote/records.ts'
+
+t.test('columns', async (t) => {
+  t.same(columns(['NAME', 'COUNT', 'WHY'], [['a', 1_000, undefined], ['längér', 5, 'x\n\u001b[31my']]), ['NAME    COUNT  WHY', 'a        1000  -', 'längér      5  x y']) // biome-ignore format: short
+  t.same(columns(['NAME', 'COUNT'], []), ['NAME  COUNT'])
+})
+
+t.test('a progress line is for terminals', async (t) => {
+  const drawn = (isTTY: boolean) => {
+    let text = ''
+    const progress = new Progress(
+      { isTTY, write: (part: string) => (text += part) } as unknown as NodeJS.WriteStream,
+      10,
+    )
+    progress.show(5, '5 published')
+    progress.show(6, 'too soon')
+    progress.end()
+    return text
+  }
+  t.equal(drawn(true), `\r\u001b[K${'█'.repeat(15)}${'░'.repeat(15)} 50 %  5 published\r\u001b[K`)
+  t.equal(drawn(false), '')
+})
+
+t.test('a message writes nothing to a terminal but its text', async (t) => {
+  t.equal(contentOf({ key: '\u0007k', value: 'a\u001b[2J\tb\u009b' }), '\\u0007k  a\\u001b[2J\tb\\u009b')
+  t.equal(contentOf({ key: null, value: { a: '\u001b' } }), '-  {"a":"\\u001b"}')
+  t.equal(contentOf({ key: null, value: undefined, valueBase64: '/wA=' }), '-  <ff00>')
+})
+
+t.test('quantiles', async (t) => {
+  t.same([0.5, 0.99, 1].map((share) => quantile([3, 1, 2, 4], share)), [2, 4, 4]) // biome-ignore format: short
+  t.ok(Number.isNaN(quantile([], 0.5)))
+})
