@@ -5,25 +5,20 @@
 // It prints each query with its result, and ends with 1 when a panel would be empty or an alert cannot be evaluated; with 0 and a
 // reason where there is no prometheus.
 
-import { spawn } from 'node:child_process'
-import { mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { DwellProcess, freePort } from '../support/dwell-process.ts'
+import { DwellProcess } from '../support/dwell-process.ts'
 import { CHART, findTool } from './chart.ts'
 import { DASHBOARDS, type Panel } from './dashboards.ts'
+import { Prometheus, type Sample } from './prometheus.ts'
 
 const SECONDS = Number(process.argv[2] ?? 30)
 /** Between two rounds of the load: it is to be seen, not to be felt. */
 const PAUSE_MS = 250
-
-interface Sample {
-  metric: Record<string, string>
-  value: [number, string]
-}
 
 const folder = mkdtempSync(join(tmpdir(), 'dwell-queries-'))
 const prometheusPath = findTool('prometheus')
@@ -39,37 +34,19 @@ async function check(path: string): Promise<void> {
     logPath: join(folder, 'dwell.log'),
     settings: { DWELL_CANARY_INTERVAL: '1s', DWELL_PUSH_ALLOWED_HOSTS: '127.0.0.1', DWELL_DISK_LOW_BYTES: '0' },
   })
-  const port = await freePort()
-  const prometheus = startPrometheus(path, port, dwell.port)
+  const prometheus = await Prometheus.start(path, folder, dwell.port, join(CHART, 'alerts.yaml'))
   try {
     await load(`http://127.0.0.1:${dwell.port}`, (endpoint.address() as AddressInfo).port)
-    const empty = [...(await emptyPanels(port)), ...(await brokenRules(port))]
+    const empty = [...(await emptyPanels(prometheus)), ...(await brokenRules(prometheus))]
     if (empty.length === 0) return
     process.stdout.write(`\nEmpty or broken: ${empty.join(', ')}\n`)
     process.exitCode = 1
   } finally {
-    prometheus.kill('SIGKILL')
+    prometheus.kill()
     dwell.kill()
     endpoint.close()
     endpoint.closeAllConnections()
   }
-}
-
-function startPrometheus(path: string, port: number, scraped: number) {
-  const config = {
-    global: { scrape_interval: '1s', evaluation_interval: '1s' },
-    rule_files: [join(CHART, 'alerts.yaml')],
-    scrape_configs: [{ job_name: 'dwell', static_configs: [{ targets: [`127.0.0.1:${scraped}`] }] }],
-  }
-  // JSON is YAML.
-  writeFileSync(join(folder, 'prometheus.yml'), JSON.stringify(config))
-  const log = openSync(join(folder, 'prometheus.log'), 'w')
-  const args = [
-    `--config.file=${join(folder, 'prometheus.yml')}`,
-    `--storage.tsdb.path=${join(folder, 'tsdb')}`,
-    `--web.listen-address=127.0.0.1:${port}`,
-  ]
-  return spawn(path, args, { stdio: ['ignore', log, log] })
 }
 
 /** Something of all that there is: messages of all kinds, all acknowledgements, retries, deaths, pushes, mistakes. */
@@ -108,14 +85,14 @@ async function load(url: string, endpointPort: number): Promise<void> {
   }
 }
 
-async function emptyPanels(port: number): Promise<string[]> {
+async function emptyPanels(prometheus: Prometheus): Promise<string[]> {
   const empty: string[] = []
   for (const { title, rows } of DASHBOARDS) {
     for (const panel of Object.values<Panel[]>(rows).flat()) {
       process.stdout.write(`\n${title} / ${panel.title}\n`)
       let values = 0
       for (const [legend, query] of Object.entries(panel.queries)) {
-        const samples = await ask(port, query)
+        const samples = await ask(prometheus, query)
         process.stdout.write(`  ${query}\n${samples.map((sample) => `    ${shown(legend, sample)}\n`).join('')}`)
         values += samples.filter(({ value }) => value[1] !== 'NaN').length
       }
@@ -125,28 +102,18 @@ async function emptyPanels(port: number): Promise<string[]> {
   return empty
 }
 
-async function ask(port: number, query: string): Promise<Sample[]> {
-  const chosen = query.replaceAll('$job', '.*').replaceAll('$instance', '.*').replaceAll('$__rate_interval', '10s')
-  const response = await fetch(`http://127.0.0.1:${port}/api/v1/query?query=${encodeURIComponent(chosen)}`)
-  const { status, error, data } = (await response.json()) as {
-    status: string
-    error?: string
-    data: { result: Sample[] }
-  }
-  if (status !== 'success') throw new Error(`${chosen}: ${error}`)
-  return data.result
+function ask(prometheus: Prometheus, query: string): Promise<Sample[]> {
+  return prometheus.ask(
+    query.replaceAll('$job', '.*').replaceAll('$instance', '.*').replaceAll('$__rate_interval', '10s'),
+  )
 }
 
 function shown(legend: string, { metric, value }: Sample): string {
   return `${legend.replace(/\{\{(\w+)\}\}/g, (_, label) => metric[label] ?? '')}: ${value[1]}`
 }
 
-async function brokenRules(port: number): Promise<string[]> {
-  const response = await fetch(`http://127.0.0.1:${port}/api/v1/rules`)
-  const { data } = (await response.json()) as {
-    data: { groups: { rules: { name: string; health: string; state: string; lastError?: string }[] }[] }
-  }
-  const rules = data.groups.flatMap((group) => group.rules)
+async function brokenRules(prometheus: Prometheus): Promise<string[]> {
+  const rules = await prometheus.rules()
   process.stdout.write(
     `\nAlerts\n${rules.map(({ name, health, state }) => `  ${name}: ${health}, ${state}\n`).join('')}`,
   )
