@@ -1,6 +1,7 @@
 // The command line: `dwell serve` and the tools.
 
 import { Command } from 'commander'
+import { addExamplesOfGroups } from './cli/examples.ts'
 import { addRemotes } from './cli/remote/commands.ts'
 import { addServe } from './cli/serve.ts'
 import { addTokens } from './cli/tokens.ts'
@@ -17,6 +18,7 @@ export function makeProgram(environment: NodeJS.ProcessEnv): Command {
   addTools(program)
   addTokens(program, environment.DWELL_TOKENS_FILE)
   addRemotes(program, environment)
+  addExamplesOfGroups(program, ['serve', 'publish', 'consume', 'groups', 'explain', 'doctor'])
   return program
 }
 

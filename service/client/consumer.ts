@@ -15,6 +15,7 @@ import { CallError } from './call-error.ts'
 import type { AcquiredRecord, Group } from './group.ts'
 import { Locks } from './locks.ts'
 import type { Duration } from './message.ts'
+import { checkNumbers, given } from './options.ts'
 import { pause, type Surroundings } from './surroundings.ts'
 
 /** What is to become of a record; without one it is accepted. */
@@ -76,12 +77,14 @@ export class Consumer<V = unknown> {
   /** By what the service answered. `lost`: handled, but the lock was over before it was acknowledged, or nobody knows; it comes again. */
   readonly stats = { acquired: 0, accepted: 0, retrying: 0, dead: 0, lost: 0 }
 
+  /** @throws CallError INVALID_ARGUMENT */
   constructor(group: Group, handler: Handler<V>, options: ConsumerOptions, surroundings: Surroundings) {
     this.#group = group
     this.#handler = handler
-    this.#options = { concurrency: 16, lockMs: 30_000, waitMs: 20_000, stopWithinMs: 30_000, ...options }
+    this.#options = { concurrency: 16, lockMs: 30_000, waitMs: 20_000, stopWithinMs: 30_000, ...given(options) }
     this.#surroundings = surroundings
-    const { lockMs, signal } = this.#options
+    const { concurrency, lockMs, waitMs, signal } = this.#options
+    checkNumbers({ concurrency, lockMs, waitMs })
     const onError = (error: CallError) => this.#tell(error)
     this.#acknowledger = new Acknowledger({ group, retryForMs: lockMs, onError })
     this.#locks = new Locks({ lockMs, surroundings, say: (said) => this.#acknowledger.say(said) })
@@ -99,7 +102,8 @@ export class Consumer<V = unknown> {
 
   /**
    * Acquires nothing more, lets the handlers finish, and after `stopWithinMs` aborts the rest of them and releases their records.
-   * Resolves when all is acknowledged; never rejects.
+   * Resolves when all is acknowledged; never rejects. While nobody answers, acknowledgements are tried for as long as a lock lasts,
+   * so it takes at most `stopWithinMs` and `lockMs` together.
    */
   async stop(): Promise<void> {
     this.#stopping.abort(stopped())

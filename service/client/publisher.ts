@@ -14,6 +14,7 @@ import { CallError } from './call-error.ts'
 import type { Calls } from './calls.ts'
 import type { Message, Published } from './message.ts'
 import { messageLine } from './message.ts'
+import { checkNumbers, given } from './options.ts'
 import { publishLines } from './publish.ts'
 
 const KIB = 1024
@@ -66,6 +67,7 @@ export class Publisher {
   /** How many were published, how many of them the service knew already, how many were refused or given up; requests, and those that took several tries. */
   readonly stats = { published: 0, duplicates: 0, failed: 0, requests: 0, repeated: 0 }
 
+  /** @throws CallError INVALID_ARGUMENT */
   constructor(calls: Calls, topic: string, options: PublisherOptions) {
     this.#calls = calls
     this.#topic = topic
@@ -77,8 +79,10 @@ export class Publisher {
       requestBytesMax: MIB,
       requestsMax: 1,
       retryForMs: RETRY_FOR_MS,
-      ...options,
+      ...given(options),
     }
+    const { requestsMax, requestMessagesMax, requestBytesMax, bufferMessagesMax, bufferBytesMax } = this.#options
+    checkNumbers({ requestsMax, requestMessagesMax, requestBytesMax, bufferMessagesMax, bufferBytesMax })
   }
 
   /**

@@ -104,17 +104,20 @@ export function addCheck(program: Command, environment: NodeJS.ProcessEnv): void
     const command = addRemoteCommand(check, environment, {
       usage,
       description,
+      options: (command) => (thresholds === undefined ? command : addThresholds(command, thresholds)),
       run: (remote, args, given) => run(row, remote, args, given),
       failed: (error, remote) => unknown(row, error, remote),
     })
     // 2 would be CRITICAL.
     command.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : STATUS.UNKNOWN))
-    if (thresholds !== undefined)
-      command
-        .option('--warn <threshold>', 'from this on it is a warning', thresholds.warn)
-        .option('--crit <threshold>', 'from this on it is critical', thresholds.crit)
     addExamples(command, examples, CODES_HELP)
   }
+}
+
+function addThresholds(command: Command, { warn, crit }: { warn: string; crit: string }): Command {
+  return command
+    .option('--warn <threshold>', 'from this on it is a warning', warn)
+    .option('--crit <threshold>', 'from this on it is critical', crit)
 }
 
 async function run(row: Row, remote: Remote, args: string[], given: Given): Promise<number> {

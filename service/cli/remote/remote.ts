@@ -33,6 +33,8 @@ export interface RemoteAction {
   /** As commander writes it: `get <topic> <id>`. */
   usage: string
   description: string
+  /** Adds options of its own. */
+  options?: (command: Command) => Command
   /** `given` holds the options; answers the exit code. */
   run(remote: Remote, args: string[], given: Given): Promise<number>
   /** In place of one sentence on standard error: what is said of an error, and the exit code. */
@@ -42,22 +44,23 @@ export interface RemoteAction {
 export interface RemoteCommand extends RemoteAction {
   /** Lines that work as they stand, one call each. */
   examples: readonly string[]
-  /** Adds further options. */
-  options?: (command: Command) => Command
 }
 
 /** Adds a command to `parent`. */
 export function addRemote(parent: Command, environment: NodeJS.ProcessEnv, row: RemoteCommand): void {
-  const command = addRemoteCommand(parent, environment, row)
-  row.options?.(command)
-  addExamples(command, row.examples, EXIT_CODES_HELP)
+  addExamples(addRemoteCommand(parent, environment, row), row.examples, EXIT_CODES_HELP)
 }
 
-/** Adds a command without examples, which its own words are still to come before. */
+/** Adds a command that is still to have examples. */
 export function addRemoteCommand(parent: Command, environment: NodeJS.ProcessEnv, row: RemoteAction): Command {
-  const command = parent.command(row.usage).description(row.description)
-  addConnectionFlags(command)
+  const { usage, description } = row
+  const command = parent
+    .command(usage)
+    .description(description)
+    .summary(`${description.replace(/[.:]( .*)?$/, '')}.`)
+  row.options?.(command)
   command.addOption(new Option('--json', 'print JSON, for programs').default(false))
+  addConnectionFlags(command)
   return command.action(async (...all: unknown[]) => {
     // commander passes the arguments, the options and the command.
     const given = all.at(-2) as Given

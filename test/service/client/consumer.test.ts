@@ -219,3 +219,9 @@ t.test('a signal stops it, also one that was aborted before', async () => {
   await consumer.done
   await play(() => {}, { signal: AbortSignal.abort() }).consumer.done
 })
+
+t.test('what cannot work is refused, what is undefined is the default', async (t) => {
+  await play(() => {}, { concurrency: undefined, lockMs: undefined }).consumer.stop()
+  for (const options of [{ concurrency: 0 }, { lockMs: -1 }, { waitMs: Number.NaN }])
+    t.throws(() => play(() => {}, options), { code: 'INVALID_ARGUMENT' }, JSON.stringify(options))
+})
