@@ -8,6 +8,7 @@ export type { DeadLetter, DeadLetterFilter, DeadLetterPage, DeadReason, RedriveT
 export { DEAD_TOPIC } from './dead/dead-store.ts'
 export type { Attempt, AttemptCause, Delivery } from './delivery.ts'
 export type { DeathCause } from './failed-record.ts'
+export { groupKey } from './group/group-log.ts'
 export {
   DEAD_PER_MINUTE_MAX,
   DEFAULT_GROUP_SETTINGS,

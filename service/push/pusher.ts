@@ -5,7 +5,7 @@
 
 import type { Socket } from 'node:net'
 import type { Clock, Log } from '../../storage/index.ts'
-import type { GroupSettings, Groups, PushSettings } from '../delivery/index.ts'
+import { type GroupSettings, type Groups, groupKey, type PushSettings } from '../delivery/index.ts'
 import type { AllowedHosts } from './allowed-hosts.ts'
 import type { openPool, Resolve } from './connections.ts'
 import { Endpoint } from './endpoint.ts'
@@ -91,7 +91,7 @@ export class Pusher {
   /** A group came, changed or went. */
   #look(topic: string, group: string): void {
     const { groups, onFailure } = this.#options
-    const key = `${topic}\0${group}`
+    const key = groupKey(topic, group)
     const settings = groups.settingsOf(topic, group)
     const push = settings?.push
     const known = this.#endpoints.get(key)

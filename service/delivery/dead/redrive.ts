@@ -66,7 +66,7 @@ export class Redrive {
     this.#name = deadLetterTopic(task.topic, task.group)
   }
 
-  /** As it is durable. */
+  /** As it stands: it may be ahead of the log by pieces in which nothing matched. */
   get task(): RedriveTask {
     return this.#task
   }

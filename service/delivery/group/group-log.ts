@@ -93,8 +93,13 @@ export interface DeltaVisitor {
   sent(source: number, wheelEnd: number): void
 }
 
+/** The text of a group's key: no name holds a NUL. */
+export function groupKey(topic: string, group: string): string {
+  return `${topic}\0${group}`
+}
+
 export function encodeKey(topic: string, group: string): Buffer {
-  return Buffer.from(`${topic}\0${group}`)
+  return Buffer.from(groupKey(topic, group))
 }
 
 export function decodeKey(key: Buffer): [topic: string, group: string] {

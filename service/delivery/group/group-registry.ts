@@ -15,7 +15,7 @@ import { laneBase, laneBaseOf } from '../lane.ts'
 import { LiveGroup, type LiveParts } from '../live-group.ts'
 import { ReadAheadBudget } from '../source/read-ahead-budget.ts'
 import { Group, type GroupParts } from './group.ts'
-import { decodeKey, decodeSnapshot } from './group-log.ts'
+import { decodeKey, decodeSnapshot, groupKey } from './group-log.ts'
 import type { GroupSettings } from './group-settings.ts'
 import { GROUPS_TOPIC, GroupStore } from './group-store.ts'
 
@@ -122,7 +122,7 @@ export class GroupRegistry {
     const base = laneBase(topic, name)
     const back = this.#store
       .letGo(group)
-      .then(() => this.#read(keyOf(topic, name)))
+      .then(() => this.#read(groupKey(topic, name)))
       .then(() => void this.#leaving.delete(base))
     // Who asks for the group is told; often, when the log is closing, nobody asks.
     back.catch(() => {})
@@ -141,7 +141,7 @@ export class GroupRegistry {
 
   /** @throws TOPIC_NOT_FOUND */
   find(topic: string, name: string): LiveGroup | undefined {
-    const live = this.#byKey.get(keyOf(topic, name))
+    const live = this.#byKey.get(groupKey(topic, name))
     if (live !== undefined && this.#isOrphan(live)) {
       this.forget(live, topicNotFound(topic)).catch(() => {})
       return this.find(topic, name)
@@ -152,7 +152,7 @@ export class GroupRegistry {
 
   /** The group of this name, if it is at work and its topic there. Changes nothing. */
   peek(topic: string, name: string): LiveGroup | undefined {
-    const live = this.#byKey.get(keyOf(topic, name))
+    const live = this.#byKey.get(groupKey(topic, name))
     return live === undefined || this.#isOrphan(live) ? undefined : live
   }
 
@@ -194,7 +194,7 @@ export class GroupRegistry {
   #enter(group: Group): LiveGroup {
     group.attach()
     const live = new LiveGroup(group, this.#parts)
-    this.#byKey.set(keyOf(group.topic, group.name), live)
+    this.#byKey.set(groupKey(group.topic, group.name), live)
     this.#byLaneBase.set(laneBase(group.topic, group.name), live)
     this.#byGroup.set(group, live)
     this.#onChange(group.topic, group.name)
@@ -245,7 +245,7 @@ export class GroupRegistry {
 
   #takeOut(live: LiveGroup, end: DwellError): void {
     const { group } = live
-    this.#byKey.delete(keyOf(group.topic, group.name))
+    this.#byKey.delete(groupKey(group.topic, group.name))
     this.#byLaneBase.delete(laneBase(group.topic, group.name))
     this.#byGroup.delete(group)
     live.close(end)
@@ -272,10 +272,6 @@ export class GroupRegistry {
     for (const live of this.all()) live.close()
     await this.#store.settled()
   }
-}
-
-function keyOf(topic: string, name: string): string {
-  return `${topic}\0${name}`
 }
 
 function topicNotFound(topic: string): DwellError {

@@ -12,9 +12,10 @@
 //
 // After a crash: places and hashes stand in `__groups` (group-log.ts).
 
-import { DwellError, type LogEngine, readPage, type StoredRecord } from '../../../storage/index.ts'
+import { type LogEngine, readPage, type StoredRecord } from '../../../storage/index.ts'
 import type { SnapshotRoom } from '../group/snapshot-room.ts'
 import type { ReadAheadBudget } from '../source/read-ahead-budget.ts'
+import { isUnreadable } from '../source/source-place.ts'
 import { type ParkedColumns, type ParkedPlace, ParkedPlaces } from './parked-places.ts'
 import type { ParkedRoom } from './parked-room.ts'
 
@@ -254,14 +255,11 @@ export class Parked {
   }
 }
 
-/** Errors that trying again does not mend: the record is not there, or not readable. */
-const LOST = new Set(['OFFSET_OUT_OF_RANGE', 'BATCH_DAMAGED', 'RECORD_DAMAGED', 'CODEC_UNSUPPORTED', 'BATCH_TOO_LARGE'])
-
 async function readFrom(engine: LogEngine, topic: string, partition: number, offset: number): Promise<StoredRecord[]> {
   try {
     return readPage(await engine.read(topic, partition, offset, READ_SIZE), offset).records
   } catch (error) {
-    if (error instanceof DwellError && LOST.has(error.code)) return []
+    if (isUnreadable(error)) return []
     throw error
   }
 }

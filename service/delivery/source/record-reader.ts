@@ -4,7 +4,8 @@
 // What it answers pins at most BUFFER_SHARE times its size in memory: who keeps many bodies counts their bytes, and a small view
 // of a large buffer would keep all of that.
 
-import { DwellError, type Log, type LogEngine, readRecords, type StoredRecord } from '../../../storage/index.ts'
+import { type Log, type LogEngine, readRecords, type StoredRecord } from '../../../storage/index.ts'
+import { isGone, isUnreadable } from './source-place.ts'
 
 /** Where records lie; the same object while it is the same place. */
 export interface RecordPlace {
@@ -16,16 +17,6 @@ const READ_SIZE_MIN = 32 * 1024
 const READ_SIZE_MAX = 1024 * 1024
 /** A body that is a smaller part of the buffer in which it was read is copied out of it. */
 const BUFFER_SHARE = 4
-/** Errors that trying again does not mend: the record is not there, or not readable. */
-const LOST = new Set([
-  'OFFSET_OUT_OF_RANGE',
-  'TOPIC_NOT_FOUND',
-  'PARTITION_NOT_FOUND',
-  'BATCH_DAMAGED',
-  'RECORD_DAMAGED',
-  'CODEC_UNSUPPORTED',
-  'BATCH_TOO_LARGE',
-])
 
 export class RecordReader {
   readonly #engine: LogEngine
@@ -60,7 +51,7 @@ export class RecordReader {
     try {
       this.#records = readRecords(await this.#engine.read(topic, partition, offset, this.#readSize), offset)
     } catch (error) {
-      if (!(error instanceof DwellError) || !LOST.has(error.code)) throw error
+      if (!isUnreadable(error) && !isGone(error)) throw error
       this.#log.warn({ topic, partition, offset, code: error.code }, error.message)
     }
   }

@@ -18,6 +18,19 @@ export interface SourcePlace {
 }
 
 /** Whether an engine's error says that the place is no longer there. */
-export function isGone(error: unknown): boolean {
+export function isGone(error: unknown): error is DwellError {
   return error instanceof DwellError && (error.code === 'TOPIC_NOT_FOUND' || error.code === 'PARTITION_NOT_FOUND')
+}
+
+const UNREADABLE = new Set([
+  'OFFSET_OUT_OF_RANGE',
+  'BATCH_DAMAGED',
+  'RECORD_DAMAGED',
+  'CODEC_UNSUPPORTED',
+  'BATCH_TOO_LARGE',
+])
+
+/** Whether an engine's error says that a record is not there, or not readable, which trying again does not mend. */
+export function isUnreadable(error: unknown): error is DwellError {
+  return error instanceof DwellError && UNREADABLE.has(error.code)
 }

@@ -4,7 +4,13 @@
 // A record has copies: one in the topic and, after a reset, others that still wait for their retry or are dead. Of a copy
 // that a call was about which a crash cut off nobody knows what became of it: it is unsure until it is seen again.
 
-import type { Acknowledgement, AcknowledgeResult, Delivery, GroupSettings } from '../../../service/delivery/index.ts'
+import type {
+  Acknowledgement,
+  AcknowledgeResult,
+  AttemptCause,
+  Delivery,
+  GroupSettings,
+} from '../../../service/delivery/index.ts'
 import { textOf } from './group-rig.ts'
 
 export const LOCK_MS = 8_000
@@ -17,6 +23,8 @@ export interface Copy {
   /** Deliveries of this life that were seen, and failed tries of all lives. */
   count: number
   tries: number | undefined
+  /** Of the last failed try; undefined when nobody was told. */
+  cause: AttemptCause | undefined
   /** Of one that is held, when its lock ends; of one that waits, not before when it comes. */
   untilMs: number
   /** Of one in the wheel: it is there no longer than this. With jitter nobody is told when a lock that ran out brings it. */
@@ -69,12 +77,14 @@ export class GroupModel {
   /** Locks that are over by now are failed tries. */
   expire(nowMs: number): void {
     for (const copy of this.copies()) {
-      if (copy.state === 'held' && !copy.unsure && copy.untilMs <= nowMs) this.#failed(copy, copy.untilMs)
+      if (copy.state === 'held' && !copy.unsure && copy.untilMs <= nowMs)
+        this.#failed(copy, copy.untilMs, 'LOCK_EXPIRED')
     }
   }
 
-  #failed(copy: Copy, atMs: number, delayMs?: number): void {
+  #failed(copy: Copy, atMs: number, cause: AttemptCause, delayMs?: number): void {
     const tierMs = this.retry[copy.count - 1]
+    copy.cause = cause
     if (copy.tries !== undefined) copy.tries++
     if (tierMs === undefined) {
       copy.state = 'dead'
@@ -188,10 +198,11 @@ export class GroupModel {
       check(result.state === 'acknowledged', told)
     } else if (type === 'reject') {
       copy.state = 'dead'
+      copy.cause = undefined
       if (copy.tries !== undefined) copy.tries++
       check(result.state === 'dead', told)
     } else {
-      this.#failed(copy, nowMs, acknowledgement.delayMs)
+      this.#failed(copy, nowMs, 'CLIENT_RELEASE', acknowledgement.delayMs)
       if (result.state === 'retrying') {
         const isBetween = copy.untilMs <= result.dueAtMs && result.dueAtMs <= copy.latestMs
         check(copy.state === 'waiting' && isBetween, told)
@@ -300,7 +311,7 @@ export class GroupModel {
 }
 
 function freshCopy(): Copy {
-  const never = { count: 0, tries: 0, untilMs: 0, latestMs: 0, lockMs: LOCK_MS, receipt: '' }
+  const never = { count: 0, tries: 0, cause: undefined, untilMs: 0, latestMs: 0, lockMs: LOCK_MS, receipt: '' }
   const sure = { unsure: false, mayBeGone: false, isBeside: false, isTurnless: false }
   return { ...never, ...sure, place: 'topic', state: 'waiting' }
 }
@@ -312,8 +323,12 @@ function copyOf({ copies }: Life, { deliveryCount, attempts }: Delivery, atMs: n
       !unsure && state === 'waiting' && untilMs <= atMs && count + 1 === deliveryCount && tries === attempts.length,
   )
   // Of two that look alike it is the one that has its key's turn: the other one has to wait for that.
-  if (sure.length > 0) return sure.find(({ isTurnless }) => !isTurnless) ?? sure[0]
+  const inTurn = sure.find(({ isTurnless }) => !isTurnless)
+  if (inTurn !== undefined) return inTurn
   const unsure = copies.filter((copy) => copy.unsure)
+  // What it failed of tells it from one that nobody is sure of, and that may have its turn.
+  const isOther = unsure.length > 0 && sure[0]?.cause !== attempts.at(-1)?.cause
+  if (sure.length > 0 && !isOther) return sure[0]
   const known = unsure.filter(({ count }) => deliveryCount > count).sort((a, b) => b.count - a.count)[0]
   // Which of them it is nobody can tell: what may be true of one of them may be true of those that are left.
   const count = Math.min(...unsure.map((copy) => copy.count))

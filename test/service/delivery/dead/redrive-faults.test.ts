@@ -4,9 +4,9 @@ import t from 'tap'
 import { DEAD_TOPIC } from '../../../../service/delivery/index.ts'
 import { DwellError, encodeRecordBody } from '../../../../storage/index.ts'
 import { GroupRig, textOf } from '../group-rig.ts'
+import { begin, countDead, LANE, rejectNext, taskOf } from './redrive-rig.ts'
 
 const DLQ = 'orders.billing.dlq'
-const LANE = 'orders.billing.retry.redrive'
 
 async function startWithDead(count: number, partitions = 1) {
   const rig = await GroupRig.start({ orders: partitions }, { retry: [] })
@@ -17,18 +17,8 @@ async function startWithDead(count: number, partitions = 1) {
 let published = 0
 async function die(rig: GroupRig, count: number, partitions = 1) {
   for (let n = 0; n < count; n++) await rig.publish('orders', [`v${published++}`], n % partitions, `key-${n % 2}`)
-  for (let left = count; left > 0; ) {
-    const deliveries = await rig.acquire(left)
-    left -= deliveries.length
-    const rejected = deliveries.map(({ receipt }) => ({ receipt, type: 'reject' as const, reason: 'bad' }))
-    await rig.groups.acknowledge('orders', 'billing', rejected)
-  }
+  await rejectNext(rig, count)
 }
-
-const begin = (rig: GroupRig, ratePerSecond?: number, filter = {}) =>
-  rig.groups.deadLetters.redrives.begin('orders', 'billing', { filter, ratePerSecond })
-const taskOf = (rig: GroupRig, task: string) => rig.groups.deadLetters.redrives.get(task)
-const count = (rig: GroupRig) => rig.groups.deadLetters.count('orders', 'billing')
 
 async function lane(rig: GroupRig) {
   const partitions = rig.engine.topic(LANE)?.partitions ?? 0
@@ -49,7 +39,7 @@ t.test('killed behind each of its appends in turn, a redrive moves each record o
     const moved = await lane(rig)
     t.equal(new Set(moved).size, moved.length, 'none twice')
     t.equal(moved.length, tasks.length * 12)
-    t.equal(await count(rig), 12 - moved.length)
+    t.equal(await countDead(rig), 12 - moved.length)
     if (tasks.length > 0) t.match(tasks[0], { state: 'done', matched: 12, moved: 12, failed: 0 })
   }
 })
@@ -69,7 +59,7 @@ t.test('what dies while it is counted what matches is not counted, and not moved
   t.equal(matched, 4)
   await rig.clock.advance(1)
   t.match(taskOf(rig, task), { state: 'done', moved: 4 })
-  t.equal(await count(rig), 6)
+  t.equal(await countDead(rig), 6)
 })
 
 t.test('a hundred run at most, also when more begin at once', async (t) => {
@@ -125,7 +115,7 @@ t.test('what retention takes before it is moved is gone; the rest is moved', asy
 t.test('a record that cannot be read is told as failed and stays; a purge of all removes it', async (t) => {
   const rig = await startWithDead(1)
   for (let n = 0; n < 2; n++) await die(rig, 1)
-  t.equal(await count(rig), 3)
+  t.equal(await countDead(rig), 3)
   const read = rig.engine.read.bind(rig.engine)
   rig.engine.read = async (topic, partition, from, maxBytes) => {
     if (topic !== DLQ) return read(topic, partition, from, maxBytes)
@@ -135,9 +125,9 @@ t.test('a record that cannot be read is told as failed and stays; a purge of all
   const { task } = await begin(rig)
   await rig.clock.advance(1)
   t.match(taskOf(rig, task), { state: 'done', matched: 3, moved: 2, failed: 1 })
-  t.equal(await count(rig), 1)
+  t.equal(await countDead(rig), 1)
   t.equal(await rig.groups.deadLetters.purge('orders', 'billing'), 1)
-  t.equal(await count(rig), 0)
+  t.equal(await countDead(rig), 0)
 })
 
 t.test('its dead letters are deleted: it fails, and a later topic of the name is not touched', async (t) => {
@@ -148,7 +138,7 @@ t.test('its dead letters are deleted: it fails, and a later topic of the name is
   await die(rig, 2)
   await rig.clock.advance(10_000)
   t.match(taskOf(rig, task), { state: 'failed', reason: /no topic orders\.billing\.dlq/ })
-  t.equal(await count(rig), 2)
+  t.equal(await countDead(rig), 2)
 })
 
 t.test('a group that is paused meanwhile gets what was moved when it is resumed', async (t) => {
@@ -171,7 +161,7 @@ t.test('a purge goes on where it was while others die, and takes only what was d
     return append(given)
   }
   t.equal(await rig.groups.deadLetters.purge('orders', 'billing'), 20)
-  t.equal(await count(rig), 4)
+  t.equal(await countDead(rig), 4)
 })
 
 t.test(

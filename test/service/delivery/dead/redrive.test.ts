@@ -2,31 +2,16 @@ import t from 'tap'
 import { DEAD_TOPIC } from '../../../../service/delivery/index.ts'
 import { DwellError } from '../../../../storage/index.ts'
 import { GroupRig, textOf } from '../group-rig.ts'
-
-const LANE = 'orders.billing.retry.redrive'
+import { begin, countDead, LANE, rejectNext, taskOf } from './redrive-rig.ts'
 
 /** `count` dead letters in each of the partitions, v0, v1, … in the order in which they died. */
 async function startWithDead(count: number, partitions = 1) {
   const rig = await GroupRig.start({ orders: partitions }, { retry: [] })
   const values = Array.from({ length: count * partitions }, (_, n) => `v${n}`)
   for (const [n, value] of values.entries()) await rig.publish('orders', [value], n % partitions, `key-${n % 2}`)
-  await die(rig, count * partitions)
+  await rejectNext(rig, count * partitions)
   return { rig, values }
 }
-
-async function die(rig: GroupRig, count: number) {
-  for (let left = count; left > 0; ) {
-    const deliveries = await rig.acquire(left)
-    left -= deliveries.length
-    const rejected = deliveries.map(({ receipt }) => ({ receipt, type: 'reject' as const, reason: 'bad' }))
-    await rig.groups.acknowledge('orders', 'billing', rejected)
-  }
-}
-
-const begin = (rig: GroupRig, ratePerSecond?: number, filter = {}) =>
-  rig.groups.deadLetters.redrives.begin('orders', 'billing', { filter, ratePerSecond })
-const stateOf = (rig: GroupRig, task: string) => rig.groups.deadLetters.redrives.get(task)
-const count = (rig: GroupRig, filter = {}) => rig.groups.deadLetters.count('orders', 'billing', filter)
 
 t.test('a redriven record goes only to its group, in order, begins anew and keeps its attempts', async (t) => {
   const { rig, values } = await startWithDead(5)
@@ -34,8 +19,8 @@ t.test('a redriven record goes only to its group, in order, begins anew and keep
   const { task, matched } = await begin(rig)
   t.equal(matched, 5)
   await rig.clock.advance(1)
-  t.match(stateOf(rig, task), { state: 'done', moved: 5, failed: 0 })
-  t.equal(await count(rig), 0)
+  t.match(taskOf(rig, task), { state: 'done', moved: 5, failed: 0 })
+  t.equal(await countDead(rig), 0)
   t.equal(rig.groups.describe('orders', 'billing').partitions[0].dead, 0)
   const deliveries = await rig.acquire()
   t.same(deliveries.map(textOf), values)
@@ -50,9 +35,9 @@ t.test('what dies again is a dead letter again, with both attempts, and the same
   const { rig } = await startWithDead(2)
   const { task } = await begin(rig, 1)
   await rig.clock.advance(1_100)
-  await die(rig, 1)
+  await rejectNext(rig, 1)
   await rig.clock.advance(5_000)
-  t.match(stateOf(rig, task), { state: 'done', moved: 2 })
+  t.match(taskOf(rig, task), { state: 'done', moved: 2 })
   const { records } = await rig.groups.deadLetters.list('orders', 'billing', { limit: 10 })
   t.match(records, [{ offset: 0, deliveryCount: 1, attempts: [{ reason: 'bad' }, { reason: 'bad' }] }])
 })
@@ -74,11 +59,11 @@ t.test('a rate is held, also when time passes in leaps', async (t) => {
   const { task } = await begin(rig, 100)
   for (const second of [1, 2, 3]) {
     await rig.clock.advance(1_000)
-    const { moved } = stateOf(rig, task)
+    const { moved } = taskOf(rig, task)
     t.ok(Math.abs(moved - 100 * second) <= 5, `${moved} after ${second} s`)
   }
   await rig.clock.advance(3_100)
-  t.match(stateOf(rig, task), { state: 'done', moved: 600 })
+  t.match(taskOf(rig, task), { state: 'done', moved: 600 })
 })
 
 t.test('a stopped task leaves the rest where it is, and stays stopped across a crash', async (t) => {
@@ -88,11 +73,11 @@ t.test('a stopped task leaves the rest where it is, and stays stopped across a c
   const stopped = await rig.groups.deadLetters.redrives.stop(task)
   t.match(stopped, { state: 'stopped', finishedMs: rig.clock.wallMs() })
   const left = 20 - stopped.moved
-  t.equal(await count(rig), left)
+  t.equal(await countDead(rig), left)
   await rig.crash()
   await rig.clock.advance(5_000)
-  t.match(stateOf(rig, task), { state: 'stopped', moved: stopped.moved })
-  t.equal(await count(rig), left)
+  t.match(taskOf(rig, task), { state: 'stopped', moved: stopped.moved })
+  t.equal(await countDead(rig), left)
   t.match(await rig.groups.deadLetters.redrives.stop(task), { state: 'stopped' }, 'once more changes nothing')
 })
 
@@ -106,8 +91,8 @@ t.test('a redrive goes on after a crash and moves each record once', async (t) =
     await rig.crash()
   }
   await rig.clock.advance(10_000)
-  t.match(stateOf(rig, task), { state: 'done', matched: 60, moved: 60 })
-  t.equal(await count(rig), 0)
+  t.match(taskOf(rig, task), { state: 'done', matched: 60, moved: 60 })
+  t.equal(await countDead(rig), 0)
   const lane = [...(await rig.log(LANE, 0)), ...(await rig.log(LANE, 1))].map(({ value }) => String(value))
   t.same(lane.sort(), values.toSorted())
 })
@@ -118,7 +103,7 @@ t.test('several tasks and a purge at once take each record once', async (t) => {
   await rig.clock.advance(300)
   const purged = await rig.groups.deadLetters.purge('orders', 'billing', { key: 'key-0' })
   await rig.clock.advance(10_000)
-  const moved = tasks.reduce((sum, { task }) => sum + stateOf(rig, task).moved, 0)
+  const moved = tasks.reduce((sum, { task }) => sum + taskOf(rig, task).moved, 0)
   t.ok(purged > 0 && moved > 50)
   t.equal(moved + purged, 100)
   const lane = [...(await rig.log(LANE, 0)), ...(await rig.log(LANE, 1))].map(({ value }) => String(value))
@@ -137,7 +122,7 @@ t.test('also when all of them are as fast as they can be', async (t) => {
   await rig.clock.advance(1)
   const lane = [...(await rig.log(LANE, 0)), ...(await rig.log(LANE, 1))].map(({ value }) => String(value))
   t.equal(new Set(lane).size, lane.length, 'nothing lies there twice')
-  const moved = tasks.reduce((sum, { task }) => sum + stateOf(rig, task).moved, 0)
+  const moved = tasks.reduce((sum, { task }) => sum + taskOf(rig, task).moved, 0)
   t.equal(moved, lane.length)
   t.equal(moved + purged, 1_400)
 })
@@ -146,8 +131,8 @@ t.test('a purged record is never seen again: not listed, not counted, not redriv
   const { rig } = await startWithDead(10)
   t.equal(await rig.groups.deadLetters.purge('orders', 'billing', { key: 'key-1' }), 5)
   for (const _ of ['at once', 'after a crash']) {
-    t.equal(await count(rig), 5)
-    t.equal(await count(rig, { key: 'key-1' }), 0)
+    t.equal(await countDead(rig), 5)
+    t.equal(await countDead(rig, { key: 'key-1' }), 0)
     const { records } = await rig.groups.deadLetters.list('orders', 'billing', { limit: 100 })
     t.same(records.map(textOf), ['v0', 'v2', 'v4', 'v6', 'v8'])
     t.equal(rig.groups.describe('orders', 'billing').partitions[0].dead, 5)
@@ -178,8 +163,8 @@ t.test('a checkpoint gives the log its removed head back, and forgets what it ne
   t.match([String(last?.key), last?.value], [/^removed\//, null])
   await rig.crash()
   await rig.publish('orders', ['new'])
-  await die(rig, 1)
-  t.equal(await count(rig), 1, 'a new topic of the name begins anew')
+  await rejectNext(rig, 1)
+  t.equal(await countDead(rig), 1, 'a new topic of the name begins anew')
 })
 
 t.test('tasks that cannot go on fail with a reason', async (t) => {
@@ -187,7 +172,7 @@ t.test('tasks that cannot go on fail with a reason', async (t) => {
   const { task } = await begin(rig, 1)
   await rig.groups.forget('orders', 'billing')
   await rig.clock.advance(3_000)
-  t.match(stateOf(rig, task), { state: 'failed', reason: /no group billing/ })
+  t.match(taskOf(rig, task), { state: 'failed', reason: /no group billing/ })
 })
 
 t.test('a refused append moves nothing; the task tries again', async (t) => {
@@ -196,11 +181,11 @@ t.test('a refused append moves nothing; the task tries again', async (t) => {
   const { task } = await begin(rig, 1)
   rig.engine.append = () => Promise.reject(new DwellError('DISK_FULL', 'no room'))
   await rig.clock.advance(1_500)
-  t.match(stateOf(rig, task), { state: 'running', moved: 0 })
+  t.match(taskOf(rig, task), { state: 'running', moved: 0 })
   rig.engine.append = append
-  t.equal(await count(rig), 3)
+  t.equal(await countDead(rig), 3)
   await rig.clock.advance(10_000)
-  t.match(stateOf(rig, task), { state: 'done', moved: 3 })
+  t.match(taskOf(rig, task), { state: 'done', moved: 3 })
   t.same((await rig.acquire()).map(textOf), values)
 })
 
@@ -216,7 +201,7 @@ t.test('tasks are listed, the newest first; nothing to move is done at once; unk
     rig.groups.deadLetters.redrives.list().map(({ task }) => task),
     [second.task, first.task],
   )
-  t.throws(() => stateOf(rig, 'nope'), { code: 'REDRIVE_NOT_FOUND' })
+  t.throws(() => taskOf(rig, 'nope'), { code: 'REDRIVE_NOT_FOUND' })
   await t.rejects(rig.groups.deadLetters.redrives.stop('nope'), { code: 'REDRIVE_NOT_FOUND' })
 })
 
@@ -265,11 +250,11 @@ t.test('what is purged or redriven leaves in appends of a size that a small jour
     return append(appends)
   }
   const { task } = await begin(rig, undefined, { key: 'key-0' })
-  for (let i = 0; i < 100 && stateOf(rig, task)?.state === 'running'; i++) await rig.clock.advance(1)
+  for (let i = 0; i < 100 && taskOf(rig, task)?.state === 'running'; i++) await rig.clock.advance(1)
   t.ok(Math.max(...sizes) < rig.engine.appendBytesMax / 2, `appends of up to ${Math.max(...sizes)} bytes redrive`)
   sizes.length = 0
   await rig.groups.deadLetters.purge('orders', 'billing')
-  t.equal(await count(rig), 0)
+  t.equal(await countDead(rig), 0)
   t.ok(Math.max(...sizes) < rig.engine.appendBytesMax / 2, `appends of up to ${Math.max(...sizes)} bytes purge`)
 })
 
