@@ -151,7 +151,7 @@ export function defaultOf(row: SettingRow): string {
   }
 }
 
-/** The table of all settings in Markdown, as the README has it. */
+/** The table of all settings in Markdown, as docs/settings.md has it. */
 export function settingsTable(): string {
   const lines = ['| setting | default | range | |', '| --- | --- | --- | --- |']
   for (const [name, row] of Object.entries<SettingRow>(SETTINGS)) {

@@ -1,5 +1,5 @@
 // Every setting is a row: from the rows come the parsing of the environment and of the flags, the range checks, --help,
-// the table in the README and the chart's schema. See config.ts.
+// the table in docs/settings.md and the chart's schema. See config.ts.
 
 import { ACCESS_SETTINGS } from './access/access-settings.ts'
 import { DEAD_PER_MINUTE_MAX, RETRY_TIERS_MAX } from './delivery/group/group-settings.ts'

@@ -54,7 +54,7 @@ export type AcknowledgeResult =
   /** The receipt is not valid any more: its lock is over, or it was acknowledged before. */
   | { state: 'invalid'; code: string }
 
-/** An endpoint that records are pushed to; README, "Pushing to an endpoint". */
+/** An endpoint that records are pushed to; see docs/push.md. */
 export interface PushSettings {
   url?: string
   concurrency?: number
@@ -66,7 +66,7 @@ export interface PushSettings {
   secret?: string | string[] | null
 }
 
-/** What is given changes, the rest stays. README, "What it offers", tells what each means. */
+/** What is given changes, the rest stays. docs/groups.md tells what each means. */
 export interface GroupChange {
   retry?: Duration[] | { first: Duration; factor: number; count: number; max?: Duration } | 'standard-webhooks'
   jitter?: number

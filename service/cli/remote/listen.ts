@@ -1,7 +1,7 @@
 // `dwell listen TOPIC GROUP --forward URL`: forwards the messages of a group to a web service of the developer's, and
 // acknowledges by its answers: what push does, without the service having to reach that machine.
 //
-// The request is that of push without its signature; answers mean what they mean there (README, "Pushing to an endpoint"), but
+// The request is that of push without its signature; answers mean what they mean there (docs/push.md), but
 // that nothing is paused: an endpoint that is not there yet is tried again.
 
 import type { Command } from 'commander'

@@ -16,7 +16,7 @@ const numberOf = async (call: Call, series: string, path?: string) =>
   Number((await linesOf(call, path)).find((line) => line.startsWith(`${series} `))?.slice(series.length + 1))
 
 t.test('each metric has its line on the page', async (t) => {
-  t.equal(readFileSync(METRICS_PAGE, 'utf8'), renewedMetricsPage(), 'to renew it: node test/support/renew-readme.ts')
+  t.equal(readFileSync(METRICS_PAGE, 'utf8'), renewedMetricsPage(), 'to renew it: node test/support/renew-tables.ts')
 })
 
 t.test('Prometheus finds nothing to mend in them', needs('promtool'), async (t) => {

@@ -1,11 +1,11 @@
-// Writes the table of settings into the README and that of the metrics into its page: node test/support/renew-readme.ts
+// Writes the tables of settings and of metrics into their pages: node test/support/renew-tables.ts
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { settingsTable } from '../../service/config.ts'
 import { METRICS_PAGE, renewedMetricsPage } from './metrics-page.ts'
 
-const path = join(import.meta.dirname, '..', '..', 'README.md')
+const path = join(import.meta.dirname, '..', '..', 'docs', 'settings.md')
 const before = readFileSync(path, 'utf8')
 writeFileSync(
   path,

@@ -1,31 +1,32 @@
-// The README tells the truth: its settings are those of the program, and its tour works as it stands.
+// The documentation tells the truth: its settings are those of the program, and what it says to type works as it stands.
 
 import { execFile, spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { readTokenRows } from '../service/access/tokens-file.ts'
-import { settingsTable } from '../service/config.ts'
-import { DwellProcess, freePort } from './support/dwell-process.ts'
+import { readTokenRows } from '../../service/access/tokens-file.ts'
+import { settingsTable } from '../../service/config.ts'
+import { DwellProcess, freePort } from '../support/dwell-process.ts'
+import { codeBlocks, pageText, ROOT } from './page.ts'
 
 // Several services and shells, one after the other.
 t.setTimeout(180_000)
 
-const ROOT = join(import.meta.dirname, '..')
-const README = readFileSync(join(ROOT, 'README.md'), 'utf8')
-
 t.test('the table of settings is the one that the program prints', async (t) => {
-  const table = /<!-- settings:.*-->\n([\s\S]*?)<!-- \/settings -->/.exec(README)?.[1]
-  t.equal(table?.trim(), settingsTable().trim(), 'to renew it: node test/support/renew-readme.ts')
+  const table = /<!-- settings:.*-->\n([\s\S]*?)<!-- \/settings -->/.exec(pageText('docs/settings.md'))?.[1]
+  t.equal(table?.trim(), settingsTable().trim(), 'to renew it: node test/support/renew-tables.ts')
 })
 
 t.test('the tour works as typed', { timeout: 90_000 }, async (t) => {
   const directory = t.testdir()
   const server = await DwellProcess.start({ dataDirectory: join(directory, 'data'), logPath: join(directory, 'log') })
   t.teardown(() => server.kill())
-  const tour = README.slice(README.indexOf('## A tour'), README.indexOf('## What it offers'))
-  const scripts = [...tour.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, script]) => script)
+  const scripts = [
+    ...codeBlocks('README.md', 'sh', '## A tour of two minutes'),
+    ...codeBlocks('docs/delayed-messages.md', 'sh'),
+    ...codeBlocks('docs/dead-letters.md', 'sh'),
+    ...codeBlocks('docs/publishing.md', 'sh'),
+  ]
   const said: string[] = []
   for (const script of scripts) {
     const typed = script.replaceAll('127.0.0.1:7200', `127.0.0.1:${server.port}`)
@@ -33,7 +34,7 @@ t.test('the tour works as typed', { timeout: 90_000 }, async (t) => {
     t.equal(stderr, '', 'no complaint')
     said.push(stdout)
   }
-  const [first, second, third, fourth] = said
+  const [first, second, third, fourth, fifth] = said
   t.match(first, /"partition":\d+,"offset":0/, 'the first is published')
   t.match(first, /"id":"order-19","topic":"orders","dueAt":"/, 'the third is delayed')
   t.match(first, /"state":"pending"/)
@@ -57,11 +58,15 @@ t.test('the tour works as typed', { timeout: 90_000 }, async (t) => {
   t.match(fourth, /\{"task":"\w+"\}\n\{"redrives":\[\{"task":/, 'a redrive begins and is listed')
   t.match(fourth, /"deliveryCount":1,.*"attempts":\[\{.*"reason":"bank offline"\}\]/, 'it is there again')
   t.match(fourth, /\{"count":1\}\n\{"count":0\}\n$/, 'one is purged, none is left')
+  t.match(
+    fifth,
+    /"id":"invoice-1",.*"dueAt":".*\n.*"offset":\d+\},.*"offset":\d+\}.*\n.*"dueAt":"/,
+    'published in all ways',
+  )
 })
 
 t.test('the receiver of pushes works as typed', { timeout: 60_000 }, async (t) => {
-  const section = README.slice(README.indexOf('## Pushing to an endpoint'), README.indexOf('## Watching it'))
-  const [receiver, typed] = ['js', 'sh'].map((language) => section.split(`\`\`\`${language}\n`)[1].split('```')[0])
+  const [receiver, typed] = ['js', 'sh'].map((language) => codeBlocks('docs/push.md', language)[0])
   const port = String(await freePort())
   const directory = t.testdir({ 'receiver.mjs': receiver.replace('8080', port) })
   const server = await DwellProcess.start({
@@ -89,8 +94,7 @@ t.test('the receiver of pushes works as typed', { timeout: 60_000 }, async (t) =
 })
 
 t.test('tokens are made, and let in, as typed', { timeout: 60_000 }, async (t) => {
-  const section = README.slice(README.indexOf('## Letting others in'), README.indexOf('## Time'))
-  const [typed, file] = ['sh', 'json'].map((language) => section.split(`\`\`\`${language}\n`)[1].split('```')[0])
+  const [typed, file] = ['sh', 'json'].map((language) => codeBlocks('docs/access.md', language)[0])
   const directory = t.testdir()
   const path = join(directory, 'tokens.json')
   const [serve, ...commands] = typed.trim().split('\n').reverse()
