@@ -15,7 +15,7 @@ export function addExamples(command: Command, examples: readonly string[], exitC
 export function addExamplesOfGroups(program: Command, shown: readonly string[]): void {
   for (const group of program.commands.filter(({ commands }) => commands.length > 0))
     addExamples(group, group.commands.flatMap(firstOf))
-  addExamples(program, shown.flatMap((name) => program.commands.filter((one) => one.name() === name)).flatMap(firstOf)) // biome-ignore format: short
+  addExamples(program, shown.flatMap((name) => program.commands.filter((one) => one.name() === name)).flatMap(firstOf))
 }
 
 function firstOf(command: Command): string[] {

@@ -9,7 +9,16 @@ import { DelayedMessages } from './delayed.ts'
 import { Exchanges } from './exchange.ts'
 import { Group } from './group.ts'
 import type { Message, Published } from './message.ts'
-import { type Explanation, explain, type Forecast, type ForecastOptions, forecast, type MessageName, type Readiness, readiness } from './operations.ts' // biome-ignore format: short
+import {
+  type Explanation,
+  explain,
+  type Forecast,
+  type ForecastOptions,
+  forecast,
+  type MessageName,
+  type Readiness,
+  readiness,
+} from './operations.ts'
 import { type PublishOptions, prepare, publishLines } from './publish.ts'
 import { Publisher, type PublisherOptions } from './publisher.ts'
 import { type Surroundings, systemSurroundings } from './surroundings.ts'

@@ -86,7 +86,13 @@ export class DeadLetters {
 
   /** The thousand most frequent. */
   reasons(filter: DeadLetterFilter = {}, options?: CallOptions): Promise<DeathReasons> {
-    return this.#calls.json({ method: 'GET', path: `${this.#path}/reasons`, query: sent(filter), repeat: 'always', options }) // biome-ignore format: short
+    return this.#calls.json({
+      method: 'GET',
+      path: `${this.#path}/reasons`,
+      query: sent(filter),
+      repeat: 'always',
+      options,
+    })
   }
 
   /** Begins to give dead letters back to their group; answers the name of the task. */

@@ -58,7 +58,10 @@ export class Exchanges {
     this.#answerBytesMax = answerBytesMax
     this.#base = url.pathname.replace(/\/$/, '')
     const pool = { keepAlive: true, maxSockets: connectionsMax, timeout: IDLE_MS }
-    this.#agent = url.protocol === 'https:' ? new TlsAgent({ ...pool, ca: ca as Buffer, cert: cert as Buffer, key: key as Buffer }) : new Agent(pool) // biome-ignore format: short
+    this.#agent =
+      url.protocol === 'https:'
+        ? new TlsAgent({ ...pool, ca: ca as Buffer, cert: cert as Buffer, key: key as Buffer })
+        : new Agent(pool)
   }
 
   /** @throws CallError, or the reason of the signal */

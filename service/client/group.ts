@@ -166,7 +166,14 @@ export class Group {
     const timeoutMs = options.timeoutMs ?? (waitMs ?? 0) + TIMEOUT_MS
     const body = { max, wait: waitMs, lock: lockMs }
     const path = `${this.#path}/acquire`
-    return this.#calls.json({ method: 'POST', path, body, repeat: 'always', keepBegunAnswer: true, options: { ...options, timeoutMs } }) // biome-ignore format: short
+    return this.#calls.json({
+      method: 'POST',
+      path,
+      body,
+      repeat: 'always',
+      keepBegunAnswer: true,
+      options: { ...options, timeoutMs },
+    })
   }
 
   /** Says what became of records, 1 to 10,000; the results in their order. Harmless when repeated. */

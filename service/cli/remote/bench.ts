@@ -58,7 +58,9 @@ async function bench(
     if (json) await output.line(JSON.stringify(figures))
     else await output.lines(linesOf(figures))
   } finally {
-    await client.topics.delete(topic).catch((error: Error) => notes.line(`The topic ${topic} is still there: ${error.message}`, 'yellow')) // biome-ignore format: short
+    await client.topics
+      .delete(topic)
+      .catch((error: Error) => notes.line(`The topic ${topic} is still there: ${error.message}`, 'yellow'))
   }
   return EXIT.DONE
 }
@@ -112,7 +114,11 @@ async function consumed(
   const group = client.group(topic, GROUP)
   for (let done = 0; done < messages; ) {
     const { records } = await group.acquire({ max: 1_000, waitMs: 5_000, signal })
-    if (records.length > 0) await group.acknowledge(records.map(({ receipt }) => ({ receipt, type: 'accept' })), { signal }) // biome-ignore format: short
+    if (records.length > 0)
+      await group.acknowledge(
+        records.map(({ receipt }) => ({ receipt, type: 'accept' })),
+        { signal },
+      )
     done += records.length
   }
   return clock.monotonicMs() - beganMs
@@ -123,10 +129,15 @@ async function latenessesOf(client: DwellClient, clock: SystemClock, { topic, si
   const dueMs = new Map<number, number>()
   const latenesses: number[] = []
   const all = Promise.withResolvers<void>()
-  const consumer = client.consume<number>(topic, GROUP, ({ value }) => {
-    latenesses.push(Math.max(0, clock.monotonicMs() - (dueMs.get(value) ?? Number.NaN)))
-    if (latenesses.length === DELAYED) all.resolve()
-  }, { concurrency: DELAYED, signal }) // biome-ignore format: short
+  const consumer = client.consume<number>(
+    topic,
+    GROUP,
+    ({ value }) => {
+      latenesses.push(Math.max(0, clock.monotonicMs() - (dueMs.get(value) ?? Number.NaN)))
+      if (latenesses.length === DELAYED) all.resolve()
+    },
+    { concurrency: DELAYED, signal },
+  )
   signal.addEventListener('abort', () => all.reject(signal.reason), { once: true })
   consumer.done.catch(all.reject)
   try {

@@ -34,7 +34,8 @@ export function addCompletion(program: Command, environment: NodeJS.ProcessEnv):
     .command('completion <shell>')
     .description('Prints the completion for bash, zsh or fish, to be sourced.')
     .action(async (shell: string) => {
-      if (!Object.hasOwn(SCRIPTS, shell)) return program.error(`error: there is no completion for ${shell}; there is for bash, zsh, fish`) // biome-ignore format: short
+      if (!Object.hasOwn(SCRIPTS, shell))
+        return program.error(`error: there is no completion for ${shell}; there is for bash, zsh, fish`)
       await new Output(process.stdout).line(SCRIPTS[shell])
     })
   addExamples(completion, [
@@ -73,10 +74,17 @@ async function candidates(
     if (next === undefined) operands.push(word)
     else command = next
   }
-  if (begun.startsWith('-')) return matching(command.options.map(({ long, description }) => `${long}\t${description}`), begun) // biome-ignore format: short
+  if (begun.startsWith('-'))
+    return matching(
+      command.options.map(({ long, description }) => `${long}\t${description}`),
+      begun,
+    )
   if (command.commands.length > 0 && operands.length === 0) {
     const shown = command.commands.filter((one) => !one.name().startsWith('__'))
-    return matching(shown.map((one) => `${one.name()}\t${one.description()}`), begun) // biome-ignore format: short
+    return matching(
+      shown.map((one) => `${one.name()}\t${one.description()}`),
+      begun,
+    )
   }
   return matching(await argumentsFor(command, operands, environment), begun)
 }
@@ -91,8 +99,10 @@ async function argumentsFor(
   const isOfContext = command.parent?.name() === 'context'
   if (isOfContext) return wanted?.name() === 'name' ? contextNames(environment) : []
   if (command.name() === 'completion') return operands.length === 0 ? Object.keys(SCRIPTS) : []
-  if (wanted?.name() === 'topic') return fromService(environment, async (client) => (await client.topics.list()).map(({ topic }) => topic)) // biome-ignore format: short
-  if (wanted?.name() === 'group') return fromService(environment, async (client) => (await client.topics.groups(topic)).map(({ group }) => group)) // biome-ignore format: short
+  if (wanted?.name() === 'topic')
+    return fromService(environment, async (client) => (await client.topics.list()).map(({ topic }) => topic))
+  if (wanted?.name() === 'group')
+    return fromService(environment, async (client) => (await client.topics.groups(topic)).map(({ group }) => group))
   return []
 }
 

@@ -27,7 +27,14 @@ export function addContext(program: Command, environment: NodeJS.ProcessEnv): vo
     .option('--ca <path>', 'PEM file of the authorities to trust')
     .option(...JSON_OPTION)
     .action((name, given) => ending(given.json, () => setContext(path, name, given)))
-  addExamples(set, ['dwell context set local --url http://127.0.0.1:7200', `echo "$TOKEN" | dwell context set prod --url https://dwell.example.com --token-stdin`], EXIT_CODES) // biome-ignore format: short
+  addExamples(
+    set,
+    [
+      'dwell context set local --url http://127.0.0.1:7200',
+      `echo "$TOKEN" | dwell context set prod --url https://dwell.example.com --token-stdin`,
+    ],
+    EXIT_CODES,
+  )
   const use = context
     .command('use <name>')
     .description('Makes a context the current one: what commands use when nothing else is said.')
@@ -88,7 +95,12 @@ async function listContexts(path: string, json: boolean): Promise<void> {
     return { name, current: name === current, url, token: token === undefined ? 'none' : 'set', ca }
   })
   if (json) return output.line(JSON.stringify({ contexts: rows }))
-  await output.lines(columns(['CURRENT', 'NAME', 'URL', 'TOKEN', 'CA'], rows.map(({ name, current, url, token, ca }) => [current ? '*' : '', name, url, token, ca]))) // biome-ignore format: short
+  await output.lines(
+    columns(
+      ['CURRENT', 'NAME', 'URL', 'TOKEN', 'CA'],
+      rows.map(({ name, current, url, token, ca }) => [current ? '*' : '', name, url, token, ca]),
+    ),
+  )
 }
 
 async function removeContext(path: string, name: string, json: boolean): Promise<void> {

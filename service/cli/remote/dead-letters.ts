@@ -101,7 +101,6 @@ async function list(
   [topic, group]: string[],
   given: Given,
 ): Promise<number> {
-  // biome-ignore format: short
   const limit = Number(given.limit)
   const letters = client.deadLetters(topic, group).list(filterOf(given), { pageSize: Math.min(limit, 1_000), signal })
   await printRecords(output, letters, json, placeOf, limit)
@@ -118,7 +117,6 @@ async function reasons(
   [topic, group]: string[],
   given: Given,
 ): Promise<number> {
-  // biome-ignore format: short
   const found = await client.deadLetters(topic, group).reasons(filterOf(given), { signal })
   if (json) await output.line(JSON.stringify(found))
   else {
@@ -134,7 +132,6 @@ async function redrive(
   [topic, group]: string[],
   given: Given,
 ): Promise<number> {
-  // biome-ignore format: short
   const dead = client.deadLetters(topic, group)
   const filter = filterOf(given)
   if (given.dryRun) {
@@ -142,17 +139,26 @@ async function redrive(
     await output.line(json ? JSON.stringify({ count: number }) : `${count(number, 'dead letter')} would go back.`)
     return EXIT.DONE
   }
-  const task = await dead.redrive({ filter, ratePerSecond: given.rate === undefined ? undefined : Number(given.rate) }, { signal }) // biome-ignore format: short
+  const task = await dead.redrive(
+    { filter, ratePerSecond: given.rate === undefined ? undefined : Number(given.rate) },
+    { signal },
+  )
   if (given.wait === false) {
     // Its name alone, so that a shell can go on with it.
     await output.line(json ? JSON.stringify({ task }) : task)
     return EXIT.DONE
   }
   const progress = await progressOf(client, task, signal)
-  const ended = await client.redrives.wait(task, { signal, everyMs: LOOK_EVERY_MS, onProgress: progress.look }).catch((error) => {
-    if (!signal.aborted) throw error
-    throw new CallError({ code: 'CLIENT_CLOSED', sentence: `The task ${task} goes on; stop it with \`dwell dead-letters stop ${task}\`.` }) // biome-ignore format: short
-  }).finally(() => progress.end()) // biome-ignore format: short
+  const ended = await client.redrives
+    .wait(task, { signal, everyMs: LOOK_EVERY_MS, onProgress: progress.look })
+    .catch((error) => {
+      if (!signal.aborted) throw error
+      throw new CallError({
+        code: 'CLIENT_CLOSED',
+        sentence: `The task ${task} goes on; stop it with \`dwell dead-letters stop ${task}\`.`,
+      })
+    })
+    .finally(() => progress.end())
   await output.line(json ? JSON.stringify(ended) : sentenceOf(ended))
   return ended.state === 'done' && ended.failed === 0 ? EXIT.DONE : EXIT.REFUSED
 }
@@ -168,7 +174,16 @@ async function redrives({ client, output, json, stopping: signal }: Remote): Pro
   const tasks = await client.redrives.list({ signal })
   if (json) await output.line(JSON.stringify({ redrives: tasks }))
   else {
-    const rows = tasks.map(({ task, topic, group, state, matched, moved, failed, started }) => [task, topic, group, state, matched, moved, failed, started]) // biome-ignore format: short
+    const rows = tasks.map(({ task, topic, group, state, matched, moved, failed, started }) => [
+      task,
+      topic,
+      group,
+      state,
+      matched,
+      moved,
+      failed,
+      started,
+    ])
     await output.lines(columns(['TASK', 'TOPIC', 'GROUP', 'STATE', 'MATCHED', 'MOVED', 'FAILED', 'STARTED'], rows))
   }
   return EXIT.DONE

@@ -18,7 +18,14 @@ export interface BundleParts {
 export async function makeBundle(client: DwellClient, parts: BundleParts, signal: AbortSignal): Promise<object> {
   return {
     madeAt: formatTime(new SystemClock().wallMs()),
-    program: { node: process.version, platform: platform(), release: release(), arch: arch(), cpus: cpus().length, memoryBytes: totalmem() }, // biome-ignore format: short
+    program: {
+      node: process.version,
+      platform: platform(),
+      release: release(),
+      arch: arch(),
+      cpus: cpus().length,
+      memoryBytes: totalmem(),
+    },
     ...parts,
     ...(await topicsOf(client, signal)),
   }
@@ -46,7 +53,8 @@ async function topicsOf(
 }
 
 function shown(described: GroupDescription): object {
-  const { topic, group, retry, jitter, lock, maxInFlight, order, start, paused, deadLetters, push, partitions, lanes } = described // biome-ignore format: short
+  const { topic, group, retry, jitter, lock, maxInFlight, order, start, paused, deadLetters, push, partitions, lanes } =
+    described
   return {
     topic,
     group,
@@ -58,8 +66,13 @@ function shown(described: GroupDescription): object {
     start,
     deadLetters,
     partitions,
-    lanes, // biome-ignore format: short
+    lanes,
     pausedSince: paused?.since,
-    push: push && { host: new URL(push.url).host, concurrency: push.concurrency, timeout: push.timeout, pausedSince: push.paused?.since }, // biome-ignore format: short
+    push: push && {
+      host: new URL(push.url).host,
+      concurrency: push.concurrency,
+      timeout: push.timeout,
+      pausedSince: push.paused?.since,
+    },
   }
 }

@@ -29,7 +29,11 @@ export async function lookAtService(client: DwellClient, signal: AbortSignal): P
     if (publishing === false) findings.push({ what: 'publishing', state: 'bad', sentence: `is refused: ${why}` })
     const isFollowed = hand === 'followed'
     if (hand !== undefined)
-      findings.push({ what: 'clock', state: isFollowed ? 'good' : 'bad', sentence: isFollowed ? 'is followed' : `is ${hand}: ${why}` }) // biome-ignore format: short
+      findings.push({
+        what: 'clock',
+        state: isFollowed ? 'good' : 'bad',
+        sentence: isFollowed ? 'is followed' : `is ${hand}: ${why}`,
+      })
   } catch (error) {
     if (!(error instanceof CallError)) throw error
     return { findings: [{ what: 'service', state: 'bad', sentence: error.message }], metrics: '' }

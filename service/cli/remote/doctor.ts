@@ -45,15 +45,25 @@ async function examine(remote: Remote, given: Given, environment: NodeJS.Process
   const findings = [...machine.findings, ...service.findings]
   if (json) await output.line(JSON.stringify({ findings }))
   else {
-    const [header, ...lines] = columns(['WHAT', 'STATE', 'FINDING'], findings.map(({ what, state, sentence }) => [what, state, sentence])) // biome-ignore format: short
+    const [header, ...lines] = columns(
+      ['WHAT', 'STATE', 'FINDING'],
+      findings.map(({ what, state, sentence }) => [what, state, sentence]),
+    )
     await output.line(header)
     for (const [i, line] of lines.entries()) await output.line(line, COLOURS[findings[i].state])
   }
   if (given.bundle !== undefined) {
-    const bundle = await makeBundle(remote.client, { findings, settings: machine.settings, metrics: service.metrics }, remote.stopping) // biome-ignore format: short
+    const bundle = await makeBundle(
+      remote.client,
+      { findings, settings: machine.settings, metrics: service.metrics },
+      remote.stopping,
+    )
     // It says a lot about a service, if nothing of its messages.
     await writeFile(given.bundle as string, `${JSON.stringify(bundle, null, 2)}\n`, { mode: 0o600 })
-    if (!json) await output.line(`Wrote ${given.bundle}: no bodies, keys, headers or tokens are in it; look at it before you pass it on.`) // biome-ignore format: short
+    if (!json)
+      await output.line(
+        `Wrote ${given.bundle}: no bodies, keys, headers or tokens are in it; look at it before you pass it on.`,
+      )
   }
   return findings.some(({ state }) => state === 'bad') ? EXIT.REFUSED : EXIT.DONE
 }

@@ -86,7 +86,15 @@ async function list({ client, output, json, stopping: signal }: Remote, [topic]:
   const groups = await client.topics.groups(topic, { signal })
   if (json) await output.line(JSON.stringify({ groups }))
   else {
-    const rows = groups.map(({ group, retry, lock, order, start, paused, push }) => [group, tiersOf(retry), lock, order, start, push?.url, paused === undefined ? 'no' : 'yes']) // biome-ignore format: short
+    const rows = groups.map(({ group, retry, lock, order, start, paused, push }) => [
+      group,
+      tiersOf(retry),
+      lock,
+      order,
+      start,
+      push?.url,
+      paused === undefined ? 'no' : 'yes',
+    ])
     await output.lines(columns(['GROUP', 'RETRY', 'LOCK', 'ORDER', 'START', 'PUSH', 'PAUSED'], rows))
   }
   return EXIT.DONE
@@ -122,7 +130,6 @@ async function put(
   [topic, group]: string[],
   given: Given,
 ): Promise<number> {
-  // biome-ignore format: short
   const { retry, jitter, lock, maxInFlight, order, start } = given as Record<string, string | undefined>
   const change: GroupChange = {
     retry: retry === undefined ? undefined : retryOf(retry),

@@ -70,7 +70,13 @@ async function forward(
   const both = AbortSignal.any([timeout.signal, signal])
   try {
     const body = Buffer.from(valueBytes(record))
-    const answer = await fetch(url, { method: 'POST', headers: headersOf(record, group), body, signal: both, redirect: 'manual' }) // biome-ignore format: short
+    const answer = await fetch(url, {
+      method: 'POST',
+      headers: headersOf(record, group),
+      body,
+      signal: both,
+      redirect: 'manual',
+    })
     const text = await beginningOf(answer)
     const acknowledge = answer.headers.get('dwell-acknowledge') ?? undefined
     const retryAfter = answer.headers.get('retry-after') ?? undefined
@@ -105,7 +111,12 @@ function headersOf(record: AcquiredRecord, group: string): Headers {
   const { topic, partition, offset, timestamp, deliveryCount, key, id, headers, value, valueBase64 } = record
   const sent = new Headers({ 'user-agent': 'dwell-listen' })
   const own = Object.entries(headers).find(([name]) => name.toLowerCase() === 'content-type')?.[1]
-  const byForm = valueBase64 !== undefined ? 'application/octet-stream' : typeof value === 'string' ? 'text/plain; charset=utf-8' : 'application/json' // biome-ignore format: short
+  const byForm =
+    valueBase64 !== undefined
+      ? 'application/octet-stream'
+      : typeof value === 'string'
+        ? 'text/plain; charset=utf-8'
+        : 'application/json'
   const fields: [name: string, value: string | number | null | undefined][] = [
     ['content-type', own !== undefined && HEADER_VALUE.test(own) ? own : byForm],
     ['dwell-topic', topic],

@@ -56,11 +56,19 @@ async function publish(remote: Remote, [topic, ...values]: string[], given: Give
   const shared = sharedOf(given)
   if (file !== undefined || lines) {
     if (shared.id !== undefined) throw wrong('An --id is for one message; for many there is --id-prefix.')
-    return publishMany(remote, topic, shared, { path: lines ? '-' : (file as string), lines: lines === true, idPrefix: idPrefix as string | undefined }) // biome-ignore format: short
+    return publishMany(remote, topic, shared, {
+      path: lines ? '-' : (file as string),
+      lines: lines === true,
+      idPrefix: idPrefix as string | undefined,
+    })
   }
   if (values.length > 1 && shared.id !== undefined) throw wrong('An --id is for one message.')
   const contents = values.length > 0 ? values.map((value) => (text ? value : valueIn(value))) : [await standardInput()]
-  const results = await remote.client.publish(topic, contents.map((value) => ({ ...shared, value })), { signal: remote.stopping, generateIds: false }) // biome-ignore format: short
+  const results = await remote.client.publish(
+    topic,
+    contents.map((value) => ({ ...shared, value })),
+    { signal: remote.stopping, generateIds: false },
+  )
   if (remote.json) await remote.output.line(JSON.stringify({ results }))
   else for (const result of results) await remote.output.line(sentenceOf(result))
   return EXIT.DONE
@@ -116,7 +124,9 @@ async function publishMany(
   progress.end()
   const { published, duplicates } = publisher.stats
   if (json)
-    await output.line(JSON.stringify({ published, duplicates, failed: errors.length, errors: errors.slice(0, ERRORS_SHOWN) })) // biome-ignore format: short
+    await output.line(
+      JSON.stringify({ published, duplicates, failed: errors.length, errors: errors.slice(0, ERRORS_SHOWN) }),
+    )
   else {
     for (const error of errors.slice(0, ERRORS_SHOWN)) await notes.line(error, 'red')
     if (errors.length > ERRORS_SHOWN)

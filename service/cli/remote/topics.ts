@@ -62,7 +62,13 @@ async function list({ client, output, json, stopping: signal }: Remote): Promise
   const topics = await client.topics.list({ signal })
   if (json) await output.line(JSON.stringify({ topics }))
   else {
-    const rows = topics.map(({ topic, partitions, retention, retentionBytes, cleanup }) => [topic, partitions, retention, retentionBytes, cleanup]) // biome-ignore format: short
+    const rows = topics.map(({ topic, partitions, retention, retentionBytes, cleanup }) => [
+      topic,
+      partitions,
+      retention,
+      retentionBytes,
+      cleanup,
+    ])
     await output.lines(columns(['TOPIC', 'PARTITIONS', 'RETENTION', 'RETENTION-BYTES', 'CLEANUP'], rows))
   }
   return EXIT.DONE
@@ -73,8 +79,16 @@ async function get({ client, output, json, stopping: signal }: Remote, [topic]: 
   if (json) await output.line(JSON.stringify(described))
   else {
     const { retention, retentionBytes, cleanup, partitions } = described
-    await output.line(`${topic}: retention ${retention ?? 'none'}, retention bytes ${retentionBytes ?? 'none'}, cleanup ${cleanup}`) // biome-ignore format: short
-    const rows = partitions.map(({ partition, logStartOffset, highWatermark, sizeBytes }) => [partition, logStartOffset, highWatermark, highWatermark - logStartOffset, sizeBytes]) // biome-ignore format: short
+    await output.line(
+      `${topic}: retention ${retention ?? 'none'}, retention bytes ${retentionBytes ?? 'none'}, cleanup ${cleanup}`,
+    )
+    const rows = partitions.map(({ partition, logStartOffset, highWatermark, sizeBytes }) => [
+      partition,
+      logStartOffset,
+      highWatermark,
+      highWatermark - logStartOffset,
+      sizeBytes,
+    ])
     await output.lines(columns(['PARTITION', 'START', 'END', 'RECORDS', 'BYTES'], rows))
   }
   return EXIT.DONE
@@ -115,7 +129,6 @@ async function read(
   [topic, partition]: string[],
   given: Given,
 ): Promise<number> {
-  // biome-ignore format: short
   const { offset, limit } = given as { offset: string; limit: string }
   const page = await client.topics.records(topic, wholeOf(partition), { offset, limit: Number(limit), signal })
   await printRecords(output, page.records, json, ({ offset, timestamp }) => `${offset}  ${timestamp}`)
