@@ -33,7 +33,9 @@ t.test('the program of the client', async (t) => {
   mkdirSync(join(folder, 'node_modules'))
   symlinkSync(ROOT, join(folder, 'node_modules/dwell'))
   writeFileSync(join(folder, 'client.mjs'), blockOf('docs/client.md', 'js', server.port))
-  const { stdout, stderr } = await promisify(execFile)(process.execPath, ['client.mjs'], { cwd: folder })
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, ['--conditions=dwell-source', 'client.mjs'], {
+    cwd: folder,
+  })
   t.equal(stderr, '')
   t.same(stdout.trim().split('\n'), ['order-18 pending', '500 published', `{ order: 14 } unknown customer`])
 })
