@@ -61,8 +61,8 @@ const BESIDE_MESSAGE_BYTES = 512 * 1024
 function checkJournal({ JOURNAL_FILE_BYTES, MESSAGE_BYTES_MAX }: Settings): void {
   const leastBytes = 2 * MESSAGE_BYTES_MAX + BESIDE_MESSAGE_BYTES
   if (JOURNAL_FILE_BYTES >= leastBytes) return
-  const given = `JOURNAL_FILE_BYTES is ${formatSize(JOURNAL_FILE_BYTES)}`
-  const needed = `for MESSAGE_BYTES_MAX of ${formatSize(MESSAGE_BYTES_MAX)} it must be at least ${formatSize(leastBytes)}`
+  const given = `${environmentName('JOURNAL_FILE_BYTES')} is ${formatSize(JOURNAL_FILE_BYTES)}`
+  const needed = `for ${environmentName('MESSAGE_BYTES_MAX')} of ${formatSize(MESSAGE_BYTES_MAX)} it must be at least ${formatSize(leastBytes)}`
   throw new DwellError('INVALID_SETTING', `${given}; ${needed}.`, { setting: 'JOURNAL_FILE_BYTES' })
 }
 

@@ -48,6 +48,7 @@ export const ERRORS = {
 
   // What it names
   ROUTE_NOT_FOUND: { status: 404, title: 'There is nothing at this address', retryable: false },
+  METHOD_NOT_ALLOWED: { status: 405, title: 'The address takes another method', retryable: false },
   TOPIC_NOT_FOUND: { status: 404, title: 'There is no such topic', retryable: false },
   PARTITION_NOT_FOUND: { status: 404, title: 'There is no such partition', retryable: false },
   GROUP_NOT_FOUND: { status: 404, title: 'There is no such group', retryable: false },

@@ -30,8 +30,8 @@ function check(name: string, what: Named, lengthMax: number): string {
   if (name.length <= lengthMax && PATTERN.test(name) && name !== '.' && name !== '..' && !isInternal(name)) return name
   throw new DwellError(
     'INVALID_NAME',
-    `A ${what} is named by 1 to ${lengthMax} of a-z A-Z 0-9 . _ -, is not . or .. and does not start with __.`,
-    { field: what, limit: lengthMax },
+    `A ${what} is named by 1 to ${NAME_LENGTH_MAX} of a-z A-Z 0-9 . _ -, is not . or .. and does not start with __.`,
+    { field: what, limit: NAME_LENGTH_MAX },
   )
 }
 

@@ -96,7 +96,8 @@ export class Topics {
   async ensure(name: string): Promise<TopicDescription> {
     const topic = this.find(name)
     if (topic !== undefined) return topic
-    return this.#create(checkNewName(name, 'topic'), { partitions: this.partitionsOf(name), cleanup: 'delete' })
+    const settings = { partitions: this.partitionsOf(name), cleanup: 'delete' } as const
+    return (await this.#create(checkNewName(name, 'topic'), settings)).topic
   }
 
   /**
@@ -115,7 +116,9 @@ export class Topics {
     }
     if (before === undefined) {
       this.#space.admit()
-      return { created: true, topic: await this.#create(checkNewName(name, 'topic'), settings) }
+      const made = await this.#create(checkNewName(name, 'topic'), settings)
+      // Somebody else made it meanwhile: what is wanted here is a change of that.
+      return made.created ? made : this.put(name, change)
     }
     if (settings.partitions < before.partitions) {
       throw new DwellError(
@@ -134,13 +137,15 @@ export class Topics {
     await this.#engine.deleteTopic(name)
   }
 
-  async #create(name: string, settings: TopicSettings): Promise<TopicDescription> {
+  /** `created` is false when another request, that found it missing as well, was first. */
+  async #create(name: string, settings: TopicSettings): Promise<{ created: boolean; topic: TopicDescription }> {
     try {
-      return await this.#engine.createTopic(name, settings)
+      return { created: true, topic: await this.#engine.createTopic(name, settings) }
     } catch (error) {
-      // Two requests at once may both find it missing.
       const topic = this.find(name)
-      if (topic !== undefined && error instanceof DwellError && error.code === 'TOPIC_EXISTS') return topic
+      if (topic !== undefined && error instanceof DwellError && error.code === 'TOPIC_EXISTS') {
+        return { created: false, topic }
+      }
       throw error
     }
   }

@@ -211,9 +211,11 @@ export class Consumer<V = unknown> {
   }
 }
 
-/** Whether the next try may go better: a topic is made by the first message that is published to it. */
+/** Answers behind which the next try may go better: a topic is made by the first message, a group by the next call. */
+const PASSING: ReadonlySet<string> = new Set(['TOPIC_NOT_FOUND', 'GROUP_NOT_FOUND', 'ANSWER_UNREADABLE'])
+
 function mayHelp({ code, retryable }: CallError): boolean {
-  return retryable || code === 'TOPIC_NOT_FOUND' || code === 'ANSWER_UNREADABLE'
+  return retryable || PASSING.has(code)
 }
 
 function checked(outcome: Answer): Outcome {

@@ -265,7 +265,7 @@ export class Groups {
 
   /**
    * Deletes progress, settings and retry lanes. The dead-letter topic stays, from now on as an ordinary topic. Waiting
-   * acquires answer [].
+   * acquires get GROUP_NOT_FOUND.
    */
   async forget(topic: string, group: string): Promise<void> {
     await this.#registry.forget(this.#registry.get(topic, group))

@@ -13,7 +13,7 @@ import {
 } from '../delivery/index.ts'
 import { parseDuration } from '../duration.ts'
 import { checkName } from '../names.ts'
-import { invalidField } from '../publish/message.ts'
+import { between, invalidField } from '../publish/message.ts'
 import { formatTime } from '../time.ts'
 import { JsonWriter } from './json-writer.ts'
 import { JSON_TYPE } from './messages.ts'
@@ -27,6 +27,8 @@ import { WaitingCalls } from './waiting-calls.ts'
 const ACQUIRE_MAX = 10_000
 const ACKNOWLEDGE_MAX = 10_000
 const WAIT_MS_MAX = 5 * 60_000
+/** As of the setting GROUP_LOCK: a shorter lock is over before its answer has arrived. */
+const LOCK_MS_MIN = 100
 const LOCK_MS_MAX = 24 * 3_600_000
 /** About what a record takes in an answer beside its body. */
 const MEMBERS_SIZE = 320
@@ -118,7 +120,7 @@ export function consumeRoutes(app: FastifyInstance, { groups, settings, stopping
       schema: { ...shared, summary: 'Take records under a lock', body: Acquire, ...answers({ 200: Acquired }) },
     },
     async ({ params, body, caller }, reply) => {
-      const waitMs = atMost(body.wait === undefined ? 0 : parseDuration(body.wait, 'wait'), WAIT_MS_MAX, 'wait')
+      const waitMs = body.wait === undefined ? 0 : between(parseDuration(body.wait, 'wait'), 0, WAIT_MS_MAX, 'wait')
       const lockMs = body.lock === undefined ? undefined : lockOf(body.lock)
       const { topic, group } = namesOf(params)
       const known = groups.settingsOf(topic, group)
@@ -173,16 +175,7 @@ export function namesOf({ topic, group }: { topic: string; group: string }): { t
 
 /** @throws INVALID_FIELD */
 export function lockOf(given: number | string): number {
-  const lockMs = parseDuration(given, 'lock')
-  if (lockMs < 1 || lockMs > LOCK_MS_MAX) {
-    throw invalidField('lock', `from 1 ms to ${LOCK_MS_MAX} ms`, { limit: LOCK_MS_MAX })
-  }
-  return lockMs
-}
-
-function atMost(ms: number, limitMs: number, field: string): number {
-  if (ms > limitMs) throw invalidField(field, `at most ${limitMs} ms`, { limit: limitMs })
-  return ms
+  return between(parseDuration(given, 'lock'), LOCK_MS_MIN, LOCK_MS_MAX, 'lock')
 }
 
 function acknowledgementOf(
@@ -208,7 +201,7 @@ function acknowledgementOf(
       return { receipt, type, lockMs: lock === undefined ? undefined : lockOf(lock) }
     case 'release': {
       const delayMs =
-        delay === undefined ? undefined : atMost(parseDuration(delay, `${at}.delay`), delayMaxMs, `${at}.delay`)
+        delay === undefined ? undefined : between(parseDuration(delay, `${at}.delay`), 0, delayMaxMs, `${at}.delay`)
       return { receipt, type, delayMs, reason }
     }
   }

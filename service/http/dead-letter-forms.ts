@@ -51,8 +51,15 @@ export const DeadLetterShown = Type.Object({
   deadLetter: Type.Object({ topic: Type.String(), partition: Type.Integer(), offset: Type.Integer() }),
 })
 
-/** `within` is what the filter is part of, for the refusal. @throws INVALID_FIELD, UNKNOWN_FIELD, INVALID_TIME */
-export function filterOf(given: Record<string, unknown>, within: 'query' | 'filter' = 'query'): DeadLetterFilter {
+/**
+ * `within` is what the filter is part of, and `beside` what else may stand there, for the refusal.
+ * @throws INVALID_FIELD, UNKNOWN_FIELD, INVALID_TIME
+ */
+export function filterOf(
+  given: Record<string, unknown>,
+  within: 'query' | 'filter' = 'query',
+  beside: readonly string[] = [],
+): DeadLetterFilter {
   const filter: DeadLetterFilter & { headers?: Record<string, string> } = {}
   let length = 0
   for (const name in given) {
@@ -69,7 +76,7 @@ export function filterOf(given: Record<string, unknown>, within: 'query' | 'filt
       else if (name === 'key') filter.key = text
       else if (name.startsWith(HEADER))
         (filter.headers ??= Object.create(null) as Record<string, string>)[name.slice(HEADER.length)] = text
-      else throw unknownField(field, within === 'query' ? [...NAMES, 'limit', 'after'] : NAMES)
+      else throw unknownField(field, [...NAMES, ...beside], within === 'query' ? 'query' : undefined)
     }
   }
   return filter

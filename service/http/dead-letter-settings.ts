@@ -37,7 +37,7 @@ export function deadLettersAfter(
 
 function retentionOf(given: number | string): number {
   const retentionMs = parseDuration(given, 'deadLetters.retention')
-  if (retentionMs < 1) throw invalidField('deadLetters.retention', 'at least 1 ms')
+  if (retentionMs < 1) throw invalidField('deadLetters.retention', 'at least 1ms')
   return retentionMs
 }
 

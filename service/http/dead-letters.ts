@@ -85,7 +85,11 @@ export function deadLetterRoutes(app: FastifyInstance, { groups }: HttpParts): v
     },
     async ({ params, query: { limit, after, ...rest } }, reply) => {
       const { topic, group } = namesOf(params)
-      const page = { limit: limitOf(limit), after: textOf('after', after), filter: filterOf(rest) }
+      const page = {
+        limit: limitOf(limit),
+        after: textOf('after', after),
+        filter: filterOf(rest, 'query', ['limit', 'after']),
+      }
       const text = await making.run(async () => {
         const { records, after: next } = await groups.deadLetters.list(topic, group, page)
         return `{"records":[${records.map(deadLetterJson).join(',')}],"after":${JSON.stringify(next)}}`

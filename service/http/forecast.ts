@@ -35,13 +35,17 @@ export function forecastRoutes(app: FastifyInstance, { settings, topics, hand, w
   const minutesMax = Math.max(1, Math.floor(secondsMax / MINUTE_SECONDS))
   const Query = Type.Object(
     {
-      seconds: QueryCount({ maximum: secondsMax, default: SECONDS_DEFAULT, description: 'Steps of a second.' }),
+      seconds: QueryCount({
+        maximum: secondsMax,
+        default: SECONDS_DEFAULT,
+        description: 'How many steps of a second, as far as the wheel reaches.',
+      }),
       minutes: Type.Optional(
         Type.Number({
           minimum: 1,
           multipleOf: 1,
           maximum: minutesMax,
-          description: 'Steps of a minute; instead of seconds.',
+          description: 'How many steps of a minute; instead of seconds.',
         }),
       ),
       topic: Type.Optional(Type.String({ description: 'Only what is for this topic.' })),

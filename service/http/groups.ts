@@ -95,6 +95,9 @@ const Reset = Type.Object(
   CLOSED,
 )
 
+/** Whoever finds the group paused is told why, in any case. */
+const NO_REASON = 'Paused by a call that gave no reason.'
+
 interface OfGroup {
   Params: { topic: string; group: string }
 }
@@ -205,7 +208,7 @@ export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts,
     },
     async ({ params, body }) => {
       const { topic, group } = namesOf(params)
-      await groups.pause(topic, group, body.reason ?? '')
+      await groups.pause(topic, group, body.reason?.trim() || NO_REASON)
       return describe(topic, group)
     },
   )

@@ -6,7 +6,7 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import { BufferPool, DwellError } from '../../storage/index.ts'
+import { BufferPool } from '../../storage/index.ts'
 import type { Caller } from '../access/caller.ts'
 import { needs } from '../access/route-access.ts'
 import { checkName } from '../names.ts'
@@ -21,6 +21,7 @@ import { messageRules } from './message-rules.ts'
 import type { HttpParts } from './parts.ts'
 import { bodyTaker, RequestBody } from './request-body.ts'
 import { answers, CLOSED, Duration, TextMap, Time, TopicPath } from './schemas.ts'
+import { emptyBody } from './violations.ts'
 
 export const JSON_TYPE = 'application/json; charset=utf-8'
 
@@ -77,6 +78,9 @@ const Results = Type.Union([
   Type.Object({ count: Type.Integer() }, { description: 'With results=none or acks=0.' }),
 ])
 
+const QUERY_NAMES = Object.keys(Query.properties)
+const RAW_NAMES = Object.keys(RawQuery.properties)
+
 type PublishRequest = FastifyRequest<{
   Params: { topic: string }
   Querystring: Record<string, unknown>
@@ -119,8 +123,8 @@ export function messageRoutes(app: FastifyInstance, parts: HttpParts): void {
         const { topic } = request.params
         checkName(topic, 'topic')
         const { body } = request
-        const mode = modeOf(request.query)
-        if (body === undefined) throw new DwellError('INVALID_JSON', 'The body is empty.')
+        const mode = modeOf(request.query, QUERY_NAMES)
+        if (body === undefined || body.bytes.length === 0) throw emptyBody()
         const isLines = request.headers['content-type']?.startsWith('application/x-ndjson')
         const { bytes } = body
         const messages = isLines ? readLines(bytes, rules(), countMax) : readOneOrMore(bytes, rules(), countMax)
@@ -152,7 +156,7 @@ export function messageRoutes(app: FastifyInstance, parts: HttpParts): void {
         const { topic } = request.params
         checkName(topic, 'topic')
         const { key, delay, deliverAt, id, ...query } = request.query
-        const mode = modeOf(query)
+        const mode = modeOf(query, RAW_NAMES)
         const { body = NO_BODY } = request
         const message = readRawMessage(body.bytes, request.headers, { key, delay, deliverAt, id }, rules())
         publish(request.caller, topic, [message], body, mode, reply)
@@ -202,17 +206,20 @@ interface Mode {
 const NO_BODY = new RequestBody(Buffer.alloc(0))
 const USUAL: Mode = { acks: 'all', quiet: false }
 
-function modeOf(query: Record<string, unknown>): Mode {
+/** `known` are all the names that the query may hold, those too which were taken out of it before. */
+function modeOf(query: Record<string, unknown>, known: readonly string[]): Mode {
   let mode = USUAL
   for (const name in query) {
     const value = query[name]
     if (name === 'acks') {
+      if (Array.isArray(value)) throw invalidField('acks', 'given once')
       if (value !== '0' && value !== '1' && value !== 'all') throw invalidField('acks', '0, 1 or all')
       mode = { ...mode, acks: value }
     } else if (name === 'results') {
+      if (Array.isArray(value)) throw invalidField('results', 'given once')
       if (value !== 'none') throw invalidField('results', 'none')
       mode = { ...mode, quiet: true }
-    } else throw unknownField(name, ['acks', 'results'])
+    } else throw unknownField(name, known, 'query')
   }
   return mode
 }

@@ -3,19 +3,17 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { DwellError, type Log } from '../../storage/index.ts'
 import { type ErrorCode, errorRow } from '../errors.ts'
+import { type RequestPart, type Violation, violationError } from './violations.ts'
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
 
 /** What fastify and Node refuse by themselves, in our words. */
 const FOREIGN_CODES: Record<string, { code: ErrorCode; sentence: string }> = {
   FST_ERR_CTP_BODY_TOO_LARGE: { code: 'REQUEST_TOO_LARGE', sentence: 'The request body is larger than is allowed.' },
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: { code: 'UNSUPPORTED_MEDIA_TYPE', sentence: 'Send application/json.' },
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: {
     code: 'INVALID_REQUEST',
     sentence: 'The body is not as long as Content-Length says.',
   },
-  FST_ERR_CTP_EMPTY_JSON_BODY: { code: 'INVALID_JSON', sentence: 'The body is empty; it must be JSON.' },
-  FST_ERR_CTP_EMPTY_TYPE: { code: 'UNSUPPORTED_MEDIA_TYPE', sentence: 'The Content-Type is missing.' },
   FST_ERR_BAD_URL: { code: 'INVALID_URL', sentence: 'The URL cannot be decoded.' },
   FST_ERR_MAX_PARAM_LENGTH: { code: 'INVALID_URL', sentence: 'A part of the URL is too long.' },
 }
@@ -47,7 +45,7 @@ export class Problems {
   /** Sends an error as a problem document. What is nobody's but our fault is told only to the log. */
   send(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
     const { log, requestBytesMax, onProblem } = this.#options
-    const known = knownError(error, requestBytesMax)
+    const known = knownError(error, request, requestBytesMax)
     const { code, message, fields } = known ?? new DwellError('INTERNAL', 'The service failed; its log says why.')
     const { status, title } = errorRow(code)
     onProblem(code)
@@ -59,6 +57,8 @@ export class Problems {
     const { retryAfterSeconds, ...facts } = fields
     reply.header('x-request-id', request.id)
     if (status === 503 || retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds ?? 1))
+    if (status === 405) reply.header('allow', String(facts.allow))
+    if (status === 415 && facts.accepted !== undefined) reply.header('accept', String(facts.accepted))
     if (status === 401) reply.header('www-authenticate', 'Bearer realm="dwell"')
     // A body that was not read to its end would be taken for the next request.
     if (status === 413 || status === 408 || isMuchToCome(request)) reply.header('connection', 'close')
@@ -77,60 +77,36 @@ function isMuchToCome({ raw }: FastifyRequest): boolean {
   return length === undefined ? raw.headers['transfer-encoding'] !== undefined : Number(length) > READ_OUT_BYTES_MAX
 }
 
-function knownError(error: unknown, requestBytesMax: number): DwellError | undefined {
+function knownError(error: unknown, request: FastifyRequest, requestBytesMax: number): DwellError | undefined {
   if (error instanceof DwellError) return error
-  const { code, validation, statusCode, message } = error as FastifyError
-  if (validation !== undefined) return validationError(error as FastifyError)
+  const { code, validation, validationContext, statusCode, message } = error as FastifyError
+  if (validation !== undefined) {
+    return violationError(validation as unknown as Violation[], (validationContext ?? 'body') as RequestPart, request)
+  }
   const foreign = FOREIGN_CODES[code]
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
     return new DwellError(foreign.code, `The request body is larger than ${requestBytesMax} bytes.`, {
       limit: requestBytesMax,
     })
   }
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE' || code === 'FST_ERR_CTP_EMPTY_TYPE') return wrongContentType(request)
   if (foreign !== undefined) return new DwellError(foreign.code, foreign.sentence)
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
     return new DwellError('INVALID_REQUEST', message)
   return undefined
 }
 
-interface Violation {
-  keyword: string
-  instancePath: string
-  params: Record<string, unknown>
-  message?: string
-}
+/** All that any route takes, but for /raw, which takes whatever comes. */
+const CONTENT_TYPES = ['application/json', 'application/x-ndjson']
 
-/** A body, a query or a path that does not keep its schema. */
-function validationError(error: FastifyError): DwellError {
-  const violations = error.validation as unknown as Violation[]
-  const part = error.validationContext === 'querystring' ? 'query' : (error.validationContext ?? 'body')
-  const unknown = violations.find(
-    ({ keyword }) => keyword === 'additionalProperties' || keyword === 'unevaluatedProperties',
-  )
-  if (unknown !== undefined) {
-    const name = String((unknown.params.additionalProperties as string[] | undefined)?.[0] ?? '').slice(0, 100)
-    const field = pathOf(unknown.instancePath, name)
-    return new DwellError('UNKNOWN_FIELD', `There is no field ${field} in this ${part}.`, { field })
-  }
-  const missing = violations.find(({ keyword }) => keyword === 'required')
-  if (missing !== undefined) {
-    const field = pathOf(missing.instancePath, (missing.params.requiredProperties as string[])[0])
-    return new DwellError('MISSING_FIELD', `The field ${field} is missing in the ${part}.`, { field })
-  }
-  const [first] = violations
-  const field = pathOf(first?.instancePath ?? '', '') || part
-  const wanted = violations.filter(({ keyword, message }) => keyword !== 'anyOf' && message).map(wantedOf)
-  return new DwellError('INVALID_FIELD', `${field} ${[...new Set(wanted)].join(' or ')}.`, { field })
-}
-
-function wantedOf({ keyword, params, message }: Violation): string {
-  if (keyword === 'const') return `must be ${JSON.stringify(params.allowedValue)}`
-  return keyword === 'multipleOf' && params.multipleOf === 1 ? 'must be a whole number' : String(message)
-}
-
-function pathOf(instancePath: string, name: string): string {
-  const path = instancePath.slice(1).replaceAll('/', '.')
-  return path === '' ? name : name === '' ? path : `${path}.${name}`
+function wrongContentType({ headers, server }: FastifyRequest): DwellError {
+  const taken = CONTENT_TYPES.filter((type) => server.hasContentTypeParser(type))
+  const given = headers['content-type']
+  const sentence = given === undefined ? 'The Content-Type is missing' : 'This Content-Type is not taken here'
+  const more = taken.length === 1 ? '' : ', one message a line'
+  return new DwellError('UNSUPPORTED_MEDIA_TYPE', `${sentence}; send ${taken.join(', or ')}${more}.`, {
+    accepted: taken.join(', '),
+  })
 }
 
 function describe(error: unknown): string {

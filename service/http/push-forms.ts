@@ -6,7 +6,7 @@ import { type Static, Type } from 'typebox'
 import { DwellError } from '../../storage/index.ts'
 import type { PushSettings } from '../delivery/index.ts'
 import { formatDuration, parseDuration } from '../duration.ts'
-import { invalidField } from '../publish/message.ts'
+import { between, invalidField } from '../publish/message.ts'
 import type { AllowedHosts } from '../push/allowed-hosts.ts'
 import { keyOf, SECRET_SIZE_MAX, SECRET_SIZE_MIN } from '../push/signature.ts'
 import { CLOSED, Duration, Pause, pauseJson, RATE_MAX, RATE_MIN, TextMap } from './schemas.ts'
@@ -92,7 +92,7 @@ export function pushJson({ url, concurrency, timeoutMs, rate, pauseAfter, header
 /** As it is used from now on. The refusals do not repeat it: it may hold a secret. */
 function urlOf(given: string, hosts: AllowedHosts): string {
   if (hosts.isEmpty) {
-    throw new DwellError('PUSH_OFF', 'Push is off: the setting PUSH_ALLOWED_HOSTS names no hosts.', {
+    throw new DwellError('PUSH_OFF', 'Push is off: the setting DWELL_PUSH_ALLOWED_HOSTS names no hosts.', {
       field: 'push.url',
     })
   }
@@ -103,7 +103,7 @@ function urlOf(given: string, hosts: AllowedHosts): string {
   if (url.username !== '' || url.password !== '') throw invalidField('push.url', 'without a user and a password')
   url.hash = ''
   const { hostname, href } = url
-  const refusal = hosts.names(hostname) ? undefined : 'is not one of PUSH_ALLOWED_HOSTS'
+  const refusal = hosts.names(hostname) ? undefined : 'is not one of DWELL_PUSH_ALLOWED_HOSTS'
   if (refusal !== undefined) {
     throw new DwellError('PUSH_HOST_NOT_ALLOWED', `The host ${hostname} ${refusal}.`, {
       field: 'push.url',
@@ -114,9 +114,7 @@ function urlOf(given: string, hosts: AllowedHosts): string {
 }
 
 function timeoutOf(given: number | string): number {
-  const timeoutMs = parseDuration(given, 'push.timeout')
-  if (timeoutMs >= 1 && timeoutMs <= TIMEOUT_MS_MAX) return timeoutMs
-  throw invalidField('push.timeout', `from 1 ms to ${TIMEOUT_MS_MAX} ms`, { limit: TIMEOUT_MS_MAX })
+  return between(parseDuration(given, 'push.timeout'), 1, TIMEOUT_MS_MAX, 'push.timeout')
 }
 
 function secretsOf(given: string | string[] | null): string[] {

@@ -3,8 +3,8 @@
 
 import { type Static, Type } from 'typebox'
 import { RETRY_TIERS_MAX } from '../delivery/index.ts'
-import { parseDuration } from '../duration.ts'
-import { invalidField } from '../publish/message.ts'
+import { formatDuration, parseDuration } from '../duration.ts'
+import { between, invalidField } from '../publish/message.ts'
 import { CLOSED, Duration } from './schemas.ts'
 
 const MINUTE_MS = 60_000
@@ -45,16 +45,15 @@ export const Jitter = Type.Number({
 /** @throws INVALID_FIELD when the longest tier could become longer than a delay may be */
 export function checkJitter(tiers: readonly number[], jitter: number | undefined, delayMaxMs: number): void {
   if (Math.max(0, ...tiers) * (1 + (jitter ?? 0)) <= delayMaxMs) return
-  throw invalidField('jitter', `such that no tier becomes longer than ${delayMaxMs} ms`, { limit: delayMaxMs })
+  const limit = formatDuration(delayMaxMs)
+  throw invalidField('jitter', `such that no tier becomes longer than ${limit}`, { limit, limitMs: delayMaxMs })
 }
 
 /** The tiers in milliseconds. @throws INVALID_DURATION, INVALID_FIELD */
 export function tiersOf(retry: Static<typeof Retry>, tierMaxMs: number): number[] {
   const tiers = listOf(retry)
-  for (const ms of tiers) {
-    if (ms < 1 || ms > tierMaxMs)
-      throw invalidField('retry', `of durations from 1 ms to ${tierMaxMs} ms`, { limit: tierMaxMs })
-  }
+  const isList = Array.isArray(retry)
+  for (const [i, ms] of tiers.entries()) between(ms, 1, tierMaxMs, isList ? `retry.${i}` : 'each tier of retry')
   return tiers
 }
 

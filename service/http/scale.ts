@@ -3,8 +3,8 @@
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { needs } from '../access/route-access.ts'
-import { DURATION_FORMS, formatDuration, parseDuration } from '../duration.ts'
-import { invalidField } from '../publish/message.ts'
+import { DURATION_FORMS, parseDuration } from '../duration.ts'
+import { between } from '../publish/message.ts'
 import { namesOf } from './consume.ts'
 import type { HttpParts } from './parts.ts'
 import { answers, CLOSED, GroupPath } from './schemas.ts'
@@ -57,10 +57,10 @@ export function scaleRoutes(app: FastifyInstance, { groups, hand, wheel, setting
     },
     async ({ params, query }) => {
       const { topic, group } = namesOf(params)
-      const withinMs = query.within === undefined ? Math.min(WITHIN_MS, withinMsMax) : durationOf(query.within)
-      if (withinMs > withinMsMax) {
-        throw invalidField('within', `at most ${formatDuration(withinMsMax)}`, { limit: withinMsMax })
-      }
+      const withinMs =
+        query.within === undefined
+          ? Math.min(WITHIN_MS, withinMsMax)
+          : between(durationOf(query.within), 0, withinMsMax, 'within')
       const untilMs = (Math.floor((hand.nowMs() + withinMs) / 1000) + 1) * 1000
       const { ready, inFlight, dueSoon, isEstimate } = await groups.scale(topic, group, wheel.census, untilMs)
       const settings = groups.settingsOf(topic, group)

@@ -14,6 +14,7 @@ import { explainRoutes } from './explain.ts'
 import { forecastRoutes } from './forecast.ts'
 import { addFrontDoor } from './front-door.ts'
 import { groupRoutes } from './groups.ts'
+import { KnownPaths } from './known-paths.ts'
 import { messageRoutes } from './messages.ts'
 import { operationRoutes } from './operations.ts'
 import type { HttpParts } from './parts.ts'
@@ -27,6 +28,7 @@ import { ServedHosts } from './served-hosts.ts'
 import { testClockRoutes } from './test-clock.ts'
 import { topicRoutes } from './topics.ts'
 import { compileValidator } from './validation.ts'
+import { emptyBody } from './violations.ts'
 
 const HEADERS_TIMEOUT_MS_MAX = 10_000
 /** How often Node looks for requests that take too long; its default of 30 s would make the limits above as coarse. */
@@ -60,10 +62,9 @@ export async function buildServer(parts: HttpParts): Promise<FastifyInstance> {
   })
   app.setValidatorCompiler(compileValidator)
   app.setErrorHandler((error, request, reply) => problems.send(error, request, reply))
-  app.setNotFoundHandler((request, reply) => {
-    const path = request.url.split('?')[0].slice(0, 200)
-    problems.send(new DwellError('ROUTE_NOT_FOUND', `There is no ${request.method} ${path}.`), request, reply)
-  })
+  const known = new KnownPaths()
+  app.addHook('onRoute', ({ method, url }) => known.add(method, url))
+  app.setNotFoundHandler((request, reply) => problems.send(noSuchRoute(request, known), request, reply))
   addFrontDoor(app, {
     access: parts.access,
     hosts: new ServedHosts(settings.ALLOWED_HOSTS, parts.access.authenticator !== undefined),
@@ -108,12 +109,20 @@ export async function buildServer(parts: HttpParts): Promise<FastifyInstance> {
   return app
 }
 
+function noSuchRoute({ url, method }: FastifyRequest, known: KnownPaths): DwellError {
+  const path = url.split('?')[0]
+  const shown = path.slice(0, 200)
+  const allow = known.methodsOf(path).join(', ')
+  if (allow === '') return new DwellError('ROUTE_NOT_FOUND', `There is no ${method} ${shown}.`)
+  return new DwellError('METHOD_NOT_ALLOWED', `${shown} takes ${allow}, not ${method}.`, { allow })
+}
+
 function parseJson(body: Buffer, done: (error: Error | null, body?: unknown) => void): void {
   try {
     checkUtf8(body)
     done(null, JSON.parse(body.toString()))
   } catch (error) {
     if (error instanceof DwellError) done(error)
-    else done(new DwellError('INVALID_JSON', body.length === 0 ? 'The body is empty.' : `${(error as Error).message}.`))
+    else done(body.length === 0 ? emptyBody() : new DwellError('INVALID_JSON', `${(error as Error).message}.`))
   }
 }

@@ -206,6 +206,17 @@ function tooLong(field: string, limitMs: number): DwellError {
   })
 }
 
+/**
+ * Answers a duration that is within both bounds, in milliseconds.
+ * @throws INVALID_FIELD, with the `limit` in words and as `limitMs`
+ */
+export function between(ms: number, minMs: number, maxMs: number, field: string): number {
+  if (ms >= minMs && ms <= maxMs) return ms
+  const limit = formatDuration(ms < minMs ? minMs : maxMs)
+  const allowed = minMs === 0 ? `at most ${limit}` : `from ${formatDuration(minMs)} to ${formatDuration(maxMs)}`
+  throw invalidField(field, allowed, { limit, limitMs: ms < minMs ? minMs : maxMs })
+}
+
 export function delayConflict(): DwellError {
   return new DwellError('CONFLICTING_FIELDS', 'delay and deliverAt exclude each other.', { field: 'deliverAt' })
 }
@@ -302,9 +313,10 @@ export function invalidField(
   return new DwellError('INVALID_FIELD', `${field} must be ${expected}.`, { field, ...fields })
 }
 
-export function unknownField(name: string, known: readonly string[]): DwellError {
+/** `known` is all that may stand where `name` was found; `where` that is, if it is not plain. */
+export function unknownField(name: string, known: readonly string[], where?: string): DwellError {
   const field = name.slice(0, 100)
-  return new DwellError('UNKNOWN_FIELD', `There is no field ${JSON.stringify(field)}; known are ${known.join(', ')}.`, {
-    field,
-  })
+  const sentence = `There is no field ${JSON.stringify(field)}${where === undefined ? '' : ` in this ${where}`}`
+  const hint = known.length === 0 ? 'none is known here' : `known are ${known.join(', ')}`
+  return new DwellError('UNKNOWN_FIELD', `${sentence}; ${hint}.`, { field })
 }

@@ -120,7 +120,7 @@ t.test(
     const small = { DWELL_JOURNAL_FILE_BYTES: '1MiB' }
     t.throws(() => readSettings(small, {}), {
       code: 'INVALID_SETTING',
-      message: 'JOURNAL_FILE_BYTES is 1MiB; for MESSAGE_BYTES_MAX of 1MiB it must be at least 2560KiB.',
+      message: 'DWELL_JOURNAL_FILE_BYTES is 1MiB; for DWELL_MESSAGE_BYTES_MAX of 1MiB it must be at least 2560KiB.',
     })
     t.equal(readSettings({ ...small, DWELL_MESSAGE_BYTES_MAX: '256KiB' }, {}).JOURNAL_FILE_BYTES, 1024 ** 2)
   },

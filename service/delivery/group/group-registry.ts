@@ -218,8 +218,8 @@ export class GroupRegistry {
     return (this.#byLaneBase.get(base) ?? this.#leaving.get(base))?.group
   }
 
-  /** Takes the group away; `end` is what its waiting calls get, [] when there is none. Lanes go, dead letters stay. */
-  forget(live: LiveGroup, end?: DwellError): Promise<void> {
+  /** Takes the group away; `end` is what its waiting calls get. Lanes go, dead letters stay. */
+  forget(live: LiveGroup, end = groupNotFound(live.group.topic, live.group.name)): Promise<void> {
     const base = laneBase(live.group.topic, live.group.name)
     const gone = this.#forget(live, end)
     const settled = () => void this.#leaving.delete(base)
@@ -227,10 +227,9 @@ export class GroupRegistry {
     return gone
   }
 
-  async #forget(live: LiveGroup, end?: DwellError): Promise<void> {
+  async #forget(live: LiveGroup, end: DwellError): Promise<void> {
     const { group } = live
-    if (end === undefined) live.acquirer.dismiss()
-    this.#takeOut(live, end ?? groupNotFound(group.topic, group.name))
+    this.#takeOut(live, end)
     const lanes = new Map<string, number>()
     for (const { place } of group.sources) if (place.kind !== 'topic') lanes.set(place.topic, place.topicId)
     await this.#store.forget(group)

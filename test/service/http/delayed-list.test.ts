@@ -228,5 +228,5 @@ t.test('what is wrong with a request is said', async (t) => {
   }
   t.match(await call('GET', '/v1/topics/nowhere/delayed'), { status: 404, json: { code: 'TOPIC_NOT_FOUND' } })
   t.match(await call('GET', '/v1/topics/__delay/delayed'), { status: 400, json: { code: 'INVALID_NAME' } })
-  t.match(await call('POST', DELAYED), { status: 404, json: { code: 'ROUTE_NOT_FOUND' } })
+  t.match(await call('POST', DELAYED), { status: 405, json: { code: 'METHOD_NOT_ALLOWED' } })
 })
