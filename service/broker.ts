@@ -8,6 +8,7 @@
 //   index/                      ids, derived from `__ids`; may be deleted while nobody uses the directory
 
 import type { Server } from 'node:https'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import {
@@ -95,7 +96,7 @@ export class Broker {
     }
   }
 
-  /** Where it listens: `http://127.0.0.1:7200`. */
+  /** Where it listens: `http://127.0.0.1:7200`, or `http://0.0.0.0:7200` for all addresses of its machine. */
   get address(): string {
     return this.#address
   }
@@ -377,7 +378,10 @@ export class Broker {
 
 async function listen(server: FastifyInstance, { HOST: host, PORT: port }: Settings): Promise<string> {
   try {
-    return await server.listen({ host, port })
+    const { protocol } = new URL(await server.listen({ host, port }))
+    // Fastify's own text says 127.0.0.1 for all addresses, which would be a lie to who reads the log of a container.
+    const bound = server.server.address() as AddressInfo
+    return `${protocol}//${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === undefined) throw error

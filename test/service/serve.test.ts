@@ -56,6 +56,14 @@ async function portOf({ line }: Running): Promise<number> {
   return Number(new URL(String((await line('Listening')).address)).port)
 }
 
+t.test('on all addresses it says so, not only the one by which it is reached from here', async (t) => {
+  const { line } = serve(t, t.testdir(), { DWELL_HOST: '0.0.0.0', DWELL_OPEN_TO_ANYONE: 'true' })
+  t.match(await line('Listening'), {
+    msg: /^Listening on http:\/\/0\.0\.0\.0:\d+;/,
+    address: /^http:\/\/0\.0\.0\.0:\d+$/,
+  })
+})
+
 t.test('it says where it listens and what it recovered, and stops gracefully', async (t) => {
   const directory = t.testdir()
   const first = serve(t, directory)
