@@ -14,14 +14,16 @@ RUN npm ci --omit=dev --no-audit --no-fund
 COPY service service
 COPY storage storage
 COPY timewheel timewheel
-# Of the built parts of packages only those for this platform are kept, and no text that only people read.
-RUN node -e "const { rmSync, readdirSync, globSync } = require('node:fs'); \
-    const folder = 'node_modules/classic-level/prebuilds'; \
-    const mine = process.platform + '-' + process.arch; \
-    for (const name of readdirSync(folder)) if (name !== mine) rmSync(folder + '/' + name, { recursive: true }); \
-    for (const file of globSync('node_modules/**/*.{md,map,d.ts,d.cts,d.mts}')) rmSync(file, { force: true }); \
-    for (const file of globSync('node_modules/classic-level/{deps,binding.gyp,binding.cc}')) rmSync(file, { recursive: true })" \
- && mkdir /data
+# Nobody loads the tests and texts of packages, nor TypeScript in node_modules, which Node refuses; of the built parts of
+# packages only those for this platform are kept.
+RUN node -e "const { globSync, readdirSync, rmSync } = require('node:fs'); \
+    const prebuilds = 'node_modules/classic-level/prebuilds/'; \
+    const foreign = readdirSync(prebuilds).filter((name) => name !== process.platform + '-' + process.arch); \
+    const unread = '{test,tests,benchmark,benchmarks,example,examples,docs,deps,binding.gyp,binding.cc}'; \
+    const roots = '{,node_modules/**/}node_modules/{*,@*/*}/'; \
+    const files = globSync([roots + unread, 'node_modules/**/*.{md,map,ts,cts,mts}']); \
+    for (const path of [...files, ...foreign.map((name) => prebuilds + name)]) rmSync(path, { recursive: true, force: true })" \
+ && rm package-lock.json .npmrc && mkdir /data
 
 FROM gcr.io/distroless/nodejs24-debian13:nonroot
 LABEL org.opencontainers.image.title="Dwell" \
