@@ -116,7 +116,7 @@ export function valuesSchema(): Schema {
       port: count('Port on which it listens in its pod; below 1024 not every cluster lets it.', 1, 65_535),
       access: group({
         openToAnyone: flag(
-          'Whether everybody who reaches it may do everything, where no tokens and no certificates of clients are asked for.',
+          'Whether everybody who reaches it may do everything. Where neither this nor another value decides who may, the chart makes tokens.',
         ),
         allowedHosts: {
           type: 'array',
@@ -166,10 +166,10 @@ export function valuesSchema(): Schema {
         tls: objects('`tls` of the Ingress.'),
       }),
       resources: object('Requests and limits of the container.'),
-      terminationGracePeriodSeconds: count(
-        'How long a stop may take: STOP_TIMEOUT for requests under way, and a checkpoint.',
-        0,
-      ),
+      terminationGracePeriodSeconds: {
+        ...count('How long a stop may take, longer than STOP_TIMEOUT; when null, STOP_TIMEOUT and 50 s.', 1),
+        type: ['integer', 'null'],
+      },
       probes: group({
         startup: probe('Until it is ready for the first time.'),
         readiness: probe('Whether it gets requests.'),
@@ -197,7 +197,9 @@ export function valuesSchema(): Schema {
           interval: { type: 'string', pattern: '^[0-9]+(ms|s|m|h)$', description: 'How often it is scraped.' },
           labels: texts('By which Prometheus finds it.'),
           tokenSecret: group({
-            name: text('A Secret with a token for Prometheus, which needs all rights unless METRICS_OPEN is set.'),
+            name: text(
+              'A Secret with a token for Prometheus: any right, over all topics, unless METRICS_OPEN is set. When empty, the one that the chart made.',
+            ),
             key: text('The key in it.'),
           }),
           tlsConfig: object('How Prometheus checks the certificate, as `tlsConfig` of a ServiceMonitor.'),
@@ -227,7 +229,7 @@ export function valuesSchema(): Schema {
       test: group({
         tokenSecret: group({
           name: text(
-            'A Secret with a token for `helm test`, which may publish, consume and administer topics named helm-test-*.',
+            'A Secret with a token for `helm test`, which may publish, consume and administer topics named helm-test-*. When empty, the one that the chart made.',
           ),
           key: text('The key in it.'),
         }),

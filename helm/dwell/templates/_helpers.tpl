@@ -59,12 +59,30 @@ httpGet:
 {{ toYaml .settings }}
 {{- end -}}
 
+{{/* Whether the chart makes tokens: where nobody decided who may come in, and it would refuse to start without them. */}}
+{{- define "dwell.makesTokens" -}}
+{{- $access := .Values.access -}}
+{{- $isDecided := or $access.openToAnyone $access.tokens.existingSecret $access.tokens.content $access.tls.clients .Values.settings.JWT_KEYS -}}
+{{- if not (or $isDecided (eq .Values.listen "127.0.0.1")) -}}true{{- end -}}
+{{- end -}}
+
 {{/* The Secret with the file of tokens, and that of the certificate; empty where there is none. */}}
 {{- define "dwell.tokensSecret" -}}
 {{- if .Values.access.tokens.existingSecret -}}
 {{- .Values.access.tokens.existingSecret -}}
-{{- else if .Values.access.tokens.content -}}
+{{- else if or .Values.access.tokens.content (include "dwell.makesTokens" .) -}}
 {{- include "dwell.fullname" . }}-tokens
+{{- end -}}
+{{- end -}}
+
+{{/* Name and key of a Secret with a token: the one that `.given` names, else what the chart made as `.made`; empty where there is none. */}}
+{{- define "dwell.tokenKey" -}}
+{{- if .given.name -}}
+name: {{ .given.name }}
+key: {{ .given.key }}
+{{- else if include "dwell.makesTokens" .root -}}
+name: {{ include "dwell.tokensSecret" .root }}
+key: {{ .made }}
 {{- end -}}
 {{- end -}}
 
@@ -93,4 +111,27 @@ httpGet:
 {{- range .Values.ingress.hosts -}}{{- $hosts = append $hosts .host -}}{{- end -}}
 {{- end -}}
 {{- join "," (concat $hosts .Values.access.allowedHosts) -}}
+{{- end -}}
+
+{{/* How long a stop may take, in seconds: STOP_TIMEOUT for requests under way, and 50 s for the checkpoint. */}}
+{{- define "dwell.gracePeriodSeconds" -}}
+{{- $timeout := default "8s" .Values.settings.STOP_TIMEOUT -}}
+{{- $unitsMs := dict "ms" 1 "s" 1000 "m" 60000 "h" 3600000 "d" 86400000 "w" 604800000 -}}
+{{- $timeoutMs := 0.0 -}}
+{{- if kindIs "string" $timeout -}}
+{{- range regexFindAll "[0-9.]+(ms|[smhdw])" (lower $timeout) -1 -}}
+{{- $timeoutMs = addf $timeoutMs (mulf (regexFind "[0-9.]+" .) (get $unitsMs (regexFind "[a-z]+" .))) -}}
+{{- end -}}
+{{- else -}}
+{{- $timeoutMs = float64 $timeout -}}
+{{- end -}}
+{{- $timeoutSeconds := divf $timeoutMs 1000 | ceil | int -}}
+{{- $given := .Values.terminationGracePeriodSeconds -}}
+{{- if kindIs "invalid" $given -}}
+{{- add $timeoutSeconds 50 -}}
+{{- else if le (int $given) $timeoutSeconds -}}
+{{- fail (printf "terminationGracePeriodSeconds %v leaves no time after STOP_TIMEOUT (%v) for the checkpoint" $given $timeout) -}}
+{{- else -}}
+{{- int $given -}}
+{{- end -}}
 {{- end -}}
