@@ -23,9 +23,9 @@ export function hasOpenssl(): boolean {
   }
 }
 
-/** One for `localhost`, signed by itself. */
-export function makeCertificate(directory: string, name: string): Certificate {
-  const names = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
+/** One for `localhost` or other hosts, as a certificate lists them, signed by itself. */
+export function makeCertificate(directory: string, name: string, hosts = 'DNS:localhost,IP:127.0.0.1'): Certificate {
+  const names = ['-subj', '/CN=localhost', '-addext', `subjectAltName=${hosts}`]
   run(directory, ['req', '-x509', ...KEY, '-keyout', `${name}.key`, '-out', `${name}.crt`, '-days', '2', ...names])
   return at(directory, name)
 }
