@@ -7,19 +7,8 @@
 //   overflow/                   delayed messages beyond the reach of the wheel: the only place where they are
 //   index/                      ids, derived from `__ids`; may be deleted while nobody uses the directory
 
-import type { Server } from 'node:https'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import type { FastifyInstance } from 'fastify'
-import {
-  type Clock,
-  type Disk,
-  DwellError,
-  EmbeddedEngine,
-  type Log,
-  openLevelStore,
-  type Random,
-} from '../storage/index.ts'
+import { type Clock, type Disk, EmbeddedEngine, type Log, openLevelStore, type Random } from '../storage/index.ts'
 import { type ClockLimits, forecast, HandClock, lastKnownMs, openOverflowStore, Wheel } from '../timewheel/index.ts'
 import { Access } from './access/access.ts'
 import { BelievedClock } from './believed-clock.ts'
@@ -30,8 +19,9 @@ import { Explainer } from './delivery/explain/explain.ts'
 import { Groups } from './delivery/index.ts'
 import { descriptorLimit, shareDescriptors } from './descriptors.ts'
 import { ArrivingBytes } from './http/arriving-bytes.ts'
-import { limitConnections } from './http/connection-limits.ts'
-import { buildServer } from './http/server.ts'
+import { Listener } from './http/listener.ts'
+import { ServedHosts } from './http/served-hosts.ts'
+import { buildRoutes } from './http/server.ts'
 import { Metrics, type MetricsOptions } from './metrics/metrics.ts'
 import { pendingByTopic } from './metrics/pending-by-topic.ts'
 import type { MetricSources } from './metrics/sources.ts'
@@ -43,8 +33,9 @@ import { AllowedHosts } from './push/allowed-hosts.ts'
 import { ownAddresses, sharedResolve } from './push/network.ts'
 import { Pusher } from './push/pusher.ts'
 import { Quotas } from './quotas.ts'
-import { whyNotReady } from './readiness.ts'
+import { Readiness } from './readiness.ts'
 import type { Settings } from './settings.ts'
+import { Startup } from './startup.ts'
 import { Topics } from './topics.ts'
 
 export interface BrokerOptions {
@@ -57,6 +48,8 @@ export interface BrokerOptions {
   slotsSettledMs?: number
   /** What is known of the process, where it is one of its own: for the metrics. */
   process?: MetricsOptions['process']
+  /** Aborted when a start is not wanted any more: it ends before its next step, with ENGINE_CLOSED. */
+  unwanted?: AbortSignal
   /** Called once when nothing can be answered with success any more: the process must end. */
   onFailure: (error: unknown) => void
 }
@@ -72,9 +65,9 @@ export class Broker {
   readonly #stopping = new AbortController()
   /** What is open, in the order in which it was opened, each with how it is closed. */
   readonly #open: { part: string; close: () => Promise<unknown> }[] = []
-  #server: FastifyInstance | undefined
+  readonly #readiness = new Readiness()
+  #listener: Listener | undefined
   #stopped: Promise<void> | undefined
-  #address = ''
   #startTime = { tookMs: 0, atMs: 0 }
 
   private constructor(options: BrokerOptions) {
@@ -82,8 +75,8 @@ export class Broker {
   }
 
   /**
-   * Opens the data directory, recovers, and listens. Resolves when it is ready.
-   * @throws DATA_DIRECTORY_LOCKED, ADDRESS_NOT_AVAILABLE and what the parts find damaged
+   * Opens the data directory, listens, and recovers. Resolves when it is ready; until then requests are told what it is at.
+   * @throws DATA_DIRECTORY_LOCKED, ADDRESS_NOT_AVAILABLE, ENGINE_CLOSED and what the parts find damaged
    */
   static async start(options: BrokerOptions): Promise<Broker> {
     const broker = new Broker(options)
@@ -98,11 +91,12 @@ export class Broker {
 
   /** Where it listens: `http://127.0.0.1:7200`, or `http://0.0.0.0:7200` for all addresses of its machine. */
   get address(): string {
-    return this.#address
+    return this.#listener?.address ?? ''
   }
 
   /**
-   * Stops accepting, answers who waits, finishes what is under way, writes a checkpoint and lets go of the directory.
+   * Is not ready from now on, and goes on for DWELL_STOP_DELAY. Then stops accepting, answers who waits, finishes what is under
+   * way, writes a checkpoint and lets go of the directory.
    */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop()
@@ -110,11 +104,14 @@ export class Broker {
   }
 
   async #start(): Promise<void> {
-    const { settings, random, log, onFailure } = this.#options
-    const beganMs = this.#options.clock.monotonicMs()
+    const { settings, random, log, onFailure, unwanted } = this.#options
+    const readiness = this.#readiness
+    const startup = new Startup({ clock: this.#options.clock, readiness, unwanted })
+    unwanted?.addEventListener('abort', () => readiness.stop(), { once: true })
     const pushHosts = new AllowedHosts(settings.PUSH_ALLOWED_HOSTS, ownAddresses)
     const access = await Access.open({ settings, disk: this.#options.disk, clock: this.#options.clock, log })
     this.#opened('access', () => access.close())
+    startup.next('directory', 'Opening the data directory.')
     const home = await DataDirectory.open(this.#options, (part, close) => this.#opened(part, close))
     const { disk, clock, path: directory, space, clusterId, testClock } = home
     const descriptors = shareDescriptors(descriptorLimit(), {
@@ -123,7 +120,20 @@ export class Broker {
     })
 
     let metrics: Metrics | undefined
+    const pushSockets = Math.min(settings.PUSH_CONNECTIONS_MAX, Math.floor(descriptors.connections / 4))
+    const hosts = new ServedHosts(settings.ALLOWED_HOSTS, access.authenticator !== undefined)
+    const spared = pushHosts.isEmpty ? 0 : 2 * pushSockets
+    const listener = await Listener.open({
+      ...{ settings, hosts, clock, log, readiness, certificates: access.certificates },
+      connectionsMax: Math.min(settings.CONNECTIONS_MAX, descriptors.connections - spared),
+      onDrop: () => metrics?.countDroppedConnection(),
+    })
+    this.#listener = listener
+    this.#opened('listener', () => listener.close())
+    log.info({ address: listener.address, directory, clusterId }, 'The port is open; starting.')
+
     const believed = new BelievedClock(clock)
+    startup.next('log', 'Recovering the log.')
     const engine = await EmbeddedEngine.open({
       disk,
       clock: believed,
@@ -138,6 +148,7 @@ export class Broker {
       journalFileBytes: settings.JOURNAL_FILE_BYTES,
       openFilesMax: descriptors.segments,
       onWrite: (written) => metrics?.observeWrite(written),
+      onRecovery: ({ doing, file, files }) => readiness.doing(`${doing} the journal: file ${file} of ${files}.`),
       onFailure,
     })
     this.#opened('engine', () => engine.close())
@@ -151,11 +162,13 @@ export class Broker {
       limits: testClock === undefined ? await this.#clockLimits(engine, wheelDirectory) : undefined,
     })
     believed.hand = hand
+    startup.next('ids', 'Reading the ids of messages.')
     const index = await home.openStore(() => openIdIndex(disk, join(directory, 'index'), log))
     this.#opened('index', () => index.close())
     const ids = await Ids.open({ engine, index, hand, windowMs: settings.DEDUPLICATION_WINDOW })
     this.#opened('ids', () => ids.stop())
 
+    startup.next('wheel', 'Opening the timing wheel.')
     const overflowDirectory = join(directory, 'overflow')
     const overflow = await home.openStore(() => {
       const open = () => openLevelStore(disk, overflowDirectory, { writeBufferBytes: OVERFLOW_BUFFER_BYTES })
@@ -183,6 +196,7 @@ export class Broker {
     })
     this.#opened('wheel', () => wheel.stop())
 
+    startup.next('groups', 'Restoring the groups.')
     const groups = await Groups.open({
       engine,
       clock,
@@ -198,7 +212,9 @@ export class Broker {
       },
     })
     this.#opened('groups', () => groups.stop())
+    startup.next('delayed', 'Catching up with delayed messages.')
     await wheel.start()
+    startup.next('deadLetters', 'Looking at the dead letters.')
     await groups.deadLetters.start()
 
     const topics = new Topics({
@@ -229,7 +245,6 @@ export class Broker {
       await checkpoints.run()
     })
 
-    const pushSockets = Math.min(settings.PUSH_CONNECTIONS_MAX, Math.floor(descriptors.connections / 4))
     const pusher = Pusher.start({
       groups,
       clock,
@@ -246,7 +261,6 @@ export class Broker {
     })
     this.#opened('pusher', () => pusher.stop())
 
-    let connections = 0
     const sources: MetricSources = {
       published: () => publisher.stats(),
       wheel: () => wheel.stats(),
@@ -259,9 +273,9 @@ export class Broker {
       groupsWaiting: () => groups.waiting(settings.METRICS_TOPICS_MAX),
       push: () => pusher.stats(),
       engine: () => engine.stats(),
-      ready: () => whyNotReady(this.#stopping.signal, wheel) === undefined,
+      ready: () => readiness.whyNot() === undefined,
       topics: () => topics.list().length,
-      connections: () => connections,
+      connections: () => listener.connections,
       clock: () => ({ state: hand.state(), aheadMs: hand.offsetMs(), steps: hand.steps }),
       checkpoints: () => checkpoints.stats(),
       compaction: () => engine.compaction,
@@ -270,10 +284,11 @@ export class Broker {
       start: () => this.#startTime,
     }
     metrics = new Metrics({ sources, namesMax: settings.METRICS_TOPICS_MAX, process: this.#options.process })
-    this.#server = await buildServer({
+    const routes = await buildRoutes({
       settings,
       access,
-      tls: access.certificates?.tlsOptions,
+      hosts,
+      readiness,
       log,
       engine,
       topics,
@@ -292,25 +307,8 @@ export class Broker {
       clusterId,
       stopping: this.#stopping.signal,
     })
-    const { server } = this.#server
-    if (access.certificates !== undefined)
-      access.certificates.onChange = (context) => (server as Server).setSecureContext(context)
-    const connectionsMax = Math.min(
-      settings.CONNECTIONS_MAX,
-      descriptors.connections - (pushHosts.isEmpty ? 0 : 2 * pushSockets),
-    )
-    server.on('connection', (socket) => {
-      connections++
-      socket.once('close', () => connections--)
-    })
-    limitConnections({
-      server,
-      clock,
-      max: connectionsMax,
-      ofAddressMax: settings.ADDRESS_CONNECTIONS_MAX || connectionsMax,
-      onDrop: () => metrics?.countDroppedConnection(),
-    })
-    this.#opened('server', () => this.#closeServer())
+    // Before all that answers requests.
+    this.#opened('routes', () => listener.close())
     if (settings.CANARY_INTERVAL > 0) {
       const canary = Canary.start({
         ...{ clock, hand, log, topics, publisher, groups },
@@ -320,21 +318,23 @@ export class Broker {
       })
       this.#opened('canary', () => canary.stop())
     }
-    this.#address = await listen(this.#server, settings)
-    const tookMs = Math.round(this.#options.clock.monotonicMs() - beganMs)
+    readiness.serve(() => wheel.stats().lastTickAgeMs)
+    listener.serve(routes)
+    const { tookMs, stepsMs } = startup.done()
     this.#startTime = { tookMs, atMs: this.#options.clock.wallMs() }
     const { pending } = wheel.stats()
     log.info(
       {
-        address: this.#address,
+        address: listener.address,
         directory,
         clusterId,
         topics: topics.list().length,
         groups: groups.stats().groups,
         pending,
         tookMs,
+        stepsMs,
       },
-      `Listening on ${this.#address}; ${pending} delayed messages pending.`,
+      `Listening on ${listener.address}; ${pending} delayed messages pending.`,
     )
   }
 
@@ -349,43 +349,21 @@ export class Broker {
   }
 
   async #stop(): Promise<void> {
-    const { log, clock } = this.#options
+    const { log, clock, settings } = this.#options
     const beganMs = clock.monotonicMs()
     log.info({}, 'Stopping.')
+    this.#readiness.stop()
+    await this.#listener?.retire()
+    if (settings.STOP_DELAY > 0) await new Promise<void>((resolve) => clock.setTimer(resolve, settings.STOP_DELAY))
     await this.#closeAll()
     log.info({ tookMs: Math.round(clock.monotonicMs() - beganMs) }, 'Stopped.')
   }
 
   async #closeAll(): Promise<void> {
+    this.#readiness.stop()
     this.#stopping.abort()
     for (let last = this.#open.pop(); last !== undefined; last = this.#open.pop()) {
       await last.close()
     }
-  }
-
-  /** Idle connections are closed at once, the others when they have their answer, or after the stop timeout. */
-  async #closeServer(): Promise<void> {
-    const { clock, settings, log } = this.#options
-    const server = this.#server as FastifyInstance
-    const timer = clock.setTimer(() => {
-      log.warn({}, 'Requests still under way are cut off.')
-      server.server.closeAllConnections()
-    }, settings.STOP_TIMEOUT)
-    await server.close()
-    timer.cancel()
-  }
-}
-
-async function listen(server: FastifyInstance, { HOST: host, PORT: port }: Settings): Promise<string> {
-  try {
-    const { protocol } = new URL(await server.listen({ host, port }))
-    // Fastify's own text says 127.0.0.1 for all addresses, which would be a lie to who reads the log of a container.
-    const bound = server.server.address() as AddressInfo
-    return `${protocol}//${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === undefined) throw error
-    const sentence = `Cannot listen on ${host}, port ${port}: ${(error as Error).message}.`
-    throw new DwellError('ADDRESS_NOT_AVAILABLE', sentence, { host, port }, error)
   }
 }

@@ -77,6 +77,7 @@ export const ERRORS = {
   OVERLOADED: { status: 503, title: 'Too much is waiting', retryable: true },
   CLOCK_WRONG: { status: 503, title: 'The clock of the machine is wrong', retryable: true },
   KEYS_UNAVAILABLE: { status: 503, title: 'Web tokens cannot be checked', retryable: true },
+  STARTING: { status: 503, title: 'The service is starting', retryable: true },
   ENGINE_CLOSED: { status: 503, title: 'The service is stopping', retryable: true },
 
   // What disks do

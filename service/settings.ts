@@ -221,6 +221,13 @@ export const SETTINGS = {
     max: 16 * GIB,
     sentence: 'Published bytes waiting to be durable, beyond which publishing answers 503.',
   },
+  STOP_DELAY: {
+    kind: 'duration',
+    default: 0,
+    min: 0,
+    max: 600 * SECOND_MS,
+    sentence: 'How long a service that was told to stop goes on answering, not ready, so that load balancers leave it.',
+  },
   STOP_TIMEOUT: {
     kind: 'duration',
     default: 8 * SECOND_MS,

@@ -1,5 +1,6 @@
 // `dwell serve`: runs the service, with a flag for each setting.
 
+import { once } from 'node:events'
 import { type Command, Option } from 'commander'
 import { DwellError, SystemClock, SystemDisk, SystemRandom } from '../../storage/index.ts'
 import { defaultOf, environmentName, flagName, rangeOf, readSettings } from '../config.ts'
@@ -41,33 +42,37 @@ async function serveUntilStopped(settings: Settings): Promise<void> {
   const die = (error: unknown) => end(log, error, settings.DATA_DIR)
   process.on('uncaughtException', die)
   process.on('unhandledRejection', die)
-  // The other commands do without the service, and begin sooner for it.
-  const { Broker } = await import('../broker.ts')
-  const { watchProcess } = await import('../metrics/process.ts')
-  const starting = Broker.start({
-    settings,
-    disk: new SystemDisk(),
-    clock: new SystemClock(),
-    random: new SystemRandom(),
-    log,
-    process: watchProcess(),
-    onFailure: die,
-  })
-  let stopping = false
+  const told = new AbortController()
   const stop = (signal: string) => {
     // Whoever asks twice wants it at once: what was acknowledged is safe as after kill -9.
-    if (stopping) process.exit(1)
-    stopping = true
+    if (told.signal.aborted) process.exit(1)
     log.info({ signal }, 'Told to stop.')
-    starting.then((broker) => broker.stop()).then(() => process.exit(0), die)
+    told.abort()
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
+  // The other commands do without the service, and begin sooner for it.
+  const { Broker } = await import('../broker.ts')
+  const { watchProcess } = await import('../metrics/process.ts')
   try {
-    await starting
+    const broker = await Broker.start({
+      settings,
+      disk: new SystemDisk(),
+      clock: new SystemClock(),
+      random: new SystemRandom(),
+      log,
+      process: watchProcess(),
+      unwanted: told.signal,
+      onFailure: die,
+    })
+    if (!told.signal.aborted) await once(told.signal, 'abort')
+    await broker.stop()
   } catch (error) {
-    end(log, error, settings.DATA_DIR)
+    const isUnwanted = told.signal.aborted && error instanceof DwellError && error.code === 'ENGINE_CLOSED'
+    if (!isUnwanted) die(error)
+    log.info({}, 'Stopped before it was ready.')
   }
+  process.exit(0)
 }
 
 /** Says once what is the matter, and ends: nothing may be answered with success any more. */

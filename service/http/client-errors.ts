@@ -2,7 +2,7 @@
 
 import type { Socket } from 'node:net'
 import { ERRORS, type ErrorCode } from '../errors.ts'
-import { PROBLEM_TYPE } from './problems.ts'
+import { PROBLEM_TYPE, problemDocument } from './problems.ts'
 
 const REASONS: Record<number, string> = {
   400: 'Bad Request',
@@ -28,8 +28,8 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Socket):
 
 /** Sends a problem document on a connection that no request is read from, and closes it. */
 export function answerOnSocket(socket: Socket, code: ErrorCode, detail: string | undefined): void {
-  const { status, title } = ERRORS[code]
-  const body = JSON.stringify({ type: `/docs/errors/${code}`, title, status, code, detail })
+  const { status } = ERRORS[code]
+  const body = problemDocument(code, detail)
   const retry = status === 429 ? 'Retry-After: 1\r\n' : ''
   socket.write(
     `HTTP/1.1 ${status} ${REASONS[status]}\r\nContent-Type: ${PROBLEM_TYPE}\r\n${retry}` +

@@ -8,14 +8,13 @@ import { RIGHTS } from '../access/rights.ts'
 import { ANYONE, needsAll } from '../access/route-access.ts'
 import { ERRORS, errorRow } from '../errors.ts'
 import { detailsOfGroup, detailsOfTopic } from '../metrics/detailed.ts'
-import { whyNotReady } from '../readiness.ts'
 import type { HttpParts } from './parts.ts'
 import { CLOSED, NoQuery } from './schemas.ts'
 
 const Details = Type.Object({ topic: Type.String(), group: Type.Optional(Type.String()) }, CLOSED)
 
 export function operationRoutes(app: FastifyInstance, parts: HttpParts): void {
-  const { settings, engine, topics, groups, metrics, space, hand, wheel, clusterId, stopping } = parts
+  const { settings, engine, topics, groups, metrics, space, hand, wheel, clusterId, readiness } = parts
   // They name topics.
   const METRICS = settings.METRICS_OPEN ? ANYONE : needsAll(...RIGHTS)
   const tags = ['Operations']
@@ -53,7 +52,7 @@ export function operationRoutes(app: FastifyInstance, parts: HttpParts): void {
       },
     },
     async ({ caller }, reply) => {
-      const notReady = whyNotReady(stopping, wheel)
+      const notReady = readiness.whyNot()
       if (notReady !== undefined) {
         reply.code(503)
         return { ready: false as const, why: notReady }

@@ -3,7 +3,6 @@
 import type { DwellError, Log, LogEngine } from '../../storage/index.ts'
 import type { Census, ClockState, ListedPage, ListOptions } from '../../timewheel/index.ts'
 import type { Access } from '../access/access.ts'
-import type { TlsOptions } from '../access/certificates.ts'
 import type { Explainer } from '../delivery/explain/explain.ts'
 import type { Groups } from '../delivery/index.ts'
 import type { Metrics } from '../metrics/metrics.ts'
@@ -11,17 +10,20 @@ import type { DelayedMessages } from '../publish/delayed.ts'
 import type { Publisher } from '../publish/publish.ts'
 import type { AllowedHosts } from '../push/allowed-hosts.ts'
 import type { Quotas } from '../quotas.ts'
+import type { Readiness } from '../readiness.ts'
 import type { Settings } from '../settings.ts'
 import type { TestClock } from '../test-clock.ts'
 import type { Topics } from '../topics.ts'
 import type { ArrivingBytes } from './arriving-bytes.ts'
+import type { ServedHosts } from './served-hosts.ts'
 
 export interface HttpParts {
   settings: Settings
   /** Who has to say who he is, and how. */
   access: Pick<Access, 'authenticator'>
-  /** With it HTTPS is served, and plain HTTP is not. */
-  tls: TlsOptions | undefined
+  /** Which names requests may name. */
+  hosts: ServedHosts
+  readiness: Pick<Readiness, 'whyNot'>
   log: Log
   engine: LogEngine
   topics: Topics
@@ -42,7 +44,6 @@ export interface HttpParts {
     /** How many messages wait, by due time and topic. */
     readonly census: Census
     list(options: ListOptions): Promise<ListedPage>
-    stats(): { lastTickAgeMs: number }
     untilDispatched(timeMs: number): Promise<void>
   }
   /** Only in a directory for tests. */

@@ -47,7 +47,7 @@ export class Problems {
     const { log, requestBytesMax, onProblem } = this.#options
     const known = knownError(error, request, requestBytesMax)
     const { code, message, fields } = known ?? new DwellError('INTERNAL', 'The service failed; its log says why.')
-    const { status, title } = errorRow(code)
+    const { status } = errorRow(code)
     onProblem(code)
     if (status >= 500 && !COUNTED_ONLY.has(code)) {
       const where = { method: request.method, route: request.routeOptions.url, code, requestId: request.id }
@@ -66,8 +66,14 @@ export class Problems {
       .code(status)
       .header('content-type', PROBLEM_TYPE)
       .serializer((document) => document as string)
-      .send(JSON.stringify({ type: `/docs/errors/${code}`, title, status, code, detail: message, ...facts }))
+      .send(problemDocument(code, message, facts))
   }
+}
+
+/** The body of an answer that refuses: `detail` is the sentence, `facts` are the fields that help a machine. */
+export function problemDocument(code: string, detail: string | undefined, facts: Record<string, unknown> = {}): string {
+  const { status, title } = errorRow(code)
+  return JSON.stringify({ type: `/docs/errors/${code}`, title, status, code, detail, ...facts })
 }
 
 /** Whether more of a body is still to come than is worth reading only to keep the connection. */

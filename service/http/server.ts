@@ -1,11 +1,9 @@
-// The HTTP server: fastify with what all routes share. One file per resource beside this one.
+// The routes: fastify with what all of them share. One file per resource beside this one; the port is listener.ts's.
 
 import fastifySwagger from '@fastify/swagger'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { BufferPool, DwellError } from '../../storage/index.ts'
 import { checkUtf8 } from '../json-scanner.ts'
-import { answerClientError } from './client-errors.ts'
-import { KEEP_ALIVE_MS } from './connection-limits.ts'
 import { consumeRoutes } from './consume.ts'
 import { deadLetterRoutes } from './dead-letters.ts'
 import { delayedRoutes } from './delayed.ts'
@@ -24,40 +22,27 @@ import { redriveRoutes } from './redrives.ts'
 import { bodyTaker } from './request-body.ts'
 import { requestIds } from './request-ids.ts'
 import { scaleRoutes } from './scale.ts'
-import { ServedHosts } from './served-hosts.ts'
 import { testClockRoutes } from './test-clock.ts'
 import { topicRoutes } from './topics.ts'
 import { compileValidator } from './validation.ts'
 import { emptyBody } from './violations.ts'
 
-const HEADERS_TIMEOUT_MS_MAX = 10_000
-/** How often Node looks for requests that take too long; its default of 30 s would make the limits above as coarse. */
-const TIMEOUT_CHECK_MS = 2_000
 /** Longer than any name or id, so that those get their own refusals. */
 const PARAM_LENGTH_MAX = 4_096
 
-/** Builds the server; listen() is the caller's. */
-export async function buildServer(parts: HttpParts): Promise<FastifyInstance> {
+/** Builds them, to be called with the requests of a port that is another's. */
+export async function buildRoutes(parts: HttpParts): Promise<FastifyInstance> {
   const { settings, log, metrics, hand } = parts
   const problems = new Problems({
     log,
     requestBytesMax: settings.REQUEST_BYTES_MAX,
     onProblem: (code) => metrics.countProblem(code),
   })
-  const node = {
-    headersTimeout: Math.min(HEADERS_TIMEOUT_MS_MAX, settings.REQUEST_TIMEOUT),
-    connectionsCheckingInterval: TIMEOUT_CHECK_MS,
-  }
   const app: FastifyInstance = Fastify({
     bodyLimit: settings.REQUEST_BYTES_MAX,
-    requestTimeout: settings.REQUEST_TIMEOUT,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    ...(parts.tls === undefined ? { http: node } : { https: { ...node, ...parts.tls } }),
     genReqId: requestIds(hand.nowMs()),
     routerOptions: { maxParamLength: PARAM_LENGTH_MAX },
     return503OnClosing: false,
-    forceCloseConnections: 'idle',
-    clientErrorHandler: answerClientError,
     frameworkErrors: (error, request, reply) => problems.send(error, request as FastifyRequest, reply as FastifyReply),
   })
   app.setValidatorCompiler(compileValidator)
@@ -65,10 +50,7 @@ export async function buildServer(parts: HttpParts): Promise<FastifyInstance> {
   const known = new KnownPaths()
   app.addHook('onRoute', ({ method, url }) => known.add(method, url))
   app.setNotFoundHandler((request, reply) => problems.send(noSuchRoute(request, known), request, reply))
-  addFrontDoor(app, {
-    access: parts.access,
-    hosts: new ServedHosts(settings.ALLOWED_HOSTS, parts.access.authenticator !== undefined),
-  })
+  addFrontDoor(app, parts)
   app.addHook('onResponse', (request, reply, done) => {
     metrics.countRequest(request.method, request.routeOptions.url, reply.statusCode, reply.elapsedTime)
     done()

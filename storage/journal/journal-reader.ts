@@ -62,6 +62,8 @@ export interface JournalSource {
   path: (sequence: number) => string
   /** In order, without a gap. */
   sequences: readonly number[]
+  /** Told of each file whose frames begin to be visited. */
+  onFile?: (sequence: number) => void
 }
 
 /** A file of the journal whose header is good. */
@@ -90,6 +92,7 @@ export async function readJournal(
   const endPositions = new Map<number, number>()
   let position = from.position
   for (const [i, sequence] of source.sequences.entries()) {
+    source.onFile?.(sequence)
     const journal = await openJournalFile(source, sequence)
     try {
       const frames = new FrameReader(journal, window)
@@ -137,6 +140,7 @@ export async function readJournalAgain(
   const window = Buffer.allocUnsafeSlow(WINDOW_BYTES)
   let { position } = from
   for (const [sequence, endPosition] of endPositions) {
+    source.onFile?.(sequence)
     const journal = await openJournalFile(source, sequence)
     try {
       const frames = new FrameReader(journal, window)

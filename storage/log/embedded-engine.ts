@@ -124,7 +124,8 @@ export class EmbeddedEngine implements LogEngine {
     }
     let makeRoom = async () => {}
     const parts = makeParts(options, { onFailure: (error) => fail(asFailure(error)), makeRoom: () => makeRoom() })
-    const recovering = recover({ disk, directory, bootId: clock.bootId(), log, ...parts })
+    const { onRecovery } = options
+    const recovering = recover({ disk, directory, bootId: clock.bootId(), log, onRecovery, ...parts })
     const recovered = await recovering.catch(async (error) => {
       await parts.files.closeAll()
       throw error
@@ -133,7 +134,8 @@ export class EmbeddedEngine implements LogEngine {
     const engine = new EmbeddedEngine(options, { ...recovered, ...parts })
     fail = (error) => engine.#fail(error)
     makeRoom = () => engine.#checkpointer.run()
-    if (recovered.frames > 0) log.info({ frames: recovered.frames }, 'Replayed the journal.')
+    if (recovered.frames > 0)
+      log.info({ frames: recovered.frames, files: recovered.filesRead }, 'Replayed the journal.')
     if (!recovered.checkpointed) await engine.checkpoint()
     else if (recovered.frames > 0) engine.#checkpointer.soon()
     engine.#checkpointer.start()

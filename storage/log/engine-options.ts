@@ -31,10 +31,18 @@ export interface EmbeddedEngineOptions {
   deleteRetentionMs?: number
   /** Memory for the keys that one pass of compaction knows. */
   compactionBytes?: number
+  /** Told of each file of the journal that a start begins to read: number `file` of `files`. It is read twice. */
+  onRecovery?: (progress: RecoveryProgress) => void
   /** Told of each frame that became durable in the journal. Must be quick and must not throw. */
   onWrite?: (written: Written) => void
   /** Called once, after a failed write or sync: the process must end, nothing is answered with success any more. */
   onFailure: (error: DwellError) => void
+}
+
+export interface RecoveryProgress {
+  doing: 'Checking' | 'Replaying'
+  file: number
+  files: number
 }
 
 /** What one write to the journal made durable. */

@@ -38,6 +38,7 @@ import {
 } from '../journal/journal-reader.ts'
 import type { Runs } from '../run/runs.ts'
 import { type Checkpoint, type CheckpointEntry, checkpointPath, readCheckpoint } from './checkpoint.ts'
+import type { RecoveryProgress } from './engine-options.ts'
 import type { Partition } from './partition.ts'
 import { folderName, type PartitionMaker } from './partition-maker.ts'
 import { type Survey, surveySegments } from './survey.ts'
@@ -76,6 +77,7 @@ export interface RecoveryOptions {
   runs: Runs
   log: Log
   maker: PartitionMaker
+  onRecovery?: (progress: RecoveryProgress) => void
 }
 
 export interface Recovered {
@@ -86,6 +88,8 @@ export interface Recovered {
   checkpointed: boolean
   /** Frames that were replayed; when there are any, a checkpoint soon spares the next start the same work. */
   frames: number
+  /** Files that they were in. */
+  filesRead: number
 }
 
 /** Where the folders of partitions are. */
@@ -116,7 +120,7 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
     const journal = await Journal.create(journalFiles, 1, 1)
     const topics = topicsWith(catalogue)
     await options.runs.open([], topics)
-    return { topics, catalogue, journal, checkpointed: false, frames: 0 }
+    return { topics, catalogue, journal, checkpointed: false, frames: 0, filesRead: 0 }
   }
   if (good !== undefined) return replay(options, good, sequences, needed)
   log.warn({ path: checkpointPath(directory) }, `The checkpoint is ${found.checkpoint}: reading all segments instead.`)
@@ -142,7 +146,7 @@ async function replay(
   const entries = new Map(checkpoint.entries.map((entry) => [keyOf(entry), entry]))
 
   const catalogue = makeCatalogue(options, entries.get(`${TOPICS_ID}-0`), trusted)
-  const end = await readJournal(source, checkpoint.journal, (parts) => {
+  const end = await readJournal(told(source, 'Checking', options), checkpoint.journal, (parts) => {
     for (const part of parts) if (part.topicId === TOPICS_ID) apply(part, catalogue, frames)
   })
   const topics = topicsWith(catalogue)
@@ -152,7 +156,7 @@ async function replay(
   await removeOrphans(disk, partitionsDirectory(directory), topics)
   await (checkpoint.runs === undefined ? runs.openWhole(topics) : runs.open(checkpoint.runs, topics))
 
-  await readJournalAgain(source, checkpoint.journal, end, async (parts) => {
+  await readJournalAgain(told(source, 'Replaying', options), checkpoint.journal, end, async (parts) => {
     for (const part of parts) {
       const partition = topics.partition(part.topicId, part.partition)
       if (partition !== undefined && partition !== catalogue) apply(part, partition, frames)
@@ -166,7 +170,7 @@ async function replay(
   }
   journalFiles.release(sequences.filter((sequence) => sequence < checkpoint.journal.sequence))
   const journal = await resume(journalFiles, needed, end)
-  return { topics, catalogue, journal, checkpointed: true, frames: end.frames }
+  return { topics, catalogue, journal, checkpointed: true, frames: end.frames, filesRead: end.endPositions.size }
 }
 
 /** Goes on in the last file, unless a file that was prepared ahead lies behind it: then that one is the next. */
@@ -200,6 +204,15 @@ function apply(part: Part, partition: Partition, frames: BufferPool): void {
 
 function sourceOf({ disk, journalFiles }: RecoveryOptions, sequences: readonly number[]): JournalSource {
   return { disk, path: (sequence) => journalFiles.path(sequence), sequences }
+}
+
+/** The same files, each of which is told of when its reading begins. */
+function told(source: JournalSource, doing: RecoveryProgress['doing'], { onRecovery }: RecoveryOptions): JournalSource {
+  const files = source.sequences.length
+  return {
+    ...source,
+    onFile: (sequence) => onRecovery?.({ doing, file: source.sequences.indexOf(sequence) + 1, files }),
+  }
 }
 
 /** What the survey would cut off must come back from the journal; looked at before anything is cut. */

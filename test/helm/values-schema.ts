@@ -171,7 +171,7 @@ export function valuesSchema(): Schema {
         type: ['integer', 'null'],
       },
       probes: group({
-        startup: probe('Until it is ready for the first time.'),
+        startup: probe('Until it is alive for the first time; it is while it still recovers.'),
         readiness: probe('Whether it gets requests.'),
         liveness: probe('Whether it is restarted.'),
       }),

@@ -38,7 +38,7 @@ t.test('the journal goes on behind the checkpoint', async (t) => {
   const { disk, history } = await killedLog()
   const said = new Said()
   await agrees(t, disk, history, said)
-  t.match(said.lines, [{ level: 'info', sentence: 'Replayed the journal.', fields: { frames: 6 } }])
+  t.match(said.lines, [{ level: 'info', sentence: 'Replayed the journal.', fields: { frames: 6, files: 1 } }])
 })
 
 t.test('a frame that is torn at the end is cut, and the log says so', async (t) => {

@@ -1,0 +1,200 @@
+// The port: open before the log is recovered, so that whoever asks is told what a start is at, and until the last answer of a
+// stop is out.
+//
+// Always true:
+//   1. Until the routes are ready and serve() is called, no request goes further than this file: /healthz says that the service
+//      is alive, /readyz and all else answer 503 with what is waited for, and the connection is closed.
+//   2. What had arrived at this machine when a stop began is answered. From then on every answer closes its connection.
+//   3. A stop waits for nobody who has sent nothing: connections without a request are closed, also those that were never used.
+
+import {
+  createServer as createPlainServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { AddressInfo, Socket } from 'node:net'
+import { setImmediate as turn } from 'node:timers/promises'
+import { type Clock, DwellError, type Log } from '../../storage/index.ts'
+import type { Certificates } from '../access/certificates.ts'
+import { type ErrorCode, errorRow } from '../errors.ts'
+import type { Readiness } from '../readiness.ts'
+import type { Settings } from '../settings.ts'
+import { answerClientError } from './client-errors.ts'
+import { KEEP_ALIVE_MS, limitConnections } from './connection-limits.ts'
+import { PROBLEM_TYPE, problemDocument } from './problems.ts'
+import type { ServedHosts } from './served-hosts.ts'
+
+const HEADERS_TIMEOUT_MS_MAX = 10_000
+/** How often Node looks for requests that take too long; its default of 30 s would make the limits above as coarse. */
+const TIMEOUT_CHECK_MS = 2_000
+/** In one a connection is accepted, in the next its bytes are read, in the one after what TLS made of them; and one to spare. */
+const ARRIVAL_TURNS = 4
+/** How often a stop looks for connections whose last answer went out without saying that it is the last. */
+const SWEEP_MS = 100
+
+export interface ListenerOptions {
+  settings: Settings
+  /** With them HTTPS is served, and plain HTTP is not. */
+  certificates: Certificates | undefined
+  hosts: ServedHosts
+  clock: Clock
+  log: Log
+  readiness: Readiness
+  /** The most connections there may be. */
+  connectionsMax: number
+  /** Called for each connection that was not taken. */
+  onDrop: () => void
+}
+
+/** What answers when the service is ready: fastify. */
+export interface Routes {
+  routing: RequestListener
+  /** From then on each answer says that its connection closes. */
+  close(): PromiseLike<unknown>
+}
+
+export class Listener {
+  readonly #options: ListenerOptions
+  readonly #server: Server
+  readonly #sockets = new Set<Socket>()
+  #handle: RequestListener
+  #routes: Routes | undefined
+  #address = ''
+  #closed: Promise<void> | undefined
+
+  private constructor(options: ListenerOptions) {
+    const { settings, certificates, clock, connectionsMax, onDrop } = options
+    this.#options = options
+    this.#handle = (request, response) => this.#answerEarly(request, response)
+    const handle: RequestListener = (request, response) => this.#handle(request, response)
+    const node = {
+      headersTimeout: Math.min(HEADERS_TIMEOUT_MS_MAX, settings.REQUEST_TIMEOUT),
+      requestTimeout: settings.REQUEST_TIMEOUT,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+    }
+    if (certificates === undefined) this.#server = createPlainServer(node, handle)
+    else {
+      const server = createTlsServer({ ...node, ...certificates.tlsOptions }, handle)
+      certificates.onChange = (context) => server.setSecureContext(context)
+      this.#server = server
+    }
+    this.#server.on('clientError', answerClientError)
+    this.#server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket)
+      socket.once('close', () => this.#sockets.delete(socket))
+    })
+    const ofAddressMax = settings.ADDRESS_CONNECTIONS_MAX || connectionsMax
+    limitConnections({ server: this.#server, clock, max: connectionsMax, ofAddressMax, onDrop })
+  }
+
+  /**
+   * Listens, and answers for a service that is starting.
+   * @throws ADDRESS_NOT_AVAILABLE
+   */
+  static async open(options: ListenerOptions): Promise<Listener> {
+    const listener = new Listener(options)
+    await listener.#listen()
+    return listener
+  }
+
+  /** Where it listens: `http://127.0.0.1:7200`. */
+  get address(): string {
+    return this.#address
+  }
+
+  /** Connections that are open. */
+  get connections(): number {
+    return this.#sockets.size
+  }
+
+  /** From now on requests go to `routes`. */
+  serve(routes: Routes): void {
+    this.#routes = routes
+    this.#handle = routes.routing
+  }
+
+  /** Goes on answering, each connection for the last time: its client finds the next service, or none, on a new one. */
+  async retire(): Promise<void> {
+    await this.#routes?.close()
+    this.#routes = undefined
+  }
+
+  /** Takes no more connections; resolves when the last answer is out, or was cut off because it took too long. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
+    const { clock, log, settings } = this.#options
+    await this.retire()
+    for (let i = 0; i < ARRIVAL_TURNS; i++) await turn()
+    const closed = new Promise((resolve) => this.#server.close(resolve))
+    for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy()
+    let sweep = clock.setTimer(() => {}, SWEEP_MS)
+    const sweepOn = () => {
+      this.#server.closeIdleConnections()
+      sweep = clock.setTimer(sweepOn, SWEEP_MS)
+    }
+    sweepOn()
+    const cut = clock.setTimer(() => {
+      log.warn({ connections: this.#sockets.size }, 'Requests still under way are cut off.')
+      for (const socket of this.#sockets) socket.destroy()
+    }, settings.STOP_TIMEOUT)
+    await closed
+    sweep.cancel()
+    cut.cancel()
+  }
+
+  async #listen(): Promise<void> {
+    const { HOST: host, PORT: port } = this.#options.settings
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#server.once('error', reject)
+        this.#server.listen({ host, port }, () => {
+          this.#server.off('error', reject)
+          resolve()
+        })
+      })
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === undefined) throw error
+      const sentence = `Cannot listen on ${host}, port ${port}: ${(error as Error).message}.`
+      throw new DwellError('ADDRESS_NOT_AVAILABLE', sentence, { host, port }, error)
+    }
+    const { address, family, port: taken } = this.#server.address() as AddressInfo
+    const scheme = this.#options.certificates === undefined ? 'http' : 'https'
+    this.#address = `${scheme}://${family === 'IPv6' ? `[${address}]` : address}:${taken}`
+  }
+
+  /** For a service that is not ready yet. Of a body nothing is read. */
+  #answerEarly(request: IncomingMessage, response: ServerResponse): void {
+    const { hosts, readiness } = this.#options
+    response.setHeader('connection', 'close')
+    response.setHeader('retry-after', '1')
+    try {
+      hosts.check(request.headers)
+    } catch (error) {
+      if (!(error instanceof DwellError)) throw error
+      sendProblem(response, error.code as ErrorCode, error.message)
+      return
+    }
+    const path = request.url?.split('?')[0]
+    const why = readiness.whyNot() ?? 'The service is starting.'
+    if (path === '/healthz') sendJson(response, 200, JSON.stringify({ alive: true }))
+    else if (path === '/readyz') sendJson(response, 503, JSON.stringify({ ready: false, why }))
+    else sendProblem(response, 'STARTING', why)
+  }
+}
+
+function sendJson(response: ServerResponse, status: number, document: string): void {
+  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8' }).end(document)
+}
+
+function sendProblem(response: ServerResponse, code: ErrorCode, detail: string): void {
+  const { status } = errorRow(code)
+  response.writeHead(status, { 'content-type': PROBLEM_TYPE }).end(problemDocument(code, detail))
+}
