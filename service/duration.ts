@@ -12,7 +12,13 @@ const ISO =
 const ISO_UNITS_MS = [7 * 86_400_000, 86_400_000, 3_600_000, 60_000, 1_000]
 const TEXT_LENGTH_MAX = 64
 /** What a number can say exactly: 285,000 years. */
-const DURATION_MS_MAX = Number.MAX_SAFE_INTEGER
+export const DURATION_MS_MAX = Number.MAX_SAFE_INTEGER
+
+/** What is read here as a text, in one expression, for the document of the interface. */
+export const DURATION_PATTERN =
+  '^([0-9]+([.][0-9]+)?(ms|[smhd]))+$|' +
+  '^P(?=[0-9T])([0-9]+([.][0-9]+)?W)?([0-9]+([.][0-9]+)?D)?' +
+  '(T(?=[0-9])([0-9]+([.][0-9]+)?H)?([0-9]+([.][0-9]+)?M)?([0-9]+([.][0-9]+)?S)?)?$'
 
 export const DURATION_FORMS =
   'a number of milliseconds, or text such as "250ms", "5s", "1h30m", "30d" or ISO 8601 "PT5M"'

@@ -5,8 +5,11 @@ import { DwellError } from '../storage/index.ts'
 
 /** What users may name; what the service names (lanes, dead letters) may be longer. */
 export const NAME_LENGTH_MAX = 100
-const KAFKA_LENGTH_MAX = 249
+/** As long as Kafka allows. */
+export const TOPIC_LENGTH_MAX = 249
 const PATTERN = /^[a-zA-Z0-9._-]+$/
+/** All that is checked here but lengths, in one expression, for the document of the interface. */
+export const NAME_PATTERN = '^(?!__|[.][.]?$)[a-zA-Z0-9._-]+$'
 
 export type Named = 'topic' | 'group'
 
@@ -15,7 +18,7 @@ export type Named = 'topic' | 'group'
  * @throws INVALID_NAME
  */
 export function checkName(name: string, what: Named): string {
-  return check(name, what, what === 'topic' ? KAFKA_LENGTH_MAX : NAME_LENGTH_MAX)
+  return check(name, what, what === 'topic' ? TOPIC_LENGTH_MAX : NAME_LENGTH_MAX)
 }
 
 /**

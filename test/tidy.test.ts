@@ -251,7 +251,7 @@ t.test('every imported package is a dependency', async (t) => {
   for (const source of all.filter(({ path }) => path !== 'test/tidy.test.ts')) {
     const known = source.path.startsWith('test/') ? { ...dependencies, ...devDependencies } : dependencies
     for (const to of importsOf(source)) {
-      if (to.startsWith('node:') || [...ROOMS, 'test', 'package.json'].includes(to.split('/')[0])) continue
+      if (to.startsWith('node:') || [...ROOMS, 'test', 'package.json', 'dwell'].includes(to.split('/')[0])) continue
       const name = to.startsWith('@') ? to.split('/').slice(0, 2).join('/') : to.split('/')[0]
       t.ok(name in known, `${source.path} imports ${name}`)
     }

@@ -46,7 +46,8 @@ export interface HandClockOptions {
  * stands. `settling`: it has jumped ahead; the hand goes on by monotonic time and waits whether it stays there.
  * `not believed`: it cannot be right. What is reckoned from the hand then may be wrong by as long as the service was down.
  */
-export type ClockState = 'followed' | 'behind' | 'settling' | 'not believed'
+export const CLOCK_STATES = ['followed', 'behind', 'settling', 'not believed'] as const
+export type ClockState = (typeof CLOCK_STATES)[number]
 
 export class HandClock {
   readonly #clock: Clock

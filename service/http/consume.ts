@@ -1,101 +1,30 @@
 // POST /v1/topics/{topic}/groups/{group}/acquire and /acknowledge: consuming.
 
 import type { FastifyInstance } from 'fastify'
-import { type Static, Type } from 'typebox'
+import type { Static } from 'typebox'
 import { DwellError } from '../../storage/index.ts'
 import { needs } from '../access/route-access.ts'
-import {
-  type Acknowledgement,
-  type AcknowledgeResult,
-  type Delivery,
-  type Pause,
-  REASON_LENGTH_MAX,
-} from '../delivery/index.ts'
+import type { Acknowledgement, AcknowledgeResult, Delivery, Pause } from '../delivery/index.ts'
 import { parseDuration } from '../duration.ts'
 import { checkName } from '../names.ts'
 import { between, invalidField } from '../publish/message.ts'
 import { formatTime } from '../time.ts'
+import { Acknowledge, Acknowledged, Acquire, Acquired, type Acknowledgement as Given } from './consume-forms.ts'
 import { JsonWriter } from './json-writer.ts'
 import { JSON_TYPE } from './messages.ts'
 import type { HttpParts } from './parts.ts'
 import { writeBodyMembers } from './record-json.ts'
-import { RecordMembers } from './records.ts'
-import { answers, CLOSED, Duration, GroupPath, NoQuery } from './schemas.ts'
+import { READS, WHEEL, WRITES } from './route-errors.ts'
+import { answers, bodyMayBeMissing, GroupPath, NoQuery, optionalBody } from './schemas.ts'
 import { Waiting } from './waiting.ts'
 import { WaitingCalls } from './waiting-calls.ts'
 
-const ACQUIRE_MAX = 10_000
-const ACKNOWLEDGE_MAX = 10_000
 const WAIT_MS_MAX = 5 * 60_000
 /** As of the setting GROUP_LOCK: a shorter lock is over before its answer has arrived. */
 const LOCK_MS_MIN = 100
 const LOCK_MS_MAX = 24 * 3_600_000
 /** About what a record takes in an answer beside its body. */
 const MEMBERS_SIZE = 320
-
-const Acquire = Type.Object(
-  {
-    max: Type.Optional(Type.Integer({ minimum: 1, maximum: ACQUIRE_MAX, default: 100 })),
-    wait: Type.Optional(Duration),
-    lock: Type.Optional(Duration),
-  },
-  CLOSED,
-)
-const Receipt = Type.String({ maxLength: 200 })
-const Reason = Type.Optional(Type.String({ maxLength: REASON_LENGTH_MAX }))
-// One object, not a union of four: its refusals name the field. What belongs to which type is checked below.
-const AcknowledgementSchema = Type.Object(
-  {
-    receipt: Receipt,
-    type: Type.Union([Type.Literal('accept'), Type.Literal('release'), Type.Literal('reject'), Type.Literal('renew')]),
-    delay: Type.Optional(Duration),
-    reason: Reason,
-    lock: Type.Optional(Duration),
-  },
-  CLOSED,
-)
-const Acknowledge = Type.Object(
-  { acknowledgements: Type.Array(AcknowledgementSchema, { minItems: 1, maxItems: ACKNOWLEDGE_MAX }) },
-  CLOSED,
-)
-export const AttemptSchema = Type.Object({
-  at: Type.String({ format: 'date-time' }),
-  cause: Type.String(),
-  reason: Type.String(),
-})
-const Acquired = Type.Object({
-  paused: Type.Optional(
-    Type.Boolean({ description: 'Set, with reason and since, when the wait ended in a pause of the group.' }),
-  ),
-  reason: Type.Optional(Type.String()),
-  since: Type.Optional(Type.String({ format: 'date-time' })),
-  records: Type.Array(
-    Type.Object({
-      receipt: Type.String(),
-      topic: Type.String(),
-      partition: Type.Integer(),
-      offset: Type.Integer(),
-      ...RecordMembers,
-      timestamp: Type.String({ format: 'date-time' }),
-      deliveryCount: Type.Integer(),
-      lockedUntil: Type.String({ format: 'date-time' }),
-      attempts: Type.Optional(Type.Array(AttemptSchema)),
-      attemptsDropped: Type.Optional(Type.Integer()),
-    }),
-  ),
-})
-const Acknowledged = Type.Object({
-  results: Type.Array(
-    Type.Object({
-      state: Type.String({ description: 'acknowledged, retrying, dead, acquired or invalid' }),
-      dueAt: Type.Optional(Type.String({ format: 'date-time' })),
-      dueAtMs: Type.Optional(Type.Integer()),
-      tier: Type.Optional(Type.String()),
-      lockedUntil: Type.Optional(Type.String({ format: 'date-time' })),
-      code: Type.Optional(Type.String()),
-    }),
-  ),
-})
 
 interface OfGroup {
   Params: { topic: string; group: string }
@@ -113,11 +42,27 @@ export function consumeRoutes(app: FastifyInstance, { groups, settings, stopping
     {
       config: { access: needs('consume') },
       ...plain,
-      preValidation: (request, _reply, done) => {
-        request.body ??= {}
-        done()
+      ...bodyMayBeMissing,
+      schema: {
+        ...shared,
+        operationId: 'acquire',
+        summary: 'Take records under a lock',
+        description:
+          'Waits while there is nothing, if it is to. The first call makes the group. A record whose lock runs out before it ' +
+          'is acknowledged counts as released, and comes again.',
+        ...optionalBody(Acquire),
+        ...answers({ 200: Acquired }, [
+          'INVALID_DURATION',
+          'TOPIC_NOT_FOUND',
+          'GROUP_NAME_AMBIGUOUS',
+          'GROUP_PUSHES',
+          'TOO_MANY_GROUPS',
+          'TOO_MANY_WAITING',
+          ...READS,
+          ...WRITES,
+          ...WHEEL,
+        ]),
       },
-      schema: { ...shared, summary: 'Take records under a lock', body: Acquire, ...answers({ 200: Acquired }) },
     },
     async ({ params, body, caller }, reply) => {
       const waitMs = body.wait === undefined ? 0 : between(parseDuration(body.wait, 'wait'), 0, WAIT_MS_MAX, 'wait')
@@ -149,9 +94,22 @@ export function consumeRoutes(app: FastifyInstance, { groups, settings, stopping
       ...plain,
       schema: {
         ...shared,
+        operationId: 'acknowledge',
         summary: 'Say what became of records',
+        description:
+          'A release comes again after its tier, or its own delay; after the last tier, and when rejected, a record goes to ' +
+          'the dead letters. Durable when answered. A receipt that is no longer valid is answered as invalid.',
         body: Acknowledge,
-        ...answers({ 200: Acknowledged }),
+        ...answers({ 200: Acknowledged }, [
+          'MISSING_FIELD',
+          'INVALID_DURATION',
+          'TOPIC_NOT_FOUND',
+          'GROUP_NOT_FOUND',
+          'APPEND_TOO_LARGE',
+          ...READS,
+          ...WRITES,
+          ...WHEEL,
+        ]),
       },
     },
     async ({ params, body }, reply) => {
@@ -178,11 +136,7 @@ export function lockOf(given: number | string): number {
   return between(parseDuration(given, 'lock'), LOCK_MS_MIN, LOCK_MS_MAX, 'lock')
 }
 
-function acknowledgementOf(
-  given: Static<typeof AcknowledgementSchema>,
-  index: number,
-  delayMaxMs: number,
-): Acknowledgement {
+function acknowledgementOf(given: Static<typeof Given>, index: number, delayMaxMs: number): Acknowledgement {
   const { receipt, type, delay, reason, lock } = given
   if (type === 'accept' && delay === undefined && lock === undefined && reason === undefined) return { receipt, type }
   const at = `acknowledgements.${index}`

@@ -17,12 +17,15 @@ export const DeadLettersChange = Type.Object(
       Type.Union([Duration, Type.Null()], { description: 'How long they are kept. null: for ever.' }),
     ),
   },
-  CLOSED,
+  { ...CLOSED, title: 'DeadLetterSettingsChange', description: 'What is given is set; the rest stays.' },
 )
-export const DeadLettersShown = Type.Object({
-  perMinuteMax: PerMinuteMax,
-  retention: Type.Union([Type.String(), Type.Null()]),
-})
+export const DeadLettersShown = Type.Object(
+  {
+    perMinuteMax: PerMinuteMax,
+    retention: Type.Union([Type.String(), Type.Null()], { description: 'How long they are kept. null: for ever.' }),
+  },
+  { title: 'DeadLetterSettings', description: 'What becomes of the dead letters of a group.' },
+)
 
 /** What is given changes, the rest stays. @throws INVALID_DURATION, INVALID_FIELD */
 export function deadLettersAfter(

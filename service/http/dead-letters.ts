@@ -4,14 +4,38 @@ import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { Turns } from '../../storage/index.ts'
 import { needs } from '../access/route-access.ts'
+import type { ErrorCode } from '../errors.ts'
 import { invalidField } from '../publish/message.ts'
 import { formatTime } from '../time.ts'
 import { namesOf } from './consume.ts'
-import { DeadLetterShown, deadLetterJson, FILTER, Filter, filterOf, OPEN, textOf } from './dead-letter-forms.ts'
+import {
+  DeadLetterPage,
+  DeadLetterReasons,
+  deadLetterJson,
+  FILTER,
+  Filter,
+  filterOf,
+  OPEN,
+  textOf,
+} from './dead-letter-forms.ts'
 import { JSON_TYPE } from './messages.ts'
 import { PageMemory } from './page-memory.ts'
 import type { HttpParts } from './parts.ts'
-import { answers, bodyMayBeMissing, CLOSED, GroupPath, NoQuery, QueryCount, RATE_MAX, RATE_MIN } from './schemas.ts'
+import { READS, WRITES } from './route-errors.ts'
+import {
+  answered,
+  answers,
+  bodyMayBeMissing,
+  CLOSED,
+  Count,
+  GroupPath,
+  here,
+  NoQuery,
+  optionalBody,
+  QueryCount,
+  RATE_MAX,
+  RATE_MIN,
+} from './schemas.ts'
 
 const LIMIT_MAX = 1_000
 const LIMIT = 100
@@ -22,39 +46,55 @@ const FilterQuery = Type.Object(FILTER, OPEN)
 const ListQuery = Type.Object(
   {
     ...FILTER,
-    limit: QueryCount({ maximum: LIMIT_MAX, default: LIMIT }),
-    after: Type.Optional(Type.String()),
+    limit: QueryCount({ maximum: LIMIT_MAX, default: LIMIT, description: 'How many at most.' }),
+    after: Type.Optional(Type.String({ description: 'Where the page before ended: what it answered as after.' })),
   },
   OPEN,
 )
-const Page = Type.Object({
-  records: Type.Array(DeadLetterShown),
-  after: Type.Union([Type.String(), Type.Null()]),
-})
-const Count = Type.Object({ count: Type.Integer() })
-const Reasons = Type.Object({
-  reasons: Type.Array(
-    Type.Object({
-      cause: Type.String(),
-      reason: Type.String(),
-      count: Type.Integer(),
-      first: Type.String({ format: 'date-time' }),
-      last: Type.String({ format: 'date-time' }),
-    }),
-  ),
-  others: Type.Integer({ description: 'How many died of something that is not listed.' }),
-})
+const DeadLetterCount = Type.Object(
+  { count: Count('How many.') },
+  { title: 'DeadLetterCount', description: 'How many dead letters.', examples: [{ count: 3 }] },
+)
+const FILTER_EXAMPLE = { reason: 'unknown customer', 'header.trace': 'abc', from: '2026-11-20T00:00:00Z' }
 const RedriveBody = Type.Object(
   {
-    filter: Type.Optional(Filter),
+    filter: Type.Optional(here(Filter, 'Which; all when absent.')),
     ratePerSecond: Type.Optional(
       Type.Number({ minimum: RATE_MIN, maximum: RATE_MAX, description: 'As fast as it goes when absent.' }),
     ),
     dryRun: Type.Optional(Type.Boolean({ description: 'Only count.' })),
   },
-  CLOSED,
+  {
+    ...CLOSED,
+    title: 'Redrive',
+    description: 'Which dead letters, and how fast.',
+    examples: [
+      { filter: FILTER_EXAMPLE, ratePerSecond: 100 },
+      { filter: { cause: 'CLIENT_REJECT' }, dryRun: true },
+    ],
+  },
 )
-const PurgeBody = Type.Object({ filter: Type.Optional(Filter) }, CLOSED)
+const RedriveBegun = Type.Object(
+  { task: Type.String({ description: 'The redrive: see /v1/redrives/{task}.' }) },
+  {
+    title: 'RedriveBegun',
+    description: 'It goes on by itself, also over a restart.',
+    examples: [{ task: 'redrive-1' }],
+  },
+)
+const PurgeBody = Type.Object(
+  { filter: Type.Optional(here(Filter, 'Which; all when absent.')) },
+  { ...CLOSED, title: 'Purge', description: 'Which dead letters.', examples: [{ filter: FILTER_EXAMPLE }] },
+)
+const FINDS: readonly ErrorCode[] = [
+  'INVALID_FIELD',
+  'INVALID_TIME',
+  'TOPIC_NOT_FOUND',
+  'GROUP_NOT_FOUND',
+  'OVERLOADED',
+  ...READS,
+]
+const BY_HEADER = 'A filter by a header is header.<name>=<value>, for any name.'
 
 interface OfGroup {
   Params: { topic: string; group: string }
@@ -77,10 +117,12 @@ export function deadLetterRoutes(app: FastifyInstance, { groups }: HttpParts): v
       serializerCompiler: () => (text) => text as string,
       schema: {
         tags,
+        operationId: 'listDeadLetters',
         summary: 'List dead letters',
+        description: BY_HEADER,
         params: GroupPath,
         querystring: ListQuery,
-        ...answers({ 200: Page }),
+        ...answers({ 200: DeadLetterPage }, [...FINDS, 'CURSOR_INVALID']),
       },
     },
     async ({ params, query: { limit, after, ...rest } }, reply) => {
@@ -107,10 +149,12 @@ export function deadLetterRoutes(app: FastifyInstance, { groups }: HttpParts): v
       ...unchecked,
       schema: {
         tags,
+        operationId: 'countDeadLetters',
         summary: 'Count dead letters',
+        description: BY_HEADER,
         params: GroupPath,
         querystring: FilterQuery,
-        ...answers({ 200: Count }),
+        ...answers({ 200: DeadLetterCount }, FINDS),
       },
     },
     async ({ params, query }) => {
@@ -126,10 +170,12 @@ export function deadLetterRoutes(app: FastifyInstance, { groups }: HttpParts): v
       ...unchecked,
       schema: {
         tags,
+        operationId: 'listDeadLetterReasons',
         summary: 'What dead letters died of',
+        description: `Grouped by cause and reason. ${BY_HEADER}`,
         params: GroupPath,
         querystring: FilterQuery,
-        ...answers({ 200: Reasons }),
+        ...answers({ 200: DeadLetterReasons }, FINDS),
       },
     },
     async ({ params, query }) => {
@@ -149,11 +195,19 @@ export function deadLetterRoutes(app: FastifyInstance, { groups }: HttpParts): v
       ...bodyMayBeMissing,
       schema: {
         tags,
+        operationId: 'redriveDeadLetters',
         summary: 'Give dead letters back to their group',
+        description:
+          'Only to the group in which they failed, as if for the first time, with their attempts. A task does it, which can be ' +
+          'watched and stopped; a dry run counts, and moves nothing.',
         params: GroupPath,
         querystring: NoQuery,
-        body: RedriveBody,
-        ...answers({ 200: Count, 202: Type.Object({ task: Type.String() }) }),
+        ...optionalBody(RedriveBody),
+        ...answers({ 200: answered(DeadLetterCount, 'Of a dry run: how many it would be.'), 202: RedriveBegun }, [
+          ...FINDS,
+          ...WRITES,
+          'TOO_MANY_REDRIVES',
+        ]),
       },
     },
     async ({ params, body }, reply) => {
@@ -173,11 +227,13 @@ export function deadLetterRoutes(app: FastifyInstance, { groups }: HttpParts): v
       ...bodyMayBeMissing,
       schema: {
         tags,
+        operationId: 'purgeDeadLetters',
         summary: 'Remove dead letters for ever',
+        description: 'All that match the filter; without one, all.',
         params: GroupPath,
         querystring: NoQuery,
-        body: PurgeBody,
-        ...answers({ 200: Count }),
+        ...optionalBody(PurgeBody),
+        ...answers({ 200: DeadLetterCount }, [...FINDS, ...WRITES]),
       },
     },
     async ({ params, body }) => {

@@ -11,37 +11,61 @@ import { formatTime, parseTime, TIME_FORMS, TIME_MS_MAX } from '../time.ts'
 import { JSON_TYPE } from './messages.ts'
 import { PageMemory } from './page-memory.ts'
 import type { HttpParts } from './parts.ts'
+import { RecordMembers } from './record-forms.ts'
 import { bodyMembers } from './record-json.ts'
-import { RecordMembers } from './records.ts'
-import { answers, CLOSED, QueryCount, Time, TopicPath } from './schemas.ts'
+import { READS, WHEEL } from './route-errors.ts'
+import { At, AtMs, answers, CLOSED, here, Offset, QueryCount, Time, TopicPath } from './schemas.ts'
 
 const LIMIT = 100
 const LIMIT_MAX = 1_000
 
 const Query = Type.Object(
   {
-    from: Type.Optional({ ...Time, description: `Due at or after this time: ${TIME_FORMS}.` }),
-    to: Type.Optional({ ...Time, description: `Due before this time: ${TIME_FORMS}.` }),
-    limit: QueryCount({ maximum: LIMIT_MAX, default: LIMIT }),
+    from: Type.Optional(here(Time, `Due at or after this time: ${TIME_FORMS}.`)),
+    to: Type.Optional(here(Time, `Due before this time: ${TIME_FORMS}.`)),
+    limit: QueryCount({ maximum: LIMIT_MAX, default: LIMIT, description: 'How many at most.' }),
     after: Type.Optional(Type.String({ description: 'Where the page before ended: what it answered as after.' })),
   },
   CLOSED,
 )
-const Page = Type.Object({
-  messages: Type.Array(
-    Type.Object({
-      ...RecordMembers,
-      id: Type.String(),
-      dueAt: Type.String({ format: 'date-time' }),
-      dueAtMs: Type.Integer(),
-      partition: Type.Optional(Type.Integer({ description: 'If one was chosen.' })),
+const PendingMessage = Type.Object(
+  {
+    ...RecordMembers,
+    id: Type.String({ description: 'Its own id, or the one that it got.' }),
+    dueAt: At('When it is due.'),
+    dueAtMs: AtMs('When it is due'),
+    partition: Type.Optional(Offset('If one was chosen.')),
+  },
+  { title: 'PendingMessage', description: 'A delayed message that waits.' },
+)
+const Page = Type.Object(
+  {
+    messages: Type.Array(PendingMessage, { description: 'In order of due time.' }),
+    after: Type.Union([Type.String(), Type.Null()], {
+      description:
+        'Where the next page goes on; null at the end. A page may be short, even empty, and still have more behind it.',
     }),
-  ),
-  after: Type.Union([Type.String(), Type.Null()], {
-    description:
-      'Where the next page goes on; null at the end. A page may be short, even empty, and still have more behind it.',
-  }),
-})
+  },
+  {
+    title: 'PendingMessages',
+    description: 'A page of what waits.',
+    examples: [
+      {
+        messages: [
+          {
+            dueAt: '2026-11-20T10:00:30.000Z',
+            dueAtMs: 1_795_168_830_000,
+            key: 'customer-4',
+            value: { order: 17 },
+            headers: { trace: 'abc' },
+            id: 'order-17-reminder',
+          },
+        ],
+        after: null,
+      },
+    ],
+  },
+)
 
 export function delayedListRoutes(app: FastifyInstance, { topics, wheel }: HttpParts): void {
   const memory = new PageMemory()
@@ -53,11 +77,20 @@ export function delayedListRoutes(app: FastifyInstance, { topics, wheel }: HttpP
       serializerCompiler: () => (text) => text as string,
       schema: {
         tags: ['Delayed messages'],
+        operationId: 'listDelayedMessages',
         summary: 'List delayed messages in order of due time',
         description: 'Those that are pending. What is moved while pages are turned is found where it is then.',
         params: TopicPath,
         querystring: Query,
-        ...answers({ 200: Page }),
+        ...answers({ 200: Page }, [
+          'INVALID_FIELD',
+          'INVALID_TIME',
+          'CURSOR_INVALID',
+          'TOPIC_NOT_FOUND',
+          'OVERLOADED',
+          ...READS,
+          ...WHEEL,
+        ]),
       },
     },
     async ({ params, query }, reply) => {

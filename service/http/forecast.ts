@@ -11,24 +11,40 @@ import { needsSome } from '../access/route-access.ts'
 import { checkName } from '../names.ts'
 import { formatTime } from '../time.ts'
 import type { HttpParts } from './parts.ts'
-import { answers, CLOSED, QueryCount } from './schemas.ts'
+import { At, AtMs, answers, CLOSED, Count, QueryCount, TopicName } from './schemas.ts'
 
 const MINUTE_SECONDS = 60
 const SECONDS_DEFAULT = 60
 
-const Answer = Type.Object({
-  from: Type.String({ format: 'date-time', description: 'Where the first step begins: at the second that it is now.' }),
-  fromMs: Type.Integer(),
-  stepMs: Type.Integer({ description: 'How long each step is.' }),
-  counts: Type.Array(Type.Integer(), { description: 'How many messages are due in each step.' }),
-  overdue: Type.Integer({ description: 'Those that were due before, and are not dispatched yet.' }),
-  later: Type.Integer({ description: 'Those that are due behind the last step.' }),
-  approximate: Type.Optional(
-    Type.Literal(true, {
-      description: 'The counts are an estimate: so many topics are counted by minute, not by second.',
-    }),
-  ),
-})
+const Answer = Type.Object(
+  {
+    from: At('Where the first step begins: at the second that it is now.'),
+    fromMs: AtMs('Where the first step begins'),
+    stepMs: Type.Integer({ minimum: 1, description: 'How long each step is.' }),
+    counts: Type.Array(Type.Integer({ minimum: 0 }), { description: 'How many messages are due in each step.' }),
+    overdue: Count('Those that were due before, and are not dispatched yet.'),
+    later: Count('Those that are due behind the last step.'),
+    approximate: Type.Optional(
+      Type.Literal(true, {
+        description: 'The counts are an estimate: so many topics are counted by minute, not by second.',
+      }),
+    ),
+  },
+  {
+    title: 'Forecast',
+    description: 'How many messages fall due in each step.',
+    examples: [
+      {
+        from: '2026-11-20T10:00:00.000Z',
+        fromMs: 1_795_168_800_000,
+        stepMs: 1000,
+        counts: [0, 3, 1],
+        overdue: 0,
+        later: 12,
+      },
+    ],
+  },
+)
 
 export function forecastRoutes(app: FastifyInstance, { settings, topics, hand, wheel }: HttpParts): void {
   const secondsMax = settings.WHEEL_SLOTS
@@ -40,15 +56,8 @@ export function forecastRoutes(app: FastifyInstance, { settings, topics, hand, w
         default: SECONDS_DEFAULT,
         description: 'How many steps of a second, as far as the wheel reaches.',
       }),
-      minutes: Type.Optional(
-        Type.Number({
-          minimum: 1,
-          multipleOf: 1,
-          maximum: minutesMax,
-          description: 'How many steps of a minute; instead of seconds.',
-        }),
-      ),
-      topic: Type.Optional(Type.String({ description: 'Only what is for this topic.' })),
+      minutes: QueryCount({ maximum: minutesMax, description: 'How many steps of a minute; instead of seconds.' }),
+      topic: Type.Optional({ ...TopicName, description: 'Only what is for this topic.' }),
     },
     CLOSED,
   )
@@ -59,12 +68,13 @@ export function forecastRoutes(app: FastifyInstance, { settings, topics, hand, w
       config: { access: needsSome(...RIGHTS) },
       schema: {
         tags: ['Delayed messages'],
+        operationId: 'forecast',
         summary: 'How many messages will fall due',
         description:
           'From counters, not by reading messages. overdue, counts and later add up to all that is pending; what is due ' +
           'beyond the reach of the wheel is only in later.',
         querystring: Query,
-        ...answers({ 200: Answer }),
+        ...answers({ 200: Answer }, ['INVALID_FIELD', 'INVALID_NAME', 'CONFLICTING_FIELDS', 'TOPIC_NOT_FOUND']),
       },
     },
     async ({ query: { seconds, minutes, topic }, caller }) => {

@@ -3,97 +3,32 @@
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { needs } from '../access/route-access.ts'
-import {
-  type GroupDescription,
-  type GroupSettings,
-  IN_FLIGHT_MAX,
-  type LaneDescription,
-  REASON_LENGTH_MAX,
-} from '../delivery/index.ts'
+import type { GroupDescription as Described, GroupSettings, LaneDescription } from '../delivery/index.ts'
 import { tierName } from '../delivery/lane.ts'
 import { formatDuration } from '../duration.ts'
+import type { ErrorCode } from '../errors.ts'
 import { checkName } from '../names.ts'
 import { formatTime, parseTime } from '../time.ts'
 import { lockOf, namesOf } from './consume.ts'
-import { DeadLettersChange, DeadLettersShown, deadLettersAfter, deadLettersJson } from './dead-letter-settings.ts'
+import { deadLettersAfter, deadLettersJson } from './dead-letter-settings.ts'
+import { Group, GroupChange, GroupDescription, GroupList, PauseBody, Reset } from './group-forms.ts'
 import type { HttpParts } from './parts.ts'
-import { PushChange, PushShown, pushAfter, pushJson } from './push-forms.ts'
-import { checkJitter, Jitter, Retry, tiersOf } from './retry-forms.ts'
+import { pushAfter, pushJson } from './push-forms.ts'
+import { checkJitter, tiersOf } from './retry-forms.ts'
+import { READS, WHEEL, WRITES } from './route-errors.ts'
 import {
+  answered,
   answers,
   bodyMayBeMissing,
-  CLOSED,
-  Duration,
   GroupPath,
   NoBody,
   NoQuery,
-  Pause,
+  optionalBody,
   pauseJson,
   TopicPath,
 } from './schemas.ts'
 
-const Start = Type.Union([Type.Literal('earliest'), Type.Literal('latest')])
-const Order = Type.Union([Type.Literal('none'), Type.Literal('key')], {
-  description: 'key: a record waits while an earlier one of its key is in flight or waits for its retry.',
-})
-const Change = Type.Object(
-  {
-    retry: Type.Optional(Retry),
-    jitter: Type.Optional(Jitter),
-    lock: Type.Optional(Duration),
-    maxInFlight: Type.Optional(Type.Integer({ minimum: 1, maximum: IN_FLIGHT_MAX })),
-    order: Type.Optional(Order),
-    start: Type.Optional(Start),
-    deadLetters: Type.Optional(DeadLettersChange),
-    push: Type.Optional(PushChange),
-  },
-  CLOSED,
-)
-const SettingsOut = {
-  group: Type.String(),
-  topic: Type.String(),
-  retry: Type.Array(Type.String()),
-  jitter: Jitter,
-  lock: Type.String(),
-  maxInFlight: Type.Integer(),
-  order: Order,
-  start: Start,
-  paused: Type.Optional(Pause),
-  deadLetters: DeadLettersShown,
-  push: Type.Optional(PushShown),
-}
-const Settings = Type.Object(SettingsOut)
-const Description = Type.Object({
-  ...SettingsOut,
-  partitions: Type.Array(
-    Type.Object({
-      partition: Type.Integer(),
-      startOffset: Type.Integer(),
-      endOffset: Type.Integer(),
-      lag: Type.Integer(),
-      inFlight: Type.Integer(),
-      waiting: Type.Record(Type.String(), Type.Integer(), { description: 'How many wait for their retry, by tier.' }),
-      dead: Type.Integer(),
-    }),
-  ),
-  lanes: Type.Array(
-    Type.Object({
-      tier: Type.String(),
-      topic: Type.String(),
-      waiting: Type.Integer({ description: 'In all partitions, due or not, and on their way through the wheel.' }),
-      oldestAt: Type.Optional(Type.String({ format: 'date-time' })),
-      oldestAtMs: Type.Optional(Type.Integer()),
-      oldestAgeMs: Type.Optional(
-        Type.Integer({ description: 'How long the first of them waits, without those that are still in the wheel.' }),
-      ),
-    }),
-  ),
-})
-const PauseBody = Type.Object({ reason: Type.Optional(Type.String({ maxLength: REASON_LENGTH_MAX })) }, CLOSED)
-const Reset = Type.Object(
-  { to: Type.Union([Type.String(), Type.Number()], { description: 'earliest, latest or a time' }) },
-  CLOSED,
-)
+const FINDS: readonly ErrorCode[] = ['TOPIC_NOT_FOUND', 'GROUP_NOT_FOUND', ...READS, ...WHEEL]
 
 /** Whoever finds the group paused is told why, in any case. */
 const NO_REASON = 'Paused by a call that gave no reason.'
@@ -108,15 +43,28 @@ export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts,
   const describe = async (topic: string, group: string) =>
     descriptionJson(groups.describe(topic, group), await groups.lanes(topic, group), hand.nowMs())
 
-  app.put<OfGroup & { Body: Static<typeof Change> }>(
+  app.put<OfGroup & { Body: Static<typeof GroupChange> }>(
     '/v1/topics/:topic/groups/:group',
     {
       config: { access: needs('admin') },
       schema: {
         ...ofGroup,
+        operationId: 'putGroup',
         summary: 'Create or change a group',
-        body: Change,
-        ...answers({ 200: Settings, 201: Settings }),
+        description: 'Answers 201 when it is new. With push, records are sent to a URL instead of being acquired.',
+        body: GroupChange,
+        ...answers({ 200: answered(Group, 'Changed.'), 201: answered(Group, 'Created.') }, [
+          'MISSING_FIELD',
+          'INVALID_DURATION',
+          'PUSH_OFF',
+          'PUSH_HOST_NOT_ALLOWED',
+          'TOPIC_NOT_FOUND',
+          'GROUP_NAME_AMBIGUOUS',
+          'TOO_MANY_GROUPS',
+          'DISK_LOW',
+          ...READS,
+          ...WRITES,
+        ]),
       },
     },
     async ({ params, body }, reply) => {
@@ -150,7 +98,13 @@ export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts,
     '/v1/topics/:topic/groups/:group',
     {
       config: { access: needs('consume', 'admin') },
-      schema: { ...ofGroup, summary: 'Describe a group', ...answers({ 200: Description }) },
+      schema: {
+        ...ofGroup,
+        operationId: 'getGroup',
+        summary: 'Describe a group',
+        description: 'Its settings; of each partition how far it is; of each tier what waits there.',
+        ...answers({ 200: GroupDescription }, FINDS),
+      },
     },
     async ({ params }) => {
       const { topic, group } = namesOf(params)
@@ -166,8 +120,10 @@ export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts,
         tags,
         params: TopicPath,
         querystring: NoQuery,
+        operationId: 'listGroups',
         summary: 'List the groups of a topic',
-        ...answers({ 200: Type.Object({ groups: Type.Array(Settings) }) }),
+        description: 'With their settings.',
+        ...answers({ 200: GroupList }, ['TOPIC_NOT_FOUND']),
       },
     },
     async ({ params }) => {
@@ -182,9 +138,11 @@ export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts,
       config: { access: needs('admin') },
       schema: {
         ...ofGroup,
+        operationId: 'resetGroup',
         summary: 'Move a group to another place of the log',
+        description: 'What it has in flight and in its tiers is let go; its dead letters stay.',
         body: Reset,
-        ...answers({ 200: Description }),
+        ...answers({ 200: GroupDescription }, [...FINDS, ...WRITES, 'MISSING_FIELD', 'INVALID_TIME']),
       },
     },
     async ({ params, body: { to } }) => {
@@ -201,9 +159,11 @@ export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts,
       ...bodyMayBeMissing,
       schema: {
         ...ofGroup,
+        operationId: 'pauseGroup',
         summary: 'Hand nothing out until resume',
-        body: PauseBody,
-        ...answers({ 200: Description }),
+        description: 'acquire answers an empty list then, with the reason. What was handed out before goes on.',
+        ...optionalBody(PauseBody),
+        ...answers({ 200: GroupDescription }, [...FINDS, ...WRITES]),
       },
     },
     async ({ params, body }) => {
@@ -218,7 +178,14 @@ export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts,
     {
       config: { access: needs('admin') },
       ...bodyMayBeMissing,
-      schema: { ...ofGroup, summary: 'Go on after a pause', body: NoBody, ...answers({ 200: Description }) },
+      schema: {
+        ...ofGroup,
+        operationId: 'resumeGroup',
+        summary: 'Go on after a pause',
+        description: 'Also of its endpoint, if it has one.',
+        ...optionalBody(NoBody),
+        ...answers({ 200: GroupDescription }, [...FINDS, ...WRITES]),
+      },
     },
     async ({ params }) => {
       const { topic, group } = namesOf(params)
@@ -231,7 +198,13 @@ export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts,
     '/v1/topics/:topic/groups/:group',
     {
       config: { access: needs('admin') },
-      schema: { ...ofGroup, summary: 'Forget a group', ...answers({ 204: Type.Null() }) },
+      schema: {
+        ...ofGroup,
+        operationId: 'deleteGroup',
+        summary: 'Forget a group',
+        description: 'Its tiers go, with what waits in them; its dead letters stay, as an ordinary topic.',
+        ...answers({ 204: Type.Null({ description: 'Forgotten.' }) }, [...FINDS, ...WRITES]),
+      },
     },
     async ({ params }, reply) => {
       const { topic, group } = namesOf(params)
@@ -258,7 +231,7 @@ function settingsJson(settings: GroupSettings) {
 }
 
 function descriptionJson(
-  { topic, group, settings, partitions }: GroupDescription,
+  { topic, group, settings, partitions }: Described,
   lanes: readonly LaneDescription[],
   nowMs: number,
 ) {

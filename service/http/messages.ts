@@ -5,80 +5,37 @@
 // only describe; publish/message.ts checks. Measured at 64 connections, 1 KB: see test/bench.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { Type } from 'typebox'
 import { BufferPool } from '../../storage/index.ts'
 import type { Caller } from '../access/caller.ts'
 import { needs } from '../access/route-access.ts'
+import type { ErrorCode } from '../errors.ts'
 import { checkName } from '../names.ts'
 import { idOf } from '../publish/delayed.ts'
-import { ID_LENGTH_MAX, invalidField, type Message, unknownField } from '../publish/message.ts'
+import { invalidField, type Message, unknownField } from '../publish/message.ts'
 import { readLines, readOneOrMore } from '../publish/message-batch.ts'
 import type { Published } from '../publish/publication.ts'
 import type { Acks } from '../publish/publish.ts'
 import { readRawMessage } from '../publish/raw-message.ts'
 import { formatTime } from '../time.ts'
+import {
+  Published as Answer,
+  messageBodies,
+  NDJSON_MEDIA,
+  PublishQuery,
+  RAW_BODY,
+  RawHeaders,
+  RawQuery,
+} from './message-forms.ts'
 import { messageRules } from './message-rules.ts'
 import type { HttpParts } from './parts.ts'
 import { bodyTaker, RequestBody } from './request-body.ts'
-import { answers, CLOSED, Duration, TextMap, Time, TopicPath } from './schemas.ts'
+import { READS, WHEEL, WRITES } from './route-errors.ts'
+import { answers, TopicPath } from './schemas.ts'
 import { emptyBody } from './violations.ts'
 
 export const JSON_TYPE = 'application/json; charset=utf-8'
 
-const MessageSchema = Type.Object(
-  {
-    value: Type.Optional(
-      Type.Unknown({ description: 'Any JSON. Text is stored as its UTF-8, other JSON as its text.' }),
-    ),
-    valueBase64: Type.Optional(Type.String({ description: 'Instead of value: bytes.' })),
-    key: Type.Optional(Type.String({ description: 'Same key, same partition.' })),
-    partition: Type.Optional(Type.Integer({ minimum: 0, description: 'Chooses the partition.' })),
-    headers: Type.Optional(TextMap),
-    delay: Type.Optional(Duration),
-    deliverAt: Type.Optional(Time),
-    id: Type.Optional(
-      Type.String({ minLength: 1, maxLength: ID_LENGTH_MAX, description: 'Your own handle, unique a topic.' }),
-    ),
-  },
-  CLOSED,
-)
-const Query = Type.Object(
-  {
-    acks: Type.Optional(Type.Union([Type.Literal('0'), Type.Literal('1'), Type.Literal('all')], { default: 'all' })),
-    results: Type.Optional(Type.Literal('none', { description: 'Answer only how many.' })),
-  },
-  CLOSED,
-)
-const RawQuery = Type.Object(
-  {
-    ...Query.properties,
-    key: Type.Optional(Type.String()),
-    delay: Type.Optional(Type.String()),
-    deliverAt: Type.Optional(Type.String()),
-    id: Type.Optional(Type.String()),
-  },
-  CLOSED,
-)
-const Result = Type.Object({
-  id: Type.Optional(Type.String()),
-  topic: Type.String(),
-  partition: Type.Optional(Type.Integer()),
-  offset: Type.Optional(Type.Integer()),
-  dueAt: Type.Optional(Type.String({ format: 'date-time' })),
-  dueAtMs: Type.Optional(Type.Integer()),
-  duplicate: Type.Optional(
-    Type.Boolean({ description: 'The id is known: nothing was published, this is the first result.' }),
-  ),
-  state: Type.Optional(
-    Type.Literal('cancelled', { description: 'Of a duplicate whose message was cancelled: it will not come.' }),
-  ),
-})
-const Results = Type.Union([
-  Type.Object({ results: Type.Array(Result) }),
-  Type.Object({ count: Type.Integer() }, { description: 'With results=none or acks=0.' }),
-])
-
-const QUERY_NAMES = Object.keys(Query.properties)
+const QUERY_NAMES = Object.keys(PublishQuery.properties)
 const RAW_NAMES = Object.keys(RawQuery.properties)
 
 type PublishRequest = FastifyRequest<{
@@ -86,6 +43,30 @@ type PublishRequest = FastifyRequest<{
   Querystring: Record<string, unknown>
   Body: RequestBody | undefined
 }>
+
+const REFUSALS: readonly ErrorCode[] = [
+  'INVALID_FIELD',
+  'MISSING_FIELD',
+  'DUPLICATE_FIELD',
+  'CONFLICTING_FIELDS',
+  'INVALID_DURATION',
+  'INVALID_TIME',
+  'DELAY_TOO_LONG',
+  'KEY_REQUIRED',
+  'TOPIC_NOT_FOUND',
+  'PARTITION_NOT_FOUND',
+  'TOPIC_OWNED_BY_GROUP',
+  'TOO_MANY_TOPICS',
+  'TOO_MANY_PARTITIONS',
+  'TOO_MANY_PENDING',
+  'MESSAGE_TOO_LARGE',
+  'APPEND_TOO_LARGE',
+  'CLOCK_WRONG',
+  'DISK_LOW',
+  ...READS,
+  ...WRITES,
+  ...WHEEL,
+]
 
 /** The schemas of these routes are documents; nothing is compiled from them. */
 const unchecked = { validatorCompiler: () => () => true }
@@ -99,7 +80,7 @@ export function messageRoutes(app: FastifyInstance, parts: HttpParts): void {
 
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers()
-    scope.addContentTypeParser(['application/json', 'application/x-ndjson'], takeBody)
+    scope.addContentTypeParser(['application/json', NDJSON_MEDIA], takeBody)
     scope.post(
       '/v1/topics/:topic/messages',
       {
@@ -108,15 +89,16 @@ export function messageRoutes(app: FastifyInstance, parts: HttpParts): void {
         ...plain,
         schema: {
           tags: ['Publish'],
+          operationId: 'publish',
           summary: 'Publish messages, at once or with a delay',
-          description: 'One message, {"messages": […]}, or application/x-ndjson with one a line. All or nothing.',
+          description:
+            'One message, {"messages": […]}, or application/x-ndjson with one a line, which is the fastest. All or nothing. ' +
+            'A topic that does not exist is created, unless that is turned off. Repeat with the same id after a failure: ' +
+            'what was published already is answered as a duplicate.',
           params: TopicPath,
-          querystring: Query,
-          body: Type.Union([
-            MessageSchema,
-            Type.Object({ messages: Type.Array(MessageSchema, { minItems: 1 }) }, CLOSED),
-          ]),
-          ...answers({ 201: Results }),
+          querystring: PublishQuery,
+          body: messageBodies(settings),
+          ...answers({ 201: Answer }, [...REFUSALS, 'UNKNOWN_FIELD', 'EMPTY_BATCH', 'TOO_MANY_MESSAGES']),
         },
       },
       (request: PublishRequest, reply) => {
@@ -125,7 +107,7 @@ export function messageRoutes(app: FastifyInstance, parts: HttpParts): void {
         const { body } = request
         const mode = modeOf(request.query, QUERY_NAMES)
         if (body === undefined || body.bytes.length === 0) throw emptyBody()
-        const isLines = request.headers['content-type']?.startsWith('application/x-ndjson')
+        const isLines = request.headers['content-type']?.startsWith(NDJSON_MEDIA)
         const { bytes } = body
         const messages = isLines ? readLines(bytes, rules(), countMax) : readOneOrMore(bytes, rules(), countMax)
         publish(request.caller, topic, messages, body, mode, reply)
@@ -144,12 +126,17 @@ export function messageRoutes(app: FastifyInstance, parts: HttpParts): void {
         ...plain,
         schema: {
           tags: ['Publish'],
+          operationId: 'publishRaw',
           summary: 'Publish the body as it is',
           description:
-            'Whatever the body is, is the value. Dwell-Key, Dwell-Delay, Dwell-Deliver-At, Dwell-Id and Dwell-Header-<name> say the rest.',
+            'Whatever the body is, is the value of one message; its Content-Type is kept as the header content-type. So any ' +
+            'foreign webhook can be pointed here. Request headers Dwell-…, or parameters of the query, say the rest, each in ' +
+            'one of the two places; Dwell-Header-<name> gives the message the header <name>.',
           params: TopicPath,
           querystring: RawQuery,
-          ...answers({ 201: Results }),
+          headers: RawHeaders,
+          body: RAW_BODY,
+          ...answers({ 201: Answer }, REFUSALS),
         },
       },
       (request: PublishRequest, reply) => {

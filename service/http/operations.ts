@@ -3,15 +3,77 @@
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { DwellError } from '../../storage/index.ts'
+import { CLOCK_STATES } from '../../timewheel/index.ts'
 import { STRANGER } from '../access/caller.ts'
 import { RIGHTS } from '../access/rights.ts'
 import { ANYONE, needsAll } from '../access/route-access.ts'
 import { ERRORS, errorRow } from '../errors.ts'
 import { detailsOfGroup, detailsOfTopic } from '../metrics/detailed.ts'
 import type { HttpParts } from './parts.ts'
-import { CLOSED, NoQuery } from './schemas.ts'
+import { READS } from './route-errors.ts'
+import { answers, CLOSED, GroupName, NoQuery, oneOf, TopicName } from './schemas.ts'
 
-const Details = Type.Object({ topic: Type.String(), group: Type.Optional(Type.String()) }, CLOSED)
+const Details = Type.Object(
+  { topic: TopicName, group: Type.Optional({ ...GroupName, description: 'Of this group, instead of the topic.' }) },
+  CLOSED,
+)
+const Alive = Type.Object(
+  { alive: Type.Literal(true, { description: 'Always true.' }) },
+  { title: 'Alive', description: 'The process answers.', examples: [{ alive: true }] },
+)
+const Ready = Type.Object(
+  {
+    ready: Type.Literal(true, { description: 'It can be sent requests.' }),
+    clusterId: Type.Optional(
+      Type.String({ description: 'The id of the data directory; a copy of it has the same. Not for strangers.' }),
+    ),
+    publishing: Type.Boolean({ description: 'Whether messages can be published.' }),
+    clock: oneOf(
+      CLOCK_STATES,
+      'How the hand stands to the wall clock: followed, behind (the wall clock is), settling (after a jump ahead), not ' +
+        'believed (the wall clock cannot be right).',
+    ),
+    why: Type.Optional(
+      Type.String({ description: 'Why not, or why the wall clock is not followed. Not for strangers.' }),
+    ),
+  },
+  {
+    title: 'Ready',
+    description: 'Ready.',
+    examples: [{ ready: true, publishing: true, clock: 'followed' }],
+  },
+)
+const NotReady = Type.Object(
+  {
+    ready: Type.Literal(false, { description: 'Send nothing now.' }),
+    why: Type.String({ description: 'What it waits for.' }),
+  },
+  { title: 'NotReady', description: 'Not ready.', examples: [{ ready: false, why: 'The service is stopping.' }] },
+)
+const ErrorPath = Type.Object({ code: Type.String({ description: 'The code.', examples: ['TOPIC_NOT_FOUND'] }) })
+const ErrorMeaning = Type.Object(
+  {
+    code: Type.String({ description: 'The code.' }),
+    status: Type.Integer({ description: 'The status it comes with.' }),
+    title: Type.String({ description: 'What it means.' }),
+    retryable: Type.Boolean({ description: 'Whether the same request may succeed later without being changed.' }),
+  },
+  {
+    title: 'ErrorMeaning',
+    description: 'What a code means.',
+    examples: [{ code: 'TOPIC_NOT_FOUND', status: 404, title: 'There is no such topic', retryable: false }],
+  },
+)
+const METRICS_PAGE = {
+  description: 'In the text format of Prometheus.',
+  content: { 'text/plain': { schema: Type.String({ description: 'One sample a line.' }) } },
+}
+const DOCUMENT = {
+  description: 'This document.',
+  content: {
+    'application/json': { schema: Type.Object({}, { additionalProperties: true, description: 'OpenAPI 3.1.' }) },
+  },
+}
 
 export function operationRoutes(app: FastifyInstance, parts: HttpParts): void {
   const { settings, engine, topics, groups, metrics, space, hand, wheel, clusterId, readiness } = parts
@@ -20,9 +82,21 @@ export function operationRoutes(app: FastifyInstance, parts: HttpParts): void {
   const tags = ['Operations']
   const querystring = NoQuery
 
-  app.get('/healthz', { config: { access: ANYONE }, schema: { tags, querystring, summary: 'Alive' } }, async () => ({
-    alive: true,
-  }))
+  app.get(
+    '/healthz',
+    {
+      config: { access: ANYONE },
+      schema: {
+        tags,
+        querystring,
+        operationId: 'getHealth',
+        summary: 'Alive',
+        description: 'For liveness probes: whether the process answers at all.',
+        ...answers({ 200: Alive }, []),
+      },
+    },
+    async () => ({ alive: true as const }),
+  )
 
   app.get(
     '/readyz',
@@ -31,24 +105,10 @@ export function operationRoutes(app: FastifyInstance, parts: HttpParts): void {
       schema: {
         tags,
         querystring,
+        operationId: 'getReadiness',
         summary: 'Ready, or why not',
-        response: {
-          200: Type.Object({
-            ready: Type.Literal(true),
-            clusterId: Type.Optional(
-              Type.String({
-                description: 'The id of the data directory; a copy of it has the same. Not for strangers.',
-              }),
-            ),
-            publishing: Type.Boolean({ description: 'Whether messages can be published.' }),
-            clock: Type.String({
-              description:
-                'How the hand stands to the wall clock: followed, behind (the wall clock is), settling (after a jump ahead), not believed (the wall clock cannot be right).',
-            }),
-            why: Type.Optional(Type.String({ description: 'Why not, or why the wall clock is not followed.' })),
-          }),
-          503: Type.Object({ ready: Type.Literal(false), why: Type.String() }),
-        },
+        description: 'For readiness probes and balancers.',
+        ...answers({ 200: Ready, 503: NotReady }, []),
       },
     },
     async ({ caller }, reply) => {
@@ -71,7 +131,17 @@ export function operationRoutes(app: FastifyInstance, parts: HttpParts): void {
 
   app.get(
     '/metrics',
-    { config: { access: METRICS }, schema: { tags, querystring, summary: 'Counters for Prometheus' } },
+    {
+      config: { access: METRICS },
+      schema: {
+        tags,
+        querystring,
+        operationId: 'getMetrics',
+        summary: 'Counters for Prometheus',
+        description: 'As many series whatever the number of topics: only the busiest are named.',
+        ...answers({ 200: METRICS_PAGE }, []),
+      },
+    },
     async (_request, reply) => {
       reply.header('content-type', metrics.contentType)
       return metrics.text()
@@ -85,8 +155,10 @@ export function operationRoutes(app: FastifyInstance, parts: HttpParts): void {
       schema: {
         tags,
         querystring: Details,
+        operationId: 'getDetailedMetrics',
         summary: 'Numbers of one topic, or of one group, for Prometheus',
         description: 'By partition and tier. /metrics names only the busiest topics and groups.',
+        ...answers({ 200: METRICS_PAGE }, ['MISSING_FIELD', 'TOPIC_NOT_FOUND', 'GROUP_NOT_FOUND', ...READS]),
       },
     },
     async ({ query: { topic, group } }, reply) => {
@@ -102,7 +174,15 @@ export function operationRoutes(app: FastifyInstance, parts: HttpParts): void {
     '/docs/errors/:code',
     {
       config: { access: ANYONE },
-      schema: { tags, querystring, summary: 'What a code means', params: Type.Object({ code: Type.String() }) },
+      schema: {
+        tags,
+        querystring,
+        operationId: 'getErrorCode',
+        summary: 'What a code means',
+        description: 'Where the type of a problem leads to.',
+        params: ErrorPath,
+        ...answers({ 200: ErrorMeaning }, ['ROUTE_NOT_FOUND']),
+      },
     },
     async ({ params: { code } }) => {
       if (!Object.hasOwn(ERRORS, code)) throw new DwellError('ROUTE_NOT_FOUND', 'There is no error with this code.')
@@ -113,7 +193,17 @@ export function operationRoutes(app: FastifyInstance, parts: HttpParts): void {
   let document: string | undefined
   app.get(
     '/openapi.json',
-    { config: { access: ANYONE }, schema: { hide: true, querystring } },
+    {
+      config: { access: ANYONE },
+      schema: {
+        tags,
+        querystring,
+        operationId: 'getOpenApi',
+        summary: 'This document',
+        description: 'OpenAPI 3.1. Limits are those that this service is set to.',
+        ...answers({ 200: DOCUMENT }, []),
+      },
+    },
     async (_request, reply) => {
       document ??= JSON.stringify(app.swagger())
       reply.header('content-type', 'application/json; charset=utf-8')

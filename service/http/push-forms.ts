@@ -9,7 +9,7 @@ import { formatDuration, parseDuration } from '../duration.ts'
 import { between, invalidField } from '../publish/message.ts'
 import type { AllowedHosts } from '../push/allowed-hosts.ts'
 import { keyOf, SECRET_SIZE_MAX, SECRET_SIZE_MIN } from '../push/signature.ts'
-import { CLOSED, Duration, Pause, pauseJson, RATE_MAX, RATE_MIN, TextMap } from './schemas.ts'
+import { byHand, CLOSED, Duration, here, oneOf, Pause, pauseJson, RATE_MAX, RATE_MIN, TextMap } from './schemas.ts'
 
 const CONCURRENCY_MAX = 256
 const TIMEOUT_MS_MAX = 5 * 60_000
@@ -20,34 +20,54 @@ const HEADERS_MAX = 32
 const HEADERS_SIZE_MAX = 8 * 1024
 const DEFAULTS = { concurrency: 16, timeoutMs: 10_000, pauseAfter: 10, headers: {}, secrets: [] }
 
-const Secret = Type.String({ description: 'whsec_ and the base64 of 24 to 64 bytes' })
+const Secret = Type.String({
+  description: `whsec_ and the base64 of ${SECRET_SIZE_MIN} to ${SECRET_SIZE_MAX} bytes.`,
+  ...byHand({ pattern: '^whsec_[A-Za-z0-9+/]+={0,2}$' }),
+})
+const CONCURRENCY = { minimum: 1, maximum: CONCURRENCY_MAX, description: 'At most so many pushes at a time.' }
+const RATE = { minimum: RATE_MIN, maximum: RATE_MAX, description: 'Pushes a second; as fast as they go when absent.' }
+const PAUSE_AFTER = { minimum: 1, maximum: PAUSE_AFTER_MAX, description: 'Failures in a row that pause the endpoint.' }
 const Change = Type.Object(
   {
-    url: Type.Optional(Type.String({ maxLength: URL_LENGTH_MAX })),
-    concurrency: Type.Optional(Type.Integer({ minimum: 1, maximum: CONCURRENCY_MAX })),
-    timeout: Type.Optional(Duration),
-    rate: Type.Optional(
-      Type.Union([Type.Number({ minimum: RATE_MIN, maximum: RATE_MAX, description: 'Pushes a second.' }), Type.Null()]),
+    url: Type.Optional(
+      Type.String({
+        maxLength: URL_LENGTH_MAX,
+        description: 'http or https, at a host that DWELL_PUSH_ALLOWED_HOSTS names. A new endpoint needs it.',
+      }),
     ),
-    pauseAfter: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: PAUSE_AFTER_MAX, description: 'Failures in a row that pause the endpoint.' }),
+    concurrency: Type.Optional(Type.Integer(CONCURRENCY)),
+    timeout: Type.Optional(here(Duration, 'For the whole exchange, 1 ms to five minutes.')),
+    rate: Type.Optional(Type.Union([Type.Number(RATE), Type.Null()], { description: 'null: as fast as they go.' })),
+    pauseAfter: Type.Optional(Type.Integer(PAUSE_AFTER)),
+    headers: Type.Optional(
+      Type.Record(Type.String(), Type.String(), {
+        description: `Sent with each push; at most ${HEADERS_MAX}. Not those about the connection or the body, nor Dwell-, Proxy-, Webhook-.`,
+        ...byHand({ maxProperties: HEADERS_MAX }),
+      }),
     ),
-    headers: Type.Optional(TextMap),
-    secret: Type.Optional(Type.Union([Secret, Type.Array(Secret, { maxItems: SECRETS_MAX }), Type.Null()])),
+    secret: Type.Optional(
+      Type.Union([Secret, Type.Array(Secret, { maxItems: SECRETS_MAX }), Type.Null()], {
+        description:
+          'Signs each push (Standard Webhooks). Several: each signs, while receivers change from one to the next.',
+      }),
+    ),
   },
-  CLOSED,
+  { ...CLOSED, title: 'PushChange', description: 'An endpoint: what is given is set, the rest stays.' },
 )
-export const PushChange = Type.Union([Change, Type.Null()])
-export const PushShown = Type.Object({
-  url: Type.String(),
-  concurrency: Type.Integer(),
-  timeout: Type.String(),
-  rate: Type.Optional(Type.Number()),
-  pauseAfter: Type.Integer(),
-  headers: Type.Record(Type.String(), Type.String(), { description: 'Their names; the values are not shown.' }),
-  secret: Type.String({ description: 'set or not set' }),
-  paused: Type.Optional(Pause),
-})
+export const PushChange = Type.Union([Change, Type.Null()], { description: 'Where to push to; null: push no more.' })
+export const PushShown = Type.Object(
+  {
+    url: Type.String({ description: 'Where records are sent to.' }),
+    concurrency: Type.Integer(CONCURRENCY),
+    timeout: Type.String({ description: 'For the whole exchange.' }),
+    rate: Type.Optional(Type.Number(RATE)),
+    pauseAfter: Type.Integer(PAUSE_AFTER),
+    headers: TextMap('Their names; the values are not shown.'),
+    secret: oneOf(['set', 'not set'], 'Whether pushes are signed; the secret is not shown.'),
+    paused: Type.Optional(here(Pause, 'Set while the endpoint is only probed.')),
+  },
+  { title: 'Push', description: 'The endpoint of a group.' },
+)
 
 /**
  * The endpoint as `change` leaves it, `known` being what was there; undefined when there is none.
@@ -84,7 +104,7 @@ export function pushJson({ url, concurrency, timeoutMs, rate, pauseAfter, header
     rate,
     pauseAfter,
     headers: Object.fromEntries(Object.keys(headers).map((name) => [name, 'set'])),
-    secret: secrets.length > 0 ? 'set' : 'not set',
+    secret: secrets.length > 0 ? ('set' as const) : ('not set' as const),
     paused: paused && pauseJson(paused),
   }
 }

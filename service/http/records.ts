@@ -7,6 +7,7 @@ import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { DwellError, endOffsetOf, type LogEngine, readPage, Turns } from '../../storage/index.ts'
 import { needs } from '../access/route-access.ts'
+import type { ErrorCode } from '../errors.ts'
 import { checkName } from '../names.ts'
 import { invalidField } from '../publish/message.ts'
 import { formatTime, parseTime } from '../time.ts'
@@ -14,8 +15,10 @@ import type { Topics } from '../topics.ts'
 import { JSON_TYPE } from './messages.ts'
 import { PageMemory } from './page-memory.ts'
 import type { HttpParts } from './parts.ts'
+import { RecordMembers } from './record-forms.ts'
 import { bodyMembers } from './record-json.ts'
-import { answers, CLOSED, QueryCount } from './schemas.ts'
+import { READS } from './route-errors.ts'
+import { At, answers, byHand, CLOSED, Offset, QueryCount, TopicName } from './schemas.ts'
 
 const MIB = 1024 * 1024
 const LIMIT_MAX = 10_000
@@ -29,17 +32,24 @@ const PAGE_BYTES = MIB
 const PAGE_BYTES_MAX = 8 * MIB
 const BATCHES_TYPE = 'application/octet-stream'
 
-const Path = Type.Object({ topic: Type.String(), partition: Type.String({ pattern: '^[0-9]{1,9}$' }) })
-const Offset = Type.Optional(
+const Path = Type.Object({
+  topic: TopicName,
+  partition: Type.String({ pattern: '^[0-9]{1,9}$', description: 'The partition, from 0.', examples: ['0'] }),
+})
+const From = Type.Optional(
   Type.String({
     default: 'earliest',
-    description: 'A number, earliest, latest, or a time as @2026-11-20T10:00:00Z.',
+    description: 'Where to begin: a number, earliest, latest, or a time as @2026-11-20T10:00:00Z.',
+    ...byHand({ pattern: '^([0-9]{1,15}|earliest|latest|@.+)$' }),
   }),
 )
-const RecordsQuery = Type.Object({ offset: Offset, limit: QueryCount({ maximum: LIMIT_MAX, default: 100 }) }, CLOSED)
+const RecordsQuery = Type.Object(
+  { offset: From, limit: QueryCount({ maximum: LIMIT_MAX, default: 100, description: 'How many at most.' }) },
+  CLOSED,
+)
 const BatchesQuery = Type.Object(
   {
-    offset: Offset,
+    offset: From,
     maxBytes: QueryCount({
       maximum: PAGE_BYTES_MAX,
       default: PAGE_BYTES,
@@ -48,32 +58,51 @@ const BatchesQuery = Type.Object(
   },
   CLOSED,
 )
-export const RecordMembers = {
-  key: Type.Union([Type.String(), Type.Null()]),
-  value: Type.Optional(Type.Unknown()),
-  valueBase64: Type.Optional(Type.String()),
-  headers: Type.Record(Type.String(), Type.String()),
-  id: Type.Optional(Type.String()),
-}
-const Records = Type.Object({
-  records: Type.Array(
-    Type.Object({ offset: Type.Integer(), timestamp: Type.String({ format: 'date-time' }), ...RecordMembers }),
-  ),
-  nextOffset: Type.Integer({ description: 'Where to read on.' }),
-  highWatermark: Type.Integer(),
-})
+const LogRecord = Type.Object(
+  { offset: Offset('Where it lies in its partition.'), timestamp: At('When it was published.'), ...RecordMembers },
+  { title: 'LogRecord', description: 'A record as it lies in the log.' },
+)
+const Records = Type.Object(
+  {
+    records: Type.Array(LogRecord, { description: 'In order of offset; compaction leaves gaps.' }),
+    nextOffset: Offset('Where to read on.'),
+    highWatermark: Offset('The first offset that is not durable yet.'),
+  },
+  {
+    title: 'Records',
+    description: 'What lies in the partition from there on, up to the high watermark.',
+    examples: [
+      {
+        records: [
+          { offset: 12, timestamp: '2026-11-20T10:00:00.000Z', key: 'customer-4', value: { order: 17 }, headers: {} },
+        ],
+        nextOffset: 13,
+        highWatermark: 13,
+      },
+    ],
+  },
+)
 const Batches = {
   description:
     'Record batches, version 2, as Kafka stores them (kafka.apache.org/documentation/#recordbatch), one behind the other. ' +
     'The first one holds the offset that was asked for, or the next one there is: it may begin below it. ' +
     'Empty at the high watermark.',
   headers: {
-    'dwell-next-offset': { ...Type.Integer(), description: 'Where to read on.' },
-    'dwell-high-watermark': { ...Type.Integer(), description: 'The first offset that is not durable yet.' },
-    'dwell-log-start-offset': { ...Type.Integer(), description: 'The first offset that is kept.' },
+    'dwell-next-offset': Offset('Where to read on.'),
+    'dwell-high-watermark': Offset('The first offset that is not durable yet.'),
+    'dwell-log-start-offset': Offset('The first offset that is kept.'),
   },
-  content: { [BATCHES_TYPE]: { schema: Type.String({ format: 'binary' }) } },
+  content: { [BATCHES_TYPE]: { schema: Type.String({ format: 'binary', description: 'Record batches.' }) } },
 }
+const REFUSALS: readonly ErrorCode[] = [
+  'INVALID_FIELD',
+  'INVALID_TIME',
+  'TOPIC_NOT_FOUND',
+  'PARTITION_NOT_FOUND',
+  'OFFSET_OUT_OF_RANGE',
+  'OVERLOADED',
+  ...READS,
+]
 
 interface PartitionPath {
   topic: string
@@ -92,7 +121,14 @@ export function recordRoutes(app: FastifyInstance, { topics, engine }: HttpParts
     {
       config: { access: needs('consume') },
       serializerCompiler,
-      schema: { ...shared, summary: 'Read the log', querystring: RecordsQuery, ...answers({ 200: Records }) },
+      schema: {
+        ...shared,
+        operationId: 'readRecords',
+        summary: 'Read the log',
+        description: 'As it is, record by record; reading changes nothing. An answer may be shorter than asked for.',
+        querystring: RecordsQuery,
+        ...answers({ 200: Records }, REFUSALS),
+      },
     },
     async ({ params, query }, reply) => {
       const { topic, partition } = placeOf(topics, params)
@@ -112,9 +148,12 @@ export function recordRoutes(app: FastifyInstance, { topics, engine }: HttpParts
       serializerCompiler,
       schema: {
         ...shared,
+        operationId: 'readBatches',
         summary: 'Read the log as it is stored, in large pages',
+        description:
+          'The stored bytes, with the compression that the producer chose. For copies and for Kafka’s tools.',
         querystring: BatchesQuery,
-        ...answers({ 200: Batches }),
+        ...answers({ 200: Batches }, REFUSALS),
       },
     },
     async ({ params, query }, reply) => {

@@ -7,29 +7,58 @@ import type { RedriveTask } from '../delivery/index.ts'
 import { formatTime } from '../time.ts'
 import { Filter, filterJson } from './dead-letter-forms.ts'
 import type { HttpParts } from './parts.ts'
-import { answers, NoQuery } from './schemas.ts'
+import { WRITES } from './route-errors.ts'
+import { At, answers, Count, NoQuery, oneOf } from './schemas.ts'
 
-const State = Type.Union([
-  Type.Literal('running'),
-  Type.Literal('done'),
-  Type.Literal('stopped'),
-  Type.Literal('failed'),
-])
-const Task = Type.Object({
-  task: Type.String(),
-  topic: Type.String(),
-  group: Type.String(),
-  filter: Filter,
-  ratePerSecond: Type.Union([Type.Number(), Type.Null()]),
-  state: State,
-  matched: Type.Integer({ description: 'Dead letters that the filter matched when the task began.' }),
-  moved: Type.Integer(),
-  failed: Type.Integer({ description: 'Records that could not be read; they stay dead letters.' }),
-  started: Type.String({ format: 'date-time' }),
-  finished: Type.Union([Type.String({ format: 'date-time' }), Type.Null()]),
-  reason: Type.Optional(Type.String({ description: 'Why it failed.' })),
+const Task = Type.Object(
+  {
+    task: Type.String({ description: 'Its name.' }),
+    topic: Type.String({ description: 'The topic of the group.' }),
+    group: Type.String({ description: 'The group that gets them.' }),
+    filter: Filter,
+    ratePerSecond: Type.Union([Type.Number(), Type.Null()], { description: 'null: as fast as it goes.' }),
+    state: oneOf(
+      ['running', 'done', 'stopped', 'failed'],
+      'running: it goes on. done: all are moved. stopped: by a call; what was moved stays moved. failed: see reason.',
+    ),
+    matched: Count('Dead letters that the filter matched when the task began.'),
+    moved: Count('How many were moved.'),
+    failed: Count('Records that could not be read; they stay dead letters.'),
+    started: At('When it began.'),
+    finished: Type.Union([Type.String({ format: 'date-time' }), Type.Null()], { description: 'When it ended.' }),
+    reason: Type.Optional(Type.String({ description: 'Why it failed.' })),
+  },
+  {
+    title: 'RedriveTask',
+    description: 'A task that gives dead letters back to their group.',
+    examples: [
+      {
+        task: 'redrive-1',
+        topic: 'orders',
+        group: 'billing',
+        filter: { reason: 'unknown customer' },
+        ratePerSecond: 100,
+        state: 'running',
+        matched: 300,
+        moved: 120,
+        failed: 0,
+        started: '2026-11-20T10:00:00.000Z',
+        finished: null,
+      },
+    ],
+  },
+)
+const RedriveList = Type.Object(
+  { redrives: Type.Array(Task, { description: 'The newest first.' }) },
+  {
+    title: 'RedriveList',
+    description: 'Those that run, and the last of those that ended.',
+    examples: [{ redrives: [] }],
+  },
+)
+const TaskPath = Type.Object({
+  task: Type.String({ description: 'The name of the task, as redrive answered it.', examples: ['redrive-1'] }),
 })
-const TaskPath = Type.Object({ task: Type.String() })
 
 interface OfTask {
   Params: { task: string }
@@ -46,8 +75,10 @@ export function redriveRoutes(app: FastifyInstance, { groups }: HttpParts): void
       schema: {
         tags,
         querystring: NoQuery,
+        operationId: 'listRedrives',
         summary: 'List redrives, the newest first',
-        ...answers({ 200: Type.Object({ redrives: Type.Array(Task) }) }),
+        description: 'Those of the topics that the token sees.',
+        ...answers({ 200: RedriveList }, []),
       },
     },
     async ({ caller }) => ({
@@ -62,7 +93,15 @@ export function redriveRoutes(app: FastifyInstance, { groups }: HttpParts): void
     '/v1/redrives/:task',
     {
       config: { access: needsSome('consume', 'admin') },
-      schema: { tags, params: TaskPath, querystring: NoQuery, summary: 'Show a redrive', ...answers({ 200: Task }) },
+      schema: {
+        tags,
+        params: TaskPath,
+        querystring: NoQuery,
+        operationId: 'getRedrive',
+        summary: 'Show a redrive',
+        description: 'How far it is.',
+        ...answers({ 200: Task }, ['REDRIVE_NOT_FOUND']),
+      },
     },
     async ({ params: { task }, caller }) => taskJson(redrives.get(task, caller)),
   )
@@ -71,7 +110,15 @@ export function redriveRoutes(app: FastifyInstance, { groups }: HttpParts): void
     '/v1/redrives/:task/stop',
     {
       config: { access: needsSome('admin') },
-      schema: { tags, params: TaskPath, querystring: NoQuery, summary: 'Stop a redrive', ...answers({ 200: Task }) },
+      schema: {
+        tags,
+        params: TaskPath,
+        querystring: NoQuery,
+        operationId: 'stopRedrive',
+        summary: 'Stop a redrive',
+        description: 'What was moved stays moved. One that has ended stays as it is.',
+        ...answers({ 200: Task }, ['REDRIVE_NOT_FOUND', ...WRITES]),
+      },
     },
     async ({ params: { task }, caller }) => {
       redrives.get(task, caller)

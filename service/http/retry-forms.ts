@@ -5,7 +5,7 @@ import { type Static, Type } from 'typebox'
 import { RETRY_TIERS_MAX } from '../delivery/index.ts'
 import { formatDuration, parseDuration } from '../duration.ts'
 import { between, invalidField } from '../publish/message.ts'
-import { CLOSED, Duration } from './schemas.ts'
+import { CLOSED, Duration, here } from './schemas.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
@@ -22,19 +22,29 @@ const STANDARD_WEBHOOKS = [
   24 * HOUR_MS,
 ]
 
-export const Retry = Type.Union([
-  Type.Array(Duration, { maxItems: RETRY_TIERS_MAX }),
-  Type.Object(
-    {
-      first: Duration,
-      factor: Type.Number({ minimum: 1 }),
-      count: Type.Integer({ minimum: 1, maximum: RETRY_TIERS_MAX }),
-      max: Type.Optional(Duration),
-    },
-    CLOSED,
-  ),
-  Type.Literal('standard-webhooks'),
-])
+const Series = Type.Object(
+  {
+    first: here(Duration, 'The first tier.'),
+    factor: Type.Number({ minimum: 1, description: 'How much longer each is than the one before.' }),
+    count: Type.Integer({ minimum: 1, maximum: RETRY_TIERS_MAX, description: 'How many tiers.' }),
+    max: Type.Optional(here(Duration, 'None is longer.')),
+  },
+  { ...CLOSED, title: 'RetrySeries', description: 'Tiers that grow.' },
+)
+export const Retry = Type.Union(
+  [
+    Type.Array(Duration, {
+      maxItems: RETRY_TIERS_MAX,
+      description: 'The tiers, in order. None: to the dead letters at once.',
+    }),
+    Series,
+    Type.Literal('standard-webhooks', { description: `${STANDARD_WEBHOOKS.map(formatDuration).join(', ')}.` }),
+  ],
+  {
+    title: 'Retry',
+    description: 'How long a record waits after its 1st, 2nd … failure, before it is with the dead letters.',
+  },
+)
 
 export const Jitter = Type.Number({
   minimum: 0,

@@ -7,36 +7,46 @@ import { DURATION_FORMS, parseDuration } from '../duration.ts'
 import { between } from '../publish/message.ts'
 import { namesOf } from './consume.ts'
 import type { HttpParts } from './parts.ts'
-import { answers, CLOSED, GroupPath } from './schemas.ts'
+import { READS } from './route-errors.ts'
+import { answers, CLOSED, Count, DurationText, GroupPath } from './schemas.ts'
 
 const WITHIN_MS = 30_000
 const DIGITS = /^\d{1,15}$/
 
 const Query = Type.Object(
   {
-    within: Type.Optional(
-      Type.String({ default: '30s', description: `How far ahead dueSoon looks, a duration: ${DURATION_FORMS}.` }),
-    ),
+    within: Type.Optional({
+      ...DurationText(`How far ahead dueSoon looks, a duration: ${DURATION_FORMS}.`),
+      default: '30s',
+    }),
   },
   CLOSED,
 )
-const Scale = Type.Object({
-  ready: Type.Integer({ description: 'Records that are due and that nobody holds, retries too.' }),
-  inFlight: Type.Integer({ description: 'Records that are acquired and not finished.' }),
-  dueSoon: Type.Integer({
-    description:
+const Scale = Type.Object(
+  {
+    ready: Count('Records that are due and that nobody holds, retries too.'),
+    inFlight: Count('Records that are acquired and not finished.'),
+    dueSoon: Count(
       'What falls due within, by whole seconds: retries that wait for their tier, delayed messages of the topic, and ' +
-      'records of the group that wait for a delay of their own.',
-  }),
-  paused: Type.Optional(
-    Type.Literal(true, {
-      description: 'Nothing is handed out until resume, or, where its endpoint is paused, until a probe works.',
-    }),
-  ),
-  approximate: Type.Optional(
-    Type.Literal(true, { description: 'dueSoon is an estimate: so many topics are counted by minute, not by second.' }),
-  ),
-})
+        'records of the group that wait for a delay of their own.',
+    ),
+    paused: Type.Optional(
+      Type.Literal(true, {
+        description: 'Nothing is handed out until resume, or, where its endpoint is paused, until a probe works.',
+      }),
+    ),
+    approximate: Type.Optional(
+      Type.Literal(true, {
+        description: 'dueSoon is an estimate: so many topics are counted by minute, not by second.',
+      }),
+    ),
+  },
+  {
+    title: 'Scale',
+    description: 'How much there is to do, one number each.',
+    examples: [{ ready: 120, inFlight: 16, dueSoon: 30 }],
+  },
+)
 
 export function scaleRoutes(app: FastifyInstance, { groups, hand, wheel, settings }: HttpParts): void {
   // What is due beyond the reach of the wheel is not counted by second; half of it is always within.
@@ -48,11 +58,18 @@ export function scaleRoutes(app: FastifyInstance, { groups, hand, wheel, setting
       config: { access: needs('consume', 'admin') },
       schema: {
         tags: ['Consume'],
+        operationId: 'getScale',
         summary: 'How much there is to do',
         description: 'From counters, exact, however much waits; reading it changes nothing.',
         params: GroupPath,
         querystring: Query,
-        ...answers({ 200: Scale }),
+        ...answers({ 200: Scale }, [
+          'INVALID_FIELD',
+          'INVALID_DURATION',
+          'TOPIC_NOT_FOUND',
+          'GROUP_NOT_FOUND',
+          ...READS,
+        ]),
       },
     },
     async ({ params, query }) => {

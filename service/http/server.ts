@@ -14,6 +14,7 @@ import { addFrontDoor } from './front-door.ts'
 import { groupRoutes } from './groups.ts'
 import { KnownPaths } from './known-paths.ts'
 import { messageRoutes } from './messages.ts'
+import { BEARER, finishDocument, INFO, TAGS } from './openapi.ts'
 import { operationRoutes } from './operations.ts'
 import type { HttpParts } from './parts.ts'
 import { Problems } from './problems.ts'
@@ -67,9 +68,12 @@ export async function buildRoutes(parts: HttpParts): Promise<FastifyInstance> {
   await app.register(fastifySwagger, {
     openapi: {
       openapi: '3.1.0',
-      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
-      info: { title: 'Dwell', description: 'A delay, retry and dead-letter queue service.', version: '1' },
+      components: { securitySchemes: { bearer: BEARER } },
+      info: INFO,
+      tags: TAGS,
     },
+    convertConstToEnum: false,
+    transformObject: finishDocument,
   })
   await app.register(async (scope) => {
     messageRoutes(scope, parts)

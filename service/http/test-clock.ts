@@ -8,18 +8,30 @@ import { parseDuration } from '../duration.ts'
 import type { TestClock } from '../test-clock.ts'
 import { formatTime } from '../time.ts'
 import type { HttpParts } from './parts.ts'
-import { answers, CLOSED, Duration, NoQuery } from './schemas.ts'
+import { WHEEL, WRITES } from './route-errors.ts'
+import { At, AtMs, answers, CLOSED, Duration, here, NoQuery } from './schemas.ts'
 
 /** A call does not wait longer for what is due by then: a million messages take seconds, not minutes. */
 const WAIT_MS_MAX = 5 * 60_000
 
-const Moved = Type.Object({
-  now: Type.String({ format: 'date-time', description: 'What the clock shows now.' }),
-  nowMs: Type.Integer(),
-  dispatched: Type.Boolean({
-    description: 'Whether all that is due by then is dispatched; if not, {"advance": 0} waits on.',
-  }),
-})
+const Advance = Type.Object(
+  { advance: here(Duration, 'By how much. 0 waits for what is due already.') },
+  { ...CLOSED, title: 'Advance', description: 'How far to move the clock.', examples: [{ advance: '3d' }] },
+)
+const Moved = Type.Object(
+  {
+    now: At('What the clock shows now.'),
+    nowMs: AtMs('What the clock shows now'),
+    dispatched: Type.Boolean({
+      description: 'Whether all that is due by then is dispatched; if not, {"advance": 0} waits on.',
+    }),
+  },
+  {
+    title: 'Moved',
+    description: 'Where the clock stands.',
+    examples: [{ now: '2026-11-20T10:00:00.000Z', nowMs: 1_795_168_800_000, dispatched: true }],
+  },
+)
 
 export function testClockRoutes(app: FastifyInstance, parts: HttpParts, testClock: TestClock): void {
   app.post<{ Body: { advance: number | string } }>(
@@ -28,12 +40,14 @@ export function testClockRoutes(app: FastifyInstance, parts: HttpParts, testCloc
       config: { access: needsAll('admin') },
       schema: {
         tags: ['Operations'],
+        operationId: 'moveTestClock',
         summary: 'Move the test clock ahead',
         description:
-          'Answers when all that is due by then is dispatched. Locks, tiers and waiting calls run out as well.',
+          'Only where the service was started with --test-clock. Answers when all that is due by then is dispatched. Locks, ' +
+          'tiers and waiting calls run out as well.',
         querystring: NoQuery,
-        body: Type.Object({ advance: Duration }, CLOSED),
-        ...answers({ 200: Moved }),
+        body: Advance,
+        ...answers({ 200: Moved }, ['MISSING_FIELD', 'INVALID_DURATION', ...WRITES, ...WHEEL]),
       },
     },
     async ({ body }) => {

@@ -63,9 +63,19 @@ export interface Happened {
   reason?: string
 }
 
+export const NEXT_EVENTS = [
+  'dispatched',
+  'acquired',
+  'lock-expires',
+  'probe',
+  'due',
+  'freed',
+  'redrive-or-purge',
+] as const
+
 /** What comes if nobody does anything; `atMs` where a time is set. */
 export interface Next {
-  event: 'dispatched' | 'acquired' | 'lock-expires' | 'probe' | 'due' | 'freed' | 'redrive-or-purge'
+  event: (typeof NEXT_EVENTS)[number]
   atMs?: number
   /** Where a lock that is over leads: a tier, or `dead`. */
   to?: string
