@@ -47,6 +47,7 @@ const ALWAYS: readonly ErrorCode[] = [
   'HEADERS_TOO_LARGE',
   'INTERNAL',
   'ENGINE_CLOSED',
+  'STARTING',
 ]
 const WITH_TOKEN: readonly ErrorCode[] = [
   'TOKEN_MISSING',
