@@ -24,7 +24,12 @@ async function limited(t: Test, limits: Partial<Limits>, settings: Partial<Setti
   return { ...service, shop, asShop, asFree, publish }
 }
 
-async function opened(t: Test, port: number, text = ''): Promise<{ socket: Socket; answer: () => string }> {
+interface Opened {
+  socket: Socket
+  answer: () => string
+}
+
+async function opened(t: Test, port: number, text = ''): Promise<Opened> {
   const socket = connect(port, '127.0.0.1')
   t.teardown(() => socket.destroy())
   let answer = ''
@@ -245,20 +250,62 @@ t.test('who was refused and does not hang up holds no connection', async (t) => 
   t.equal((await call('GET', '/healthz')).status, 200)
 })
 
-t.test('when nearly all connections are taken, idle ones make room', async (t) => {
-  const { port, call } = await startService(t, { CONNECTIONS_MAX: 10 })
+t.test('when nearly all connections are taken, those make room that nobody would miss', async (t) => {
+  const clock = new ManualClock()
+  const { port, call } = await startService(t, { CONNECTIONS_MAX: 10 }, { clock })
   const head = 'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n'
-  const kept = []
-  for (let i = 0; i < 9; i++) {
+  const silent: Opened[] = []
+  for (let i = 0; i < 4; i++) silent.push(await opened(t, port))
+  const used: Opened[] = []
+  for (let i = 0; i < 4; i++) {
     const connection = await opened(t, port, head)
     await until(() => connection.answer() !== '')
-    kept.push(connection)
+    used.push(connection)
   }
-  t.match(kept[0].answer(), /keep-alive: timeout=72/i)
-  t.match(kept[8].answer(), /keep-alive: timeout=5/i, 'they are told to expect less')
-  await opened(t, port)
-  await closed(kept[0].socket)
+  t.match(used[0].answer(), /keep-alive: timeout=72/i)
+  t.match(used[3].answer(), /keep-alive: timeout=5/i, 'they are told to expect less')
+  await call('PUT', '/v1/topics/orders', {})
+  const waiting = await opened(
+    t,
+    port,
+    'POST /v1/topics/orders/groups/g/acquire HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 14\r\n\r\n{"wait":"20s"}',
+  )
+  await until(async () => /^dwell_acquires_waiting 1/m.test((await call('GET', '/metrics')).text))
+  const open = () => [...silent, ...used, waiting].map(({ socket }) => !socket.closed)
+  await clock.advance(2_000)
+  const last = [await opened(t, port)]
+  await closed(silent[0].socket)
+  t.equal(open().filter((is) => is).length, 8, 'one, and no more than that: the first on which nothing ever came')
+  for (let i = 1; i < 4; i++) {
+    await clock.advance(1_000)
+    last.push(await opened(t, port))
+    await closed(silent[i].socket)
+  }
+  t.strictSame(open().slice(4), [true, true, true, true, true], 'then the others like it; none that was used')
+  await clock.advance(1_000)
+  last.push(await opened(t, port))
+  await closed(last[0].socket)
+  for (const { socket } of last) socket.destroy()
+  for (const { socket } of used) if (!socket.closed) socket.write(head)
+  t.notOk(waiting.socket.closed, 'what waits for its answer stays')
   t.equal((await call('GET', '/healthz')).status, 200)
+})
+
+t.test('a flood of silent connections does not cut off who comes back within seconds', async (t) => {
+  const clock = new ManualClock()
+  const { port, call } = await startService(t, { CONNECTIONS_MAX: 10 }, { clock })
+  const head = 'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n'
+  const client = await opened(t, port, head)
+  await until(() => client.answer() !== '')
+  const flood: Opened[] = []
+  for (let i = 0; i < 30; i++) flood.push(await opened(t, port))
+  await until(() => flood.filter(({ socket }) => socket.closed).length >= 20)
+  await clock.advance(3_000)
+  const before = client.answer().length
+  client.socket.write(head)
+  await until(() => client.answer().length > before)
+  await until(async () => (await call('GET', '/healthz').catch(() => ({ status: 0 }))).status === 200)
+  t.pass('and a newcomer finds room, when the silent ones have been silent for long enough')
 })
 
 t.test('bodies that arrive slowly may not fill the memory together', async (t) => {
