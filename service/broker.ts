@@ -14,6 +14,7 @@ import { Access } from './access/access.ts'
 import { BelievedClock } from './believed-clock.ts'
 import { Canary } from './canary.ts'
 import { Checkpoints } from './checkpoints.ts'
+import { tallyDamage } from './damage-tally.ts'
 import { DataDirectory } from './data-directory.ts'
 import { Explainer } from './delivery/explain/explain.ts'
 import { Groups } from './delivery/index.ts'
@@ -104,7 +105,8 @@ export class Broker {
   }
 
   async #start(): Promise<void> {
-    const { settings, random, log, onFailure, unwanted } = this.#options
+    const { settings, random, onFailure, unwanted } = this.#options
+    const { log, found: damage } = tallyDamage(this.#options.log)
     const readiness = this.#readiness
     const startup = new Startup({ clock: this.#options.clock, readiness, unwanted })
     unwanted?.addEventListener('abort', () => readiness.stop(), { once: true })
@@ -112,7 +114,7 @@ export class Broker {
     const access = await Access.open({ settings, disk: this.#options.disk, clock: this.#options.clock, log })
     this.#opened('access', () => access.close())
     startup.next('directory', 'Opening the data directory.')
-    const home = await DataDirectory.open(this.#options, (part, close) => this.#opened(part, close))
+    const home = await DataDirectory.open({ ...this.#options, log }, (part, close) => this.#opened(part, close))
     const { disk, clock, path: directory, space, clusterId, testClock } = home
     const descriptors = shareDescriptors(descriptorLimit(), {
       segments: settings.OPEN_FILES_MAX,
@@ -279,6 +281,7 @@ export class Broker {
       clock: () => ({ state: hand.state(), aheadMs: hand.offsetMs(), steps: hand.steps }),
       checkpoints: () => checkpoints.stats(),
       compaction: () => engine.compaction,
+      damage: () => damage,
       space: () => space.stats(),
       access: () => access.stats(),
       start: () => this.#startTime,

@@ -227,7 +227,8 @@ export class Horizon {
       if (past * 1000 + 999 < pending.horizon.dueAtMs) this.#derivedSeconds.delete(past)
     if (!FILE_AT_FAULT.has((error as DwellError).code) || this.#derivedSeconds.has(second)) throw error
     this.#derivedSeconds.add(second)
-    log.error({ second, error: (error as Error).message }, 'A slot file cannot be read: the slot is derived again.')
+    const fields = { code: 'SLOT_DAMAGED', second, error: (error as Error).message }
+    log.error(fields, 'A slot file cannot be read: the slot is derived again.')
     this.derived++
     this.#deriving.add(second)
     try {

@@ -3,7 +3,6 @@
 
 import { Counter, type Registry } from 'prom-client'
 import type { Written } from '../../storage/index.ts'
-import { isDamage } from '../errors.ts'
 import type { Acks } from '../publish/publish.ts'
 import { CountedHistogram } from './counted-histogram.ts'
 import { deliverySeries } from './delivery-series.ts'
@@ -35,7 +34,6 @@ export class Metrics {
   readonly #forget: () => void
   readonly #publishedByTopic: PublishedByTopic
   readonly #requests = new HttpRequests()
-  #damagedReads = 0
   readonly #lateness = this.#histogram(
     'dwell_dispatch_lateness_seconds',
     'How late delayed messages were published: durable, minus due.',
@@ -80,7 +78,7 @@ export class Metrics {
     this.#publishedByTopic = new PublishedByTopic(namesMax)
     publishingSeries(this.#series, sources, this.#publishedByTopic)
     deliverySeries(this.#series, sources)
-    storageSeries(this.#series, sources, () => this.#damagedReads)
+    storageSeries(this.#series, sources)
     for (const metric of this.#requests.metrics()) this.#series.own(metric)
   }
 
@@ -122,7 +120,6 @@ export class Metrics {
 
   countProblem(code: string): void {
     this.#problems.inc({ code })
-    if (isDamage(code)) this.#damagedReads++
   }
 
   countDroppedConnection(): void {

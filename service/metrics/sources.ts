@@ -46,6 +46,8 @@ export interface MetricSources {
   /** How long the start took, from opening the directory until it listened, and when that was. */
   start(): { tookMs: number; atMs: number }
   checkpoints(): { count: number; lastAgeMs: number }
+  /** How often damage was found, by the code of its file. */
+  damage(): Readonly<Record<string, number>>
   compaction(): { passes: number; bytesBefore: number; bytesAfter: number; failures: number }
   space(): {
     freeBytes: number

@@ -1,15 +1,17 @@
 // The service as one, and the log below: start, access, journal, checkpoints, compaction, disk, open files, damage.
 
-import type { Series } from './series.ts'
+import { byLabel, type Series } from './series.ts'
 import type { MetricSources } from './sources.ts'
 
-export function storageSeries(series: Series, sources: MetricSources, damagedReads: () => number): void {
+export function storageSeries(series: Series, sources: MetricSources): void {
   const { engine, space, compaction, checkpoints } = sources
   series.gauge('dwell_ready', 'Whether /readyz says so: 1, or 0.', () => (sources.ready() ? 1 : 0))
   series.gauge('dwell_start_seconds', 'How long the last start took, with its recovery.', () => {
     return sources.start().tookMs / 1000
   })
-  series.gauge('dwell_started_seconds', 'When it was over, epoch seconds.', () => sources.start().atMs / 1000)
+  series.gauge('dwell_started_timestamp_seconds', 'When it was over, epoch seconds.', () => {
+    return sources.start().atMs / 1000
+  })
   series.counter('dwell_access_failed_attempts_total', 'Wrong tokens that were shown.', () => {
     return sources.access().failedAttempts
   })
@@ -53,13 +55,8 @@ export function storageSeries(series: Series, sources: MetricSources, damagedRea
   )
   series.counters(
     'dwell_damage_found_total',
-    'Damage found in files, by who met it: a request (read), delivery, the wheel (slot, made anew), compaction.',
-    ['where'],
-    () => [
-      [['read'], damagedReads()],
-      [['delivery'], sources.groups().skipped],
-      [['slot'], sources.wheel().slotsDerived],
-      [['compaction'], compaction().failures],
-    ],
+    'Damage found in files, each time it is met, by its code; the log has a line with the place for each.',
+    ['code'],
+    () => byLabel(sources.damage()),
   )
 }

@@ -10,6 +10,7 @@ export const PROGRESS_KEY = Buffer.alloc(4)
 /** @throws STORE_LOCKED, STORE_UNREADABLE */
 export async function openIdIndex(disk: Disk, directory: string, log: Log): Promise<KeyValueStore> {
   let index: KeyValueStore | undefined
+  let code = 'ROW_DAMAGED'
   let why: string
   try {
     index = await openLevelStore(disk, directory)
@@ -18,10 +19,11 @@ export async function openIdIndex(disk: Disk, directory: string, log: Log): Prom
     why = 'A row of it could not be read.'
   } catch (error) {
     if (!isDamage(error)) throw error
-    why = (error as Error).message
+    code = error.code
+    why = error.message
   }
   await index?.close()
-  log.error({ path: directory, error: why }, 'The index of ids is damaged: it is made anew out of the log.')
+  log.error({ code, path: directory, error: why }, 'The index of ids is damaged: it is made anew out of the log.')
   await disk.removeTree(directory)
   return openLevelStore(disk, directory)
 }
@@ -33,6 +35,6 @@ export async function condemnIdIndex(index: KeyValueStore, error: unknown): Prom
   return true
 }
 
-function isDamage(error: unknown): boolean {
+function isDamage(error: unknown): error is DwellError {
   return error instanceof DwellError && /^(STORE|ROW)_DAMAGED$/.test(error.code)
 }

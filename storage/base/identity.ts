@@ -58,7 +58,8 @@ export async function identify(options: IdentityOptions): Promise<Identity> {
     if (!(error instanceof DwellError)) throw error
     // What it was cannot be told any more.
     if (testClock) throw refused(directory, testClock)
-    log.error({ path, error: error.message }, 'The identity of the data directory is damaged: it gets a new one.')
+    const { code, message } = error
+    log.error({ code, path, error: message }, 'The identity of the data directory is damaged: it gets a new one.')
     await disk.rename(path, `${path}.damaged`)
     return undefined
   })

@@ -165,8 +165,9 @@ export class Cleaner {
     const isDamage = error instanceof DwellError && /_DAMAGED$/.test(error.code)
     if (isDamage) this.#damaged.add(partition)
     const then = isDamage ? 'It is left as it is until the next start.' : 'It is tried again later.'
+    const code = isDamage ? error.code : undefined
     const { topic, index } = partition
     const why = error instanceof Error ? error.message : String(error)
-    this.#options.log.warn({ topic, partition: index, error }, `A partition cannot be compacted: ${why} ${then}`)
+    this.#options.log.warn({ code, topic, partition: index, error }, `A partition cannot be compacted: ${why} ${then}`)
   }
 }

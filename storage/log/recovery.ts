@@ -123,7 +123,9 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
     return { topics, catalogue, journal, checkpointed: false, frames: 0, filesRead: 0 }
   }
   if (good !== undefined) return replay(options, good, sequences, needed)
-  log.warn({ path: checkpointPath(directory) }, `The checkpoint is ${found.checkpoint}: reading all segments instead.`)
+  const code = found.checkpoint === 'damaged' ? 'CHECKPOINT_DAMAGED' : undefined
+  const path = checkpointPath(directory)
+  log.warn({ path, code }, `The checkpoint is ${found.checkpoint}: reading all segments instead.`)
   const survey = await surveySegments({ disk, directory: partitionsDirectory(directory), log })
   const { source, from } = await beginningOf(sourceOf(options, sequences))
   await checkReach(survey, source, from)

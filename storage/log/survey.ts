@@ -44,7 +44,10 @@ export async function surveySegments({ disk, directory, log }: SurveyOptions): P
     if (topicId === undefined || Number.isNaN(partition)) continue
     const entry = await surveyPartition(disk, folder, { topicId, partition })
     if (entry === undefined) continue
-    if (entry.damage !== undefined) log.warn({ path: folder, offset: entry.safe.endOffset }, `${entry.damage}.`)
+    if (entry.damage !== undefined) {
+      const fields = { code: 'SEGMENT_DAMAGED', path: folder, offset: entry.safe.endOffset }
+      log.warn(fields, `${entry.damage}.`)
+    }
     entries.push(entry)
   }
   return { entries }

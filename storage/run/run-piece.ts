@@ -68,7 +68,8 @@ export function splitPiece(
   for (let at = 0; expected < endOffset; ) {
     if (!isBatch(bytes, at, expected, endOffset)) {
       const offset = Math.max(expected, fromOffset)
-      log.error({ path, offset, lastOffset: endOffset - 1 }, `Offsets in ${path} are lost: the file is damaged.`)
+      const lost = { code: 'RUN_DAMAGED', path, offset, lastOffset: endOffset - 1 }
+      log.error(lost, `Offsets in ${path} are lost: the file is damaged.`)
       batches.push(blankBatch(offset, endOffset - 1))
       break
     }

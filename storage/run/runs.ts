@@ -120,7 +120,7 @@ export class Runs {
         if (!(error instanceof DwellError)) throw error
         whole = false
         const path = runPath(directory, number)
-        log.warn({ path }, `${error.message} It is left out, and so are those after it.`)
+        log.warn({ code: error.code, path }, `${error.message} It is left out, and so are those after it.`)
         await disk.rename(path, `${path}.damaged`)
       }
     }

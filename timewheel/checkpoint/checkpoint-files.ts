@@ -32,7 +32,7 @@ export async function take<T>(
     return { file: contents === undefined ? 'none' : 'whole', contents }
   } catch (error) {
     if (!(error instanceof DwellError && error.code === 'FILE_DAMAGED')) throw error
-    log.error({ path, error: error.message }, 'A checkpoint of the wheel is damaged and set aside.')
+    log.error({ code: error.code, path, error: error.message }, 'A checkpoint of the wheel is damaged and set aside.')
     await disk.rename(path, `${path}.damaged`)
     return { file: 'damaged', contents: undefined }
   }

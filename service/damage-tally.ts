@@ -1,0 +1,39 @@
+// Counts the damage that is found in files. Each part tells the log of it, with the code that says what is damaged: here those
+// lines are counted, whatever the level of the log.
+//
+// Always true: what is counted stands in the log with its place, and what stands there so is counted.
+//
+// After a crash: it begins at 0. What a start finds damaged counts then; the next start finds it again if it is still there.
+
+import type { Log } from '../storage/index.ts'
+import { ERRORS } from './errors.ts'
+
+/** The codes that say that a file does not hold what was written to it. */
+const CODES = Object.keys(ERRORS).filter((code) => code.endsWith('_DAMAGED'))
+
+export interface DamageTally {
+  /** Says what the given one says. */
+  log: Log
+  /** How often each was told of; 0 stands there too. */
+  found: Readonly<Record<string, number>>
+}
+
+export function tallyDamage(log: Log): DamageTally {
+  const found: Record<string, number> = Object.fromEntries(CODES.map((code) => [code, 0]))
+  const counting =
+    (level: 'warn' | 'error'): Log['error'] =>
+    (fields, sentence) => {
+      const { code } = fields
+      if (typeof code === 'string' && Object.hasOwn(found, code)) found[code]++
+      log[level](fields, sentence)
+    }
+  return {
+    log: {
+      debug: (fields, sentence) => log.debug(fields, sentence),
+      info: (fields, sentence) => log.info(fields, sentence),
+      warn: counting('warn'),
+      error: counting('error'),
+    },
+    found,
+  }
+}
