@@ -1,10 +1,8 @@
 // Groups: what they were handed, what became of it, what waits for them; and those that push.
 
+import { OTHER } from './other.ts'
 import { byLabel, type Series } from './series.ts'
 import type { MetricSources } from './sources.ts'
-
-/** All that have no series of their own; no name of a user begins so. */
-const OTHER = '__other'
 
 export function deliverySeries(series: Series, sources: MetricSources): void {
   const { groups, groupsWaiting, push } = sources
@@ -12,11 +10,13 @@ export function deliverySeries(series: Series, sources: MetricSources): void {
   series.gauge('dwell_groups_paused', 'Groups that hand nothing out.', () => groups().paused)
   series.gauges(
     'dwell_group_lag',
-    'Records of their topic that groups have not finished, of the METRICS_TOPICS_MAX groups with most; __other is all the rest.',
+    'Records of their topic that groups have not finished, of the METRICS_TOPICS_MAX groups with most; _other is all the rest.',
     ['topic', 'group'],
     () => {
       const { lags, otherLag } = groupsWaiting()
-      return [...lags.map(({ topic, group, lag }) => [[topic, group], lag] as const), [[OTHER, OTHER], otherLag]]
+      const named = lags.filter(({ topic }) => topic !== OTHER)
+      const rest = lags.reduce((sum, { topic, lag }) => (topic === OTHER ? sum + lag : sum), otherLag)
+      return [...named.map(({ topic, group, lag }) => [[topic, group], lag] as const), [[OTHER, OTHER], rest]]
     },
   )
   series.gauge('dwell_acquires_waiting', 'Calls of acquire that wait for records.', () => groups().waitingAcquires)
@@ -30,7 +30,7 @@ export function deliverySeries(series: Series, sources: MetricSources): void {
   series.counter('dwell_lock_expiries_total', 'Locks that ran out.', () => groups().lockExpiries)
   series.gauges(
     'dwell_retries_waiting',
-    'Failed records that wait for their next try, by tier; __other is all tiers but the METRICS_TOPICS_MAX fullest.',
+    'Failed records that wait for their next try, by tier; _other is all tiers but the METRICS_TOPICS_MAX fullest.',
     ['tier'],
     () => {
       const { tiers, otherTiers } = groupsWaiting()

@@ -2,9 +2,7 @@
 // the number of topics.
 
 import type { Census } from '../../timewheel/index.ts'
-
-/** Stands for all the other topics; no topic of a user begins so. */
-export const OTHER_TOPICS = '__other'
+import { OTHER } from './other.ts'
 
 /**
  * The pending messages of the busiest topics, and of all others together; they add up to all that is pending. What is for a
@@ -20,9 +18,9 @@ export function pendingByTopic(
   let others = census.count
   for (const { id, name } of topics) {
     const waiting = busiest.get(id)
-    if (waiting === undefined) continue
+    if (waiting === undefined || name === OTHER) continue
     pending.set(name, waiting)
     others -= waiting
   }
-  return pending.set(OTHER_TOPICS, others)
+  return pending.set(OTHER, others)
 }

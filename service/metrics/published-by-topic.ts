@@ -3,11 +3,11 @@
 // Always true:
 //   1. A series only grows while it is there, and each message is in exactly one: rates add up to what was published.
 //   2. When somebody looks, a topic that was more than twice as busy as the least busy one with a series takes its place. Its
-//      series begins at 0 then, and what either is published while it has none counts as OTHER_TOPICS: no series ever jumps.
+//      series begins at 0 then, and what either is published while it has none counts as OTHER: no series ever jumps.
 //   3. Counting takes two look-ups, however many topics there are; of topics without a series CANDIDATES_MAX are remembered.
 
 import type { Acks } from '../publish/publish.ts'
-import { OTHER_TOPICS } from './pending-by-topic.ts'
+import { OTHER } from './other.ts'
 
 const CANDIDATES_MAX = 10_000
 
@@ -36,6 +36,7 @@ export class PublishedByTopic {
 
   /** Who counts now for a topic that has no series; it gets one if there is room. */
   #without(topic: string, messages: number): Counted {
+    if (topic === OTHER) return this.#others
     if (this.#own.size < this.#topicsMax) return this.#begin(topic, 0)
     const before = this.#candidates.get(topic)
     if (before !== undefined || this.#candidates.size < CANDIDATES_MAX) {
@@ -53,7 +54,7 @@ export class PublishedByTopic {
   /** All series; to be called when somebody looks. */
   *series(): Generator<{ topic: string; acks: Acks; count: number }> {
     this.#settle()
-    for (const [topic, { byAcks }] of [...this.#own, [OTHER_TOPICS, this.#others] as const]) {
+    for (const [topic, { byAcks }] of [...this.#own, [OTHER, this.#others] as const]) {
       for (const [acks, count] of byAcks) yield { topic, acks, count }
     }
   }

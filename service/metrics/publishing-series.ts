@@ -14,7 +14,7 @@ export function publishingSeries(series: Series, sources: MetricSources, byTopic
   )
   series.counters(
     'dwell_published_by_topic_total',
-    'Messages published, by topic and acks; __other is all topics but the METRICS_TOPICS_MAX busiest.',
+    'Messages published, by topic and acks; _other is all topics but the METRICS_TOPICS_MAX busiest.',
     ['topic', 'acks'],
     () => [...byTopic.series()].map(({ topic, acks, count }) => [[topic, acks], count] as const),
   )
@@ -30,7 +30,7 @@ export function publishingSeries(series: Series, sources: MetricSources, byTopic
   series.gauge('dwell_delayed_pending', 'Delayed messages that wait.', () => wheel().pending)
   series.gauges(
     'dwell_delayed_pending_by_topic',
-    'Delayed messages that wait, of the METRICS_TOPICS_MAX topics with most; __other is all the rest.',
+    'Delayed messages that wait, of the METRICS_TOPICS_MAX topics with most; _other is all the rest.',
     ['topic'],
     () => [...sources.pendingByTopic()].map(([topic, pending]) => [[topic], pending] as const),
   )
@@ -68,7 +68,9 @@ export function publishingSeries(series: Series, sources: MetricSources, byTopic
   })
   series.gauge('dwell_wheel_memory_bytes', 'Entries of the wheel in memory.', () => wheel().memoryBytes)
   series.gauge('dwell_wheel_tick_age_seconds', 'Time since the wheel last ran.', () => wheel().lastTickAgeMs / 1000)
-  series.gauge('dwell_wheel_hand_seconds', "Where the hand's clock stands, epoch seconds.", () => wheel().handMs / 1000)
+  series.gauge('dwell_wheel_hand_timestamp_seconds', "Where the hand's clock stands, epoch seconds.", () => {
+    return wheel().handMs / 1000
+  })
   series.gauge('dwell_clock_followed', 'Whether the hand is where the wall clock is: 1, or 0.', () =>
     clock().state === 'followed' ? 1 : 0,
   )

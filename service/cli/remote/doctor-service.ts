@@ -61,7 +61,7 @@ function findingsIn(metrics: string): Finding[] {
     {
       what: 'last start',
       state: 'good',
-      sentence: `took ${duration(value('dwell_start_seconds'))} with its recovery, and was ready at ${formatTime(Math.round(value('dwell_started_seconds') * 1000))}`,
+      sentence: `took ${duration(value('dwell_start_seconds'))} with its recovery, and was ready at ${formatTime(Math.round(value('dwell_started_timestamp_seconds') * 1000))}`,
     },
     {
       what: 'checkpoint',

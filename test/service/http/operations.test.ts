@@ -69,7 +69,7 @@ t.test('metrics count what happened, and their number does not grow with topics'
     'dwell_delayed_pending 15',
     'dwell_delayed_pending_by_topic{topic="topic-3"} 3',
     'dwell_delayed_pending_by_topic{topic="b"} 2',
-    'dwell_delayed_pending_by_topic{topic="__other"} 10',
+    'dwell_delayed_pending_by_topic{topic="_other"} 10',
     'dwell_delayed_overflow_rows 2',
     'dwell_topics 22',
     'dwell_http_problems_total{code="ROUTE_NOT_FOUND"} 1',
@@ -77,7 +77,7 @@ t.test('metrics count what happened, and their number does not grow with topics'
     t.ok(after.includes(line), line)
   }
   await call('DELETE', '/v1/topics/topic-3')
-  t.ok((await series()).includes('dwell_delayed_pending_by_topic{topic="__other"} 13'), 'what a deleted topic had too')
+  t.ok((await series()).includes('dwell_delayed_pending_by_topic{topic="_other"} 13'), 'what a deleted topic had too')
 })
 
 t.test('metrics tell what the wheel did', async (t) => {
@@ -100,7 +100,7 @@ t.test('metrics tell what the wheel did', async (t) => {
   t.equal(await value('dwell_delayed_pending'), 1)
   t.equal(await value('dwell_delayed_overflow_rows'), 1)
   t.equal(await value('dwell_dispatch_lateness_seconds_count'), 2)
-  t.equal(await value('dwell_wheel_hand_seconds'), clock.wallMs() / 1000)
+  t.equal(await value('dwell_wheel_hand_timestamp_seconds'), clock.wallMs() / 1000)
   t.ok((await value('dwell_wheel_tick_age_seconds')) >= 0)
 })
 

@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { type Disk, type DiskFile, SystemDisk } from '../../../storage/index.ts'
 import { needs } from '../../helm/chart.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { METRICS_PAGE, renewedMetricsPage } from '../../support/metrics-page.ts'
@@ -14,6 +15,24 @@ type Call = Awaited<ReturnType<typeof startService>>['call']
 const linesOf = async (call: Call, path = '/metrics') => (await call('GET', path)).text.split('\n')
 const numberOf = async (call: Call, series: string, path?: string) =>
   Number((await linesOf(call, path)).find((line) => line.startsWith(`${series} `))?.slice(series.length + 1))
+
+/** The machine's disk, which says what is asked of it. */
+function telling(asked: string[]): Disk {
+  const tell = <T extends Disk | DiskFile>(told: T): T =>
+    new Proxy(told, {
+      get(of, name) {
+        const call = Reflect.get(of, name) as ((...given: unknown[]) => Promise<unknown>) | undefined
+        // Whoever awaits a file asks it for `then`.
+        if (call === undefined) return undefined
+        return async (...given: unknown[]) => {
+          asked.push(String(name))
+          const answer = await call.apply(of, given)
+          return name === 'open' ? tell(answer as DiskFile) : answer
+        }
+      },
+    })
+  return tell(new SystemDisk())
+}
 
 t.test('each metric has its line on the page', async (t) => {
   t.equal(readFileSync(METRICS_PAGE, 'utf8'), renewedMetricsPage(), 'to renew it: node test/support/renew-tables.ts')
@@ -41,7 +60,21 @@ t.test('publishing is counted by topic and acks, what is published twice once', 
     numberOf(call, `dwell_published_by_topic_total{topic="${topic}",acks="${acks}"}`)
   t.equal(await count('orders', 'all'), 3)
   t.equal(await count('orders', '1'), 1)
-  t.equal(await count('__other', 'all'), 1)
+  t.equal(await count('_other', 'all'), 1)
+})
+
+t.test('a topic that is called as the rest are counts with them: no series is there twice', async (t) => {
+  const { call, publish } = await startService(t, { METRICS_TOPICS_MAX: 3 })
+  for (const topic of ['_other', 'orders']) {
+    await publish(topic, { messages: [{ value: 1 }, { value: 2, delay: '1h' }] })
+    await call('PUT', `/v1/topics/${topic}/groups/_other`, {})
+  }
+  const series = (await linesOf(call)).map((line) => line.replace(/ [^ ]*$/, '')).filter((line) => !/^(#|$)/.test(line))
+  t.equal(new Set(series).size, series.length)
+  t.equal(await numberOf(call, 'dwell_published_by_topic_total{topic="_other",acks="all"}'), 2)
+  t.equal(await numberOf(call, 'dwell_delayed_pending_by_topic{topic="_other"}'), 1)
+  t.equal(await numberOf(call, 'dwell_group_lag{topic="_other",group="_other"}'), 1)
+  t.equal(await numberOf(call, 'dwell_group_lag{topic="orders",group="_other"}'), 1)
 })
 
 t.test('what groups have before them is told by group and by tier, for as many as may be named', async (t) => {
@@ -54,7 +87,7 @@ t.test('what groups have before them is told by group and by tier, for as many a
     await call('PUT', `/v1/topics/${topic}/groups/g`, { retry: ['1h'] })
   }
   t.equal(await numberOf(call, 'dwell_group_lag{topic="orders",group="g"}'), 3, 'although it never acquired')
-  t.equal(await numberOf(call, 'dwell_group_lag{topic="__other",group="__other"}'), 2)
+  t.equal(await numberOf(call, 'dwell_group_lag{topic="_other",group="_other"}'), 2)
   const { records } = (await call('POST', '/v1/topics/orders/groups/g/acquire', { max: 2 })).json
   t.equal(await numberOf(call, 'dwell_group_lag{topic="orders",group="g"}'), 3, 'what is in flight is not finished')
   const acknowledgements = records.map(({ receipt }: { receipt: string }) => ({ receipt, type: 'release' }))
@@ -111,7 +144,42 @@ t.test('damage that a request meets is counted', async (t) => {
   const { call } = await startService(t, {}, { directory })
   const { status, json } = await call('GET', '/v1/topics/orders/partitions/0/records')
   t.match({ status, code: json.code }, { status: 500, code: /DAMAGED$/ })
-  t.equal(await numberOf(call, 'dwell_damage_found_total{where="read"}'), 1)
+  t.equal(await numberOf(call, 'dwell_damage_found_total{code="BATCH_DAMAGED"}'), 1)
+})
+
+t.test('damage that a start meets is counted, what it only passes over is not', async (t) => {
+  const before = await startService(t)
+  const { directory } = before
+  await before.publish('orders', { value: 1, delay: '1h' })
+  await before.stop()
+  for (const name of ['identity', 'checkpoint']) writeFileSync(join(directory, name), 'no such thing')
+  const { call } = await startService(t, {}, { directory })
+  t.equal(await numberOf(call, 'dwell_damage_found_total{code="FILE_DAMAGED"}'), 1, 'the identity')
+  t.equal(await numberOf(call, 'dwell_damage_found_total{code="CHECKPOINT_DAMAGED"}'), 1)
+  t.equal(await numberOf(call, 'dwell_damage_found_total{code="BATCH_DAMAGED"}'), 0, 'what is well is there with 0')
+})
+
+t.test('a look asks nothing of the disk, whatever waits', async (t) => {
+  const asked: string[] = []
+  // Nothing moves this clock: whatever is asked from now on is asked for the look.
+  const options = { disk: telling(asked), clock: new ManualClock() }
+  const { call, publish } = await startService(t, { METRICS_TOPICS_MAX: 3 }, options)
+  for (const topic of ['a', 'b', 'c', 'd', 'e']) {
+    const messages = Array.from({ length: 500 }, (_, value) => ({ value, delay: value % 2 === 0 ? 0 : '30d' }))
+    await publish(topic, { messages })
+    await call('PUT', `/v1/topics/${topic}/groups/g`, { retry: ['1h'] })
+    const { records } = (await call('POST', `/v1/topics/${topic}/groups/g/acquire`, { max: 100 })).json
+    const acknowledgements = records.map(({ receipt }: { receipt: string }, i: number) => ({
+      receipt,
+      type: i % 2 === 0 ? 'release' : 'reject',
+    }))
+    await call('POST', `/v1/topics/${topic}/groups/g/acknowledge`, { acknowledgements })
+  }
+  asked.length = 0
+  for (const path of ['', '', '/detailed?topic=a', '/detailed?topic=a&group=g']) await call('GET', `/metrics${path}`)
+  t.same(asked, [])
+  await publish('a', { value: 1 })
+  t.ok(asked.includes('write'), 'although it would be seen')
 })
 
 t.test('a canary flies each interval, and one that does not come is lost', async (t) => {
