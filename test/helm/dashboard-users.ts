@@ -66,7 +66,7 @@ export const users: Dashboard = {
       },
       {
         title: 'Published by topic',
-        sentence: 'The busiest topics; __other is all the rest.',
+        sentence: 'The busiest topics; _other is all the rest.',
         unit: 'cps',
         queries: { '{{topic}}': rate('dwell_published_by_topic_total', 'topic') },
       },
@@ -125,7 +125,7 @@ export const users: Dashboard = {
       },
       {
         title: 'Waiting by topic',
-        sentence: 'The topics with most messages that wait; __other is all the rest.',
+        sentence: 'The topics with most messages that wait; _other is all the rest.',
         unit: 'short',
         queries: { '{{topic}}': sum('dwell_delayed_pending_by_topic', 'topic') },
       },
