@@ -13,7 +13,7 @@ import { DASHBOARDS, grafanaJson, type Panel } from './dashboards.ts'
 const ALERTS = join(CHART, 'alerts.yaml')
 const ALERT_TESTS = join(import.meta.dirname, 'alerts.test.yaml')
 const read = (path: string) => readFileSync(path, 'utf8')
-const rules: { alert: string; expr: string }[] = parse(read(ALERTS)).groups[0].rules
+const rules: { alert: string; expr: string; annotations: { runbook: string } }[] = parse(read(ALERTS)).groups[0].rules
 
 interface AlertCase {
   alertname: string
@@ -94,11 +94,14 @@ t.test('each alert is tested, and says what to do', async (t) => {
   const cases = tests.flatMap(({ alert_rule_test }) => alert_rule_test)
   const tested = (fires: boolean) =>
     cases.filter(({ exp_alerts }) => exp_alerts.length > 0 === fires).map(({ alertname }) => alertname)
-  const said = [...readme.matchAll(/^\| `(Dwell\w+)` \|/gm)].map(([, name]) => name)
+  const said = [...readme.matchAll(/^### (Dwell\w+)$/gm)].map(([, name]) => name)
   const names = rules.map(({ alert }) => alert)
   t.same(new Set(tested(true)), new Set(names), 'one test at least in which it fires')
   t.same(new Set(tested(false)), new Set(names), 'one at least in which nothing does')
-  t.same(said, names, 'a line each in the README of the chart, in their order')
+  t.same(said, names, 'a section each in the README of the chart, in their order')
+  for (const { alert, annotations } of rules) {
+    t.equal(annotations.runbook, `helm/dwell/README.md#${alert.toLowerCase()}`)
+  }
 })
 
 t.test('Prometheus takes the alerts, and they fire when they should', needs('promtool'), async (t) => {
