@@ -5,6 +5,9 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { parse } from 'yaml'
+import { hashOf, isTokenShaped } from '../../service/access/token.ts'
+import { readTokenRows } from '../../service/access/tokens-file.ts'
+import { parseDuration } from '../../service/duration.ts'
 import { SETTINGS } from '../../service/settings.ts'
 import { CHART, GOLDEN, golden, needs, RENDERS, ROOT, render, run, SCHEMAS } from './chart.ts'
 import { README, renewed } from './readme.ts'
@@ -100,6 +103,62 @@ t.test(
     t.not(render(undefined, '--set', 'access.tls.certificate=x').status, 0, 'a certificate without its key')
   },
 )
+
+t.test('where nobody decided who may come in, the chart makes tokens', needs('helm'), async (t) => {
+  const secret = (...more: string[]) => {
+    const { stdout } = render(
+      undefined,
+      '--api-versions',
+      'v1/Secret',
+      '--show-only',
+      'templates/secrets.yaml',
+      ...more,
+    )
+    const { data } = parse(stdout) as { data: Record<string, string> }
+    return Object.fromEntries(Object.entries(data).map(([key, text]) => [key, Buffer.from(text, 'base64').toString()]))
+  }
+  const made = secret()
+  const rows = readTokenRows(made['tokens.json'])
+  t.strictSame(Object.keys(made).sort(), ['admin', 'metrics', 'test', 'tokens.json'])
+  for (const { name, sha256 } of rows) t.equal(sha256, hashOf(made[name]), `the hash of ${name} is that of its token`)
+  t.ok(rows.every(({ name }) => isTokenShaped(made[name])))
+  t.strictSame(rows.find(({ name }) => name === 'test')?.topics, ['helm-test-*'], 'each may do what it is for')
+  t.not(secret().admin, made.admin, 'they are random')
+  t.ok(secret('--set', 'access.tokens.key=rights.json')['rights.json'])
+
+  const { stdout } = render(undefined)
+  t.match(stdout, /DWELL_OPEN_TO_ANYONE: "false"\n/)
+  t.match(stdout, /secretName: queue-dwell-tokens\n[^-]+items:\n\s+- key: tokens.json\n/, 'no token is in the pod')
+  t.notMatch(stdout, /kind: Secret\n/, 'a render without a cluster is always the same')
+  for (const decided of ['openToAnyone=true', 'tls.clients=true', 'tokens.existingSecret=ours']) {
+    t.notMatch(
+      render(undefined, '--set', `access.${decided}`, '--api-versions', 'v1/Secret').stdout,
+      'queue-dwell-tokens',
+    )
+  }
+  const webTokens = render(undefined, '--set', 'settings.JWT_KEYS=https://id.example.com/keys')
+  t.notMatch(webTokens.stdout, 'queue-dwell-tokens')
+  t.notMatch(render(RENDERS.sidecar).stdout, 'tokens', 'nobody reaches a sidecar')
+})
+
+t.test('a stop has time for what the settings say, and a checkpoint', needs('helm'), async (t) => {
+  const seconds = (...values: string[]) => {
+    const { stdout } = render(undefined, ...values.flatMap((value) => ['--set', value]))
+    return Number(/terminationGracePeriodSeconds: (.*)\n/.exec(stdout)?.[1])
+  }
+  const { settings } = parse(read(join(CHART, 'values.yaml')))
+  t.equal(parseDuration(settings.STOP_TIMEOUT, 'STOP_TIMEOUT'), SETTINGS.STOP_TIMEOUT.default)
+  const askedMs = parseDuration(settings.STOP_DELAY, 'STOP_DELAY') + SETTINGS.STOP_TIMEOUT.default
+  t.equal(seconds(), askedMs / 1_000 + 50)
+  for (const [text, expected] of [['1m1500ms', 62], ['PT10M', 600], ['90000', 90], ['0.5m', 30]] as const) // biome-ignore format: short
+    t.equal(seconds('settings.STOP_DELAY=0s', `settings.STOP_TIMEOUT=${text}`), expected + 50, text)
+  t.equal(seconds('terminationGracePeriodSeconds=90'), 90)
+  t.same(
+    seconds('terminationGracePeriodSeconds=60', 'settings.STOP_TIMEOUT=1m'),
+    Number.NaN,
+    'less than that is refused',
+  )
+})
 
 t.test('the pod of the test belongs to nothing of the service', needs('helm'), async (t) => {
   const pods = render(undefined)

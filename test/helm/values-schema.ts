@@ -167,7 +167,7 @@ export function valuesSchema(): Schema {
       }),
       resources: object('Requests and limits of the container.'),
       terminationGracePeriodSeconds: {
-        ...count('How long a stop may take, longer than STOP_TIMEOUT; when null, STOP_TIMEOUT and 50 s.', 1),
+        ...count('How long a stop may take, longer than STOP_DELAY and STOP_TIMEOUT; when null, these and 50 s.', 1),
         type: ['integer', 'null'],
       },
       probes: group({
@@ -189,7 +189,7 @@ export function valuesSchema(): Schema {
       networkPolicy: group({
         enabled: flag('Whether there is a NetworkPolicy.'),
         from: objects('Who may connect; empty: everybody.'),
-        egress: objects('Where Dwell may connect to besides DNS: the endpoints of push.'),
+        egress: objects('Where Dwell may connect to besides DNS: endpoints of push, the address of JWT_KEYS.'),
       }),
       metrics: group({
         serviceMonitor: group({

@@ -45,7 +45,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 exec:
   command: [/nodejs/bin/node, service/probe.ts, {{ .path }}]
 {{- else if .root.Values.access.tls.clients }}
-# Nobody without a certificate is answered: that it listens, which it does when it is ready, is all that can be seen.
+# Nobody without a certificate is answered: that it listens is all that can be seen. While it recovers it answers 503.
 tcpSocket:
   port: http
 {{- else }}
@@ -113,24 +113,30 @@ key: {{ .made }}
 {{- join "," (concat $hosts .Values.access.allowedHosts) -}}
 {{- end -}}
 
-{{/* How long a stop may take, in seconds: STOP_TIMEOUT for requests under way, and 50 s for the checkpoint. */}}
-{{- define "dwell.gracePeriodSeconds" -}}
-{{- $timeout := default "8s" .Values.settings.STOP_TIMEOUT -}}
+{{/* A duration of the settings in milliseconds. */}}
+{{- define "dwell.milliseconds" -}}
 {{- $unitsMs := dict "ms" 1 "s" 1000 "m" 60000 "h" 3600000 "d" 86400000 "w" 604800000 -}}
-{{- $timeoutMs := 0.0 -}}
-{{- if kindIs "string" $timeout -}}
-{{- range regexFindAll "[0-9.]+(ms|[smhdw])" (lower $timeout) -1 -}}
-{{- $timeoutMs = addf $timeoutMs (mulf (regexFind "[0-9.]+" .) (get $unitsMs (regexFind "[a-z]+" .))) -}}
+{{- if kindIs "string" . -}}
+{{- $sumMs := 0.0 -}}
+{{- range regexFindAll "[0-9.]+(ms|[smhdw])" (lower .) -1 -}}
+{{- $sumMs = addf $sumMs (mulf (regexFind "[0-9.]+" .) (get $unitsMs (regexFind "[a-z]+" .))) -}}
 {{- end -}}
+{{- $sumMs -}}
 {{- else -}}
-{{- $timeoutMs = float64 $timeout -}}
+{{- . -}}
 {{- end -}}
-{{- $timeoutSeconds := divf $timeoutMs 1000 | ceil | int -}}
+{{- end -}}
+
+{{/* How long a stop may take, in seconds: STOP_DELAY, STOP_TIMEOUT for requests under way, and 50 s for the checkpoint. */}}
+{{- define "dwell.gracePeriodSeconds" -}}
+{{- $settings := .Values.settings -}}
+{{- $stopMs := addf (include "dwell.milliseconds" (default 0 $settings.STOP_DELAY)) (include "dwell.milliseconds" (default "8s" $settings.STOP_TIMEOUT)) -}}
+{{- $stopSeconds := divf $stopMs 1000 | ceil | int -}}
 {{- $given := .Values.terminationGracePeriodSeconds -}}
 {{- if kindIs "invalid" $given -}}
-{{- add $timeoutSeconds 50 -}}
-{{- else if le (int $given) $timeoutSeconds -}}
-{{- fail (printf "terminationGracePeriodSeconds %v leaves no time after STOP_TIMEOUT (%v) for the checkpoint" $given $timeout) -}}
+{{- add $stopSeconds 50 -}}
+{{- else if le (int $given) $stopSeconds -}}
+{{- fail (printf "terminationGracePeriodSeconds %v leaves no time for the checkpoint after STOP_DELAY and STOP_TIMEOUT, which are %v s" $given $stopSeconds) -}}
 {{- else -}}
 {{- int $given -}}
 {{- end -}}
