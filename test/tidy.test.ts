@@ -116,7 +116,7 @@ const SEAMS: Seam[] = [
       'service/cli/remote/connection.ts': 'reads the files of a token and of authorities that the user names',
       'service/cli/remote/doctor-machine.ts': 'measures a sync on a file that has no name any more',
       'service/cli/remote/doctor.ts': 'writes the bundle where the user says',
-      'service/cli/remote/publish.ts': 'reads the file of messages that the user names',
+      'service/cli/remote/publish-lines.ts': 'reads the file of messages that the user names',
       'storage/base/scratch.ts': 'makes links outside of any data directory, on which no promise rests',
     },
   },

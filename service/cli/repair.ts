@@ -1,7 +1,7 @@
 // `dwell repair`: shows what it would do, and does it when it is told to.
 
 import { hostname } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import {
   type Action,
   Aside,
@@ -13,7 +13,7 @@ import {
   StoredLog,
 } from '../../storage/index.ts'
 import { DELAY_TOPIC, keptEntries, MARK_TOPIC, repairWheel } from '../../timewheel/index.ts'
-import type { Output } from './output.ts'
+import type { Output, Style } from './output.ts'
 import { mustBeData, type ToolParts } from './verify.ts'
 import { verifyDirectory } from './verify-directory.ts'
 import { count } from './words.ts'
@@ -25,48 +25,78 @@ export interface RepairParts extends ToolParts {
   random: Random
 }
 
+export interface RepairOptions {
+  yes: boolean
+  json: boolean
+}
+
 /** Answers whether anything is left to be done. */
 export async function printRepair(
   parts: RepairParts,
   directory: string,
-  { yes }: { yes: boolean },
+  { yes, json }: RepairOptions,
   output: Output,
 ): Promise<boolean> {
   const { disk, clock } = parts
   await mustBeData(disk, directory)
   const owner = { pid: process.pid, host: hostname(), startedAtMs: clock.wallMs() }
   const held = yes ? await lockDirectory(disk, directory, owner) : await holdDirectory(disk, directory)
+  const say: Say = async (text, style) => {
+    if (!json) await output.line(text, style)
+  }
   try {
-    return await repair(parts, directory, yes, output)
+    const outcome = await repair(parts, directory, yes, say)
+    if (json) await output.line(JSON.stringify({ directory: resolve(directory), ...outcome }))
+    return outcome.isLeft
   } finally {
     await ('release' in held ? held.release() : held.letGo())
   }
 }
 
-async function repair(parts: RepairParts, directory: string, yes: boolean, output: Output): Promise<boolean> {
+type Say = (text: string, style?: Style) => Promise<void>
+
+interface RepairOutcome {
+  steps: { does: string; loses: readonly string[]; done: boolean }[]
+  /** Where what is taken away goes. */
+  aside: string
+  /** What no step mends. */
+  notRepaired: { path: string; sentence: string; remedy: string }[]
+  isLeft: boolean
+}
+
+async function repair(parts: RepairParts, directory: string, yes: boolean, say: Say): Promise<RepairOutcome> {
   const { disk, clock } = parts
   const aside = new Aside(disk, directory, clock.wallMs())
-  let done = 0
+  const outcome: RepairOutcome = { steps: [], aside: aside.directory, notRepaired: [], isLeft: true }
   for (let round = 1; ; round++) {
     const { actions, findings } = await planFor(parts, directory)
+    const before = outcome.steps.length
     for (const [i, { does, loses }] of actions.entries()) {
-      await output.line(`${done + i + 1}. ${does}`)
-      for (const lost of loses) await output.line(`   Lost: ${lost}`, 'yellow')
+      await say(`${before + i + 1}. ${does}`)
+      for (const lost of loses) await say(`   Lost: ${lost}`, 'yellow')
+      outcome.steps.push({ does, loses, done: false })
     }
-    if (actions.length === 0) return sum(aside, done, findings, output)
+    if (actions.length === 0) {
+      outcome.notRepaired = findings
+        .filter(({ remedy }) => !remedy.startsWith('Nothing'))
+        .map(({ path, sentence, remedy }) => ({ path, sentence, remedy }))
+      outcome.isLeft = outcome.notRepaired.length > 0
+      await sum(outcome, say)
+      return outcome
+    }
     if (!yes) {
-      await output.line(
+      await say(
         `Nothing was changed. To do this, run the same with --yes; what is taken away goes to ${aside.directory}.`,
       )
-      return true
+      return outcome
     }
     if (round > ROUNDS_MAX) {
-      await output.line('It does not get better: the rest needs somebody who looks into it.', 'red')
-      return true
+      await say('It does not get better: the rest needs somebody who looks into it.', 'red')
+      return outcome
     }
     for (const action of actions) await action.run(aside)
     for (const { does, loses } of actions) await aside.note([does, ...loses.map((lost) => `Lost: ${lost}`)].join('\n'))
-    done += actions.length
+    for (const step of outcome.steps) step.done = true
   }
 }
 
@@ -97,14 +127,12 @@ function repairIndex(path: string, findings: readonly Finding[]): Action[] {
   return [{ does, loses: [], run: (aside) => aside.move(path, 'an index of ids that is not what __ids says') }]
 }
 
-async function sum(aside: Aside, done: number, findings: readonly Finding[], output: Output): Promise<boolean> {
-  const rest = findings.filter(({ remedy }) => !remedy.startsWith('Nothing'))
-  if (done > 0) await output.line(`${count(done, 'step')} done. What was taken away is in ${aside.directory}.`, 'green')
-  else if (rest.length === 0) await output.line('There is nothing to repair.', 'green')
-  for (const { path, sentence, remedy } of rest) {
-    await output.line(`Not repaired: ${path}`, 'red')
-    await output.line(`      ${sentence}`)
-    await output.line(`      ${remedy}`)
+async function sum({ steps, aside, notRepaired }: RepairOutcome, say: Say): Promise<void> {
+  if (steps.length > 0) await say(`${count(steps.length, 'step')} done. What was taken away is in ${aside}.`, 'green')
+  else if (notRepaired.length === 0) await say('There is nothing to repair.', 'green')
+  for (const { path, sentence, remedy } of notRepaired) {
+    await say(`Not repaired: ${path}`, 'red')
+    await say(`      ${sentence}`)
+    await say(`      ${remedy}`)
   }
-  return rest.length > 0
 }

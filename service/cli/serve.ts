@@ -18,10 +18,11 @@ export function addServe(program: Command, environment: NodeJS.ProcessEnv): void
     const value = row.kind === 'boolean' ? '[value]' : '<value>'
     serve.addOption(new Option(`${flagName(name)} ${value}`, sentence))
   }
-  addExamples(serve, [
-    'dwell serve --data-dir ./data',
-    'DWELL_LOG_LEVEL=warn dwell serve --port 7201 --data-dir ./more',
-  ])
+  addExamples(
+    serve,
+    ['dwell serve --data-dir ./data', 'DWELL_LOG_LEVEL=warn dwell serve --port 7201 --data-dir ./more'],
+    'Exit codes: 0 stopped in order; 1 it could not start, or failed: the last line says why; 2 called wrongly.',
+  )
   serve.action(async (options: Record<string, string | true>) => {
     const flags = Object.fromEntries(Object.keys(SETTINGS).map((name) => [name, options[camelCase(name)]?.toString()]))
     let settings: Settings

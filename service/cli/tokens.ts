@@ -1,5 +1,5 @@
 // `dwell tokens create | list | remove`: the file of tokens that DWELL_TOKENS_FILE names. A running service reads it again by
-// itself. The token is printed once and kept nowhere; only what is printed goes to standard output, so that it can be piped.
+// itself. The token is printed once and kept nowhere; it alone goes to standard output, so that it can be piped.
 
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type Disk, DwellError, SystemDisk, SystemRandom } from '../../storage/index.ts'
@@ -14,79 +14,84 @@ import {
   type TokenRow,
 } from '../access/tokens-file.ts'
 import { readWatchedFile } from '../access/watched-files.ts'
-import { addExamples } from './examples.ts'
-import { Output } from './output.ts'
-import { ending } from './tools.ts'
+import { addFileCommand } from './command.ts'
+import { answer, type Terminal } from './terminal.ts'
 
 /** Adds the commands to `program`; `file` is the default of their file. */
 export function addTokens(program: Command, file: string | undefined): void {
   const disk = new SystemDisk()
   const tokens = program.command('tokens').description('Makes, lists and removes the tokens of a file.')
-  const fileOption = () => {
+  const withFile = (command: Command) => {
     const option = new Option('--file <path>', 'the file of tokens; the setting DWELL_TOKENS_FILE by default')
-    return file === undefined ? option.makeOptionMandatory() : option.default(file)
+    return command.addOption(file === undefined ? option.makeOptionMandatory() : option.default(file))
   }
-  const created = tokens
-    .command('create')
-    .description('Makes a token, prints it once, and adds its hash to the file.')
-    .argument('<name>', 'for logs and limits; unique in the file')
-    .addOption(fileOption())
-    .requiredOption('--rights <list>', `${RIGHTS.join(', ')}, with commas`, rightsOf)
-    .option('--topics <list>', 'topics, or beginnings with * behind, with commas', topicsOf, ['*'])
-    .action(async (name: string, given: { file: string; rights: Right[]; topics: string[] }) => {
-      const { file, rights, topics } = given
-      await ending(() => create(disk, file, { name, rights, topics }))
-    })
-  addExamples(created, ["dwell tokens create shop --rights publish --topics 'shop.*' --file tokens.json"])
-  const listed = tokens
-    .command('list')
-    .description('Prints what the tokens of the file may do.')
-    .addOption(fileOption())
-    .option('--json', 'print one JSON document', false)
-    .action(async (given: { file: string; json: boolean }) => {
-      await ending(() => list(disk, given.file, given.json))
-    })
-  addExamples(listed, ['dwell tokens list --file tokens.json', 'dwell tokens list --file tokens.json --json'])
-  const removed = tokens
-    .command('remove')
-    .description('Removes a token from the file: whoever holds it is refused within seconds.')
-    .argument('<name>')
-    .addOption(fileOption())
-    .action(async (name: string, given: { file: string }) => {
-      await ending(() => remove(disk, given.file, name))
-    })
-  addExamples(removed, ['dwell tokens remove shop --file tokens.json'])
+  addFileCommand(tokens, {
+    usage: 'create <name>',
+    description: 'Makes a token, prints it once, and adds its hash to the file. The name is for logs and limits.',
+    options: (command) =>
+      withFile(command)
+        .requiredOption('--rights <list>', `${RIGHTS.join(', ')}, with commas`, rightsOf)
+        .option('--topics <list>', 'topics, or beginnings with * behind, with commas', topicsOf, ['*']),
+    examples: ["dwell tokens create shop --rights publish --topics 'shop.*' --file tokens.json"],
+    run: (terminal, [name], given) => create(disk, terminal, name, given as unknown as CreateOptions),
+  })
+  addFileCommand(tokens, {
+    usage: 'list',
+    description: 'Prints what the tokens of the file may do.',
+    options: withFile,
+    examples: ['dwell tokens list --file tokens.json', 'dwell tokens list --file tokens.json --json'],
+    run: (terminal, _args, given) => list(disk, terminal, given.file as string),
+  })
+  addFileCommand(tokens, {
+    usage: 'remove <name>',
+    description: 'Removes a token from the file: whoever holds it is refused within seconds.',
+    options: withFile,
+    examples: ['dwell tokens remove shop --file tokens.json'],
+    run: (terminal, [name], given) => remove(disk, terminal, given.file as string, name),
+  })
 }
 
-async function create(disk: Disk, path: string, row: Omit<TokenRow, 'sha256'>): Promise<void> {
-  const name = checkTokenName(row.name, 'the new token')
-  const rows = await readRows(disk, path)
+interface CreateOptions {
+  file: string
+  rights: Right[]
+  topics: string[]
+}
+
+async function create(
+  disk: Disk,
+  terminal: Terminal,
+  given: string,
+  { file, rights, topics }: CreateOptions,
+): Promise<number> {
+  const name = checkTokenName(given, 'the new token')
+  const rows = await readRows(disk, file)
   if (rows.some((other) => other.name === name))
-    throw new DwellError('INVALID_TOKENS_FILE', `The file ${path} has a token ${name} already; remove it first.`)
+    throw new DwellError('INVALID_TOKENS_FILE', `The file ${file} has a token ${name} already; remove it first.`)
   if (rows.length === TOKENS_MAX)
-    throw new DwellError('INVALID_TOKENS_FILE', `The file ${path} has ${TOKENS_MAX} tokens, which is the most.`)
+    throw new DwellError('INVALID_TOKENS_FILE', `The file ${file} has ${TOKENS_MAX} tokens, which is the most.`)
   const token = makeToken(new SystemRandom())
-  await writeRows(disk, path, [...rows, { ...row, name, sha256: hashOf(token) }])
-  await note(`Added ${name} to ${path}. This is the only time that the token is shown:`)
-  await new Output(process.stdout).line(token)
+  await writeRows(disk, file, [...rows, { name, rights, topics, sha256: hashOf(token) }])
+  if (!terminal.json)
+    await terminal.notes.line(`Added ${name} to ${file}. This is the only time that the token is shown:`)
+  return answer(terminal, { name, rights, topics, file, token }, token)
 }
 
-async function list(disk: Disk, path: string, json: boolean): Promise<void> {
-  const output = new Output(process.stdout)
+async function list(disk: Disk, terminal: Terminal, path: string): Promise<number> {
   const rows = await readRows(disk, path, true)
-  const shown = rows.map(({ name, rights, topics }) => ({ name, rights, topics }))
-  if (json) return output.line(JSON.stringify({ tokens: shown }))
-  for (const { name, rights, topics } of shown)
-    await output.line(`${name.padEnd(24)} ${rights.join(',').padEnd(24)} ${topics.join(',')}`)
+  const tokens = rows.map(({ name, rights, topics }) => ({ name, rights, topics }))
+  const lines = tokens.map(
+    ({ name, rights, topics }) => `${name.padEnd(24)} ${rights.join(',').padEnd(24)} ${topics.join(',')}`,
+  )
+  return answer(terminal, { tokens }, lines)
 }
 
-async function remove(disk: Disk, path: string, name: string): Promise<void> {
+async function remove(disk: Disk, terminal: Terminal, path: string, name: string): Promise<number> {
   const rows = await readRows(disk, path, true)
   const left = rows.filter((row) => row.name !== name)
   if (left.length === rows.length)
     throw new DwellError('INVALID_TOKENS_FILE', `The file ${path} has no token ${JSON.stringify(name)}.`)
   await writeRows(disk, path, left)
-  await note(`Removed ${name} from ${path}.`)
+  return answer(terminal, { removed: name, file: path }, `Removed ${name} from ${path}.`)
 }
 
 /** None when there is no file yet, unless it `mustExist`. */
@@ -123,9 +128,4 @@ function topicsOf(text: string): string[] {
   } catch (error) {
     throw new InvalidArgumentError((error as Error).message)
   }
-}
-
-/** Says what is not for a program that reads the output. */
-async function note(text: string): Promise<void> {
-  await new Output(process.stderr).line(text)
 }

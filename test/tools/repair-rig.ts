@@ -26,7 +26,7 @@ export async function repair(
     },
   })
   const parts = { disk, clock: new SystemClock(), random: new SystemRandom() }
-  const open = await printRepair(parts, directory, { yes }, new Output(stream))
+  const open = await printRepair(parts, directory, { yes, json: false }, new Output(stream))
   return { open, text }
 }
 

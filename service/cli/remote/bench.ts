@@ -7,11 +7,11 @@
 import type { Command } from 'commander'
 import { SystemClock, SystemRandom } from '../../../storage/index.ts'
 import { CallError, type DwellClient } from '../../client/index.ts'
-import { columns } from './columns.ts'
-import { EXIT } from './exit-codes.ts'
+import { answer } from '../terminal.ts'
 import { countOf, durationOf, msOf } from './forms.ts'
 import { quantile } from './quantile.ts'
 import { addRemote, type Given, type Remote } from './remote.ts'
+import { table } from './table.ts'
 
 const DELAYED = 200
 const DELAY_MS = 1_000
@@ -42,27 +42,22 @@ export function addBench(program: Command, environment: NodeJS.ProcessEnv): void
   })
 }
 
-async function bench(
-  { client, output, notes, json, stopping }: Remote,
-  _args: string[],
-  given: Given,
-): Promise<number> {
+async function bench(remote: Remote, _args: string[], given: Given): Promise<number> {
+  const { client, notes, signal } = remote
   const forMs = msOf(given.for as string)
   if (forMs > SECONDS_MAX * 1000)
     throw new CallError({ code: 'INVALID_ARGUMENT', sentence: `--for is at most ${SECONDS_MAX} s.` })
   const topic = `dwell-bench-${new SystemRandom().bytes(6).toString('hex')}`
-  await client.topics.put(topic, { partitions: 4, retention: '1h' }, { signal: stopping })
+  await client.topics.put(topic, { partitions: 4, retention: '1h' }, { signal })
   try {
-    const load = { topic, forMs, sizeBytes: Number(given.size), requests: Number(given.requests), signal: stopping }
+    const load = { topic, forMs, sizeBytes: Number(given.size), requests: Number(given.requests), signal }
     const figures = await measure(client, load)
-    if (json) await output.line(JSON.stringify(figures))
-    else await output.lines(linesOf(figures))
+    return await answer(remote, figures, linesOf(figures))
   } finally {
     await client.topics
       .delete(topic)
       .catch((error: Error) => notes.line(`The topic ${topic} is still there: ${error.message}`, 'yellow'))
   }
-  return EXIT.DONE
 }
 
 interface Load {
@@ -138,6 +133,8 @@ async function latenessesOf(client: DwellClient, clock: SystemClock, { topic, si
     },
     { concurrency: DELAYED, signal },
   )
+  // It may be interrupted before anybody waits.
+  all.promise.catch(() => {})
   signal.addEventListener('abort', () => all.reject(signal.reason), { once: true })
   consumer.done.catch(all.reject)
   try {
@@ -156,16 +153,18 @@ async function latenessesOf(client: DwellClient, clock: SystemClock, { topic, si
 
 function linesOf({ messages, sizeBytes, publishPerSecond, consumePerSecond, latenessMs }: Figures): string[] {
   const { p50, p99, max } = latenessMs
-  return columns(
-    ['FIGURE', 'VALUE', 'OF'],
-    [
-      ['publish', `${publishPerSecond} messages/s`, `${messages} messages of ${sizeBytes} bytes, durable`],
-      ['consume', `${consumePerSecond} messages/s`, 'acquired and accepted, 1,000 at a time'],
-      [
-        'lateness',
-        `p50 ${p50} ms, p99 ${p99} ms, max ${max} ms`,
-        `${DELAYED} messages delayed by ${DELAY_MS} ms and more`,
-      ],
-    ],
-  )
+  const rows = [
+    {
+      figure: 'publish',
+      value: `${publishPerSecond} messages/s`,
+      of: `${messages} messages of ${sizeBytes} bytes, durable`,
+    },
+    { figure: 'consume', value: `${consumePerSecond} messages/s`, of: 'acquired and accepted, 1,000 at a time' },
+    {
+      figure: 'lateness',
+      value: `p50 ${p50} ms, p99 ${p99} ms, max ${max} ms`,
+      of: `${DELAYED} messages delayed by ${DELAY_MS} ms and more`,
+    },
+  ]
+  return table(rows, { FIGURE: 'figure', VALUE: 'value', OF: 'of' })
 }

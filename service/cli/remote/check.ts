@@ -5,7 +5,8 @@ import type { Command } from 'commander'
 import { CallError, type DwellClient } from '../../client/index.ts'
 import { formatDuration } from '../../duration.ts'
 import { addExamples } from '../examples.ts'
-import { EXIT, exitCodeOf } from './exit-codes.ts'
+import { EXIT, exitCodeOf } from '../exit-codes.ts'
+import { answer, type Terminal } from '../terminal.ts'
 import { msOf, wholeOf } from './forms.ts'
 import { metricOf } from './metrics.ts'
 import { addRemoteCommand, type Given, type Remote } from './remote.ts'
@@ -129,25 +130,21 @@ async function run(row: Row, remote: Remote, args: string[], given: Given): Prom
     if (limits.crit < limits.warn)
       throw new CallError({ code: 'INVALID_ARGUMENT', sentence: '--crit must not be below --warn.' })
   }
-  return report(row, remote, await row.look(remote.client, args, limits, remote.stopping))
+  return report(row, remote, await row.look(remote.client, args, limits, remote.signal))
 }
 
-function unknown(row: Row, error: unknown, remote: Pick<Remote, 'output' | 'json'>): Promise<number> {
+function unknown(row: Row, error: unknown, terminal: Terminal): Promise<number> {
   const sentence = (error as Error).message.replaceAll('\n', ' ')
   const status = exitCodeOf(error) === EXIT.NO_ANSWER ? (row.noAnswer ?? 'UNKNOWN') : 'UNKNOWN'
-  return report(row, remote, { status, sentence })
+  return report(row, terminal, { status, sentence })
 }
 
-async function report(
-  { usage }: Row,
-  { output, json }: Pick<Remote, 'output' | 'json'>,
-  found: Found,
-): Promise<number> {
+async function report({ usage }: Row, terminal: Terminal, found: Found): Promise<number> {
   const { status, sentence, figures = {} } = found
-  const name = usage.split(' ')[0]
+  const check = usage.split(' ')[0]
   const values = Object.entries(figures).map(([figure, { value, unit }]) => `${figure}=${value}${unit}`)
-  if (json) await output.line(JSON.stringify({ check: name, status, sentence, figures }))
-  else await output.line(`DWELL ${status} - ${sentence}${values.length === 0 ? '' : ` | ${values.join(' ')}`}`)
+  const line = `DWELL ${status} - ${sentence}${values.length === 0 ? '' : ` | ${values.join(' ')}`}`
+  await answer(terminal, { check, status, sentence, figures }, line)
   return STATUS[status]
 }
 

@@ -2,9 +2,10 @@
 // `dwell __complete`, which answers out of the commands as they are, one candidate a line, with its description behind a tab.
 
 import type { Argument, Command } from 'commander'
-import { DwellClient } from '../../client/index.ts'
-import { addExamples } from '../examples.ts'
+import { CallError, DwellClient } from '../../client/index.ts'
+import { addFileCommand } from '../command.ts'
 import { Output } from '../output.ts'
+import { answer } from '../terminal.ts'
 import { connectionOf } from './connection.ts'
 import { contextsPath, readContexts } from './contexts.ts'
 
@@ -30,19 +31,16 @@ const TOPICS_WITHIN = '1s'
 
 /** Adds the commands to `program`, behind all others. */
 export function addCompletion(program: Command, environment: NodeJS.ProcessEnv): void {
-  const completion = program
-    .command('completion <shell>')
-    .description('Prints the completion for bash, zsh or fish, to be sourced.')
-    .action(async (shell: string) => {
-      if (!Object.hasOwn(SCRIPTS, shell))
-        return program.error(`error: there is no completion for ${shell}; there is for bash, zsh, fish`)
-      await new Output(process.stdout).line(SCRIPTS[shell])
-    })
-  addExamples(completion, [
-    'dwell completion bash',
-    'source <(dwell completion bash)',
-    'dwell completion fish > dwell.fish',
-  ])
+  addFileCommand(program, {
+    usage: 'completion <shell>',
+    description: 'Prints the completion for bash, zsh or fish, to be sourced.',
+    examples: ['dwell completion bash', 'source <(dwell completion bash)', 'dwell completion fish > dwell.fish'],
+    run: (terminal, [shell]) => {
+      if (Object.hasOwn(SCRIPTS, shell)) return answer(terminal, { shell, script: SCRIPTS[shell] }, SCRIPTS[shell])
+      const sentence = `There is no completion for ${JSON.stringify(shell)}; there is for bash, zsh, fish.`
+      throw new CallError({ code: 'INVALID_ARGUMENT', sentence })
+    },
+  })
   program
     .command('__complete', { hidden: true })
     .argument('[words...]')

@@ -1,11 +1,11 @@
 // Commands that take something away for good show first what it is, and do it when they are called with --yes.
 
-import { EXIT } from './exit-codes.ts'
+import { answer } from '../terminal.ts'
 import type { Given, Remote } from './remote.ts'
 
 /** Shows `what` and does nothing without --yes; `facts` are the same for programs. Answers the exit code. */
 export async function confirmed(
-  { output, json }: Remote,
+  remote: Remote,
   given: Given,
   what: string,
   facts: Record<string, unknown>,
@@ -14,11 +14,6 @@ export async function confirmed(
 ): Promise<number> {
   const yes = given.yes === true
   if (yes) await task()
-  if (json) await output.line(JSON.stringify({ ...facts, done: yes }))
-  else if (yes) await output.line(`${done} ${what}.`, 'green')
-  else {
-    await output.line(`This would concern ${what}.`)
-    await output.line('Nothing was changed. To do this, run the same with --yes.')
-  }
-  return EXIT.DONE
+  const preview = [`This would concern ${what}.`, 'Nothing was changed. To do this, run the same with --yes.']
+  return answer(remote, { ...facts, done: yes }, yes ? `${done} ${what}.` : preview)
 }

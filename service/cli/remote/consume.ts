@@ -53,10 +53,9 @@ function consume(remote: Remote, args: string[], given: Given, environment: Node
   }
   if (command === undefined) {
     const print = async (record: AcquiredRecord): Promise<Outcome> => {
+      const isRead = await output.line(lineOf(record, json, given.values === true))
       // What nobody reads is not accepted.
-      if (output.closed) return { type: 'release', delay: 0, reason: 'the reader went away' }
-      await output.line(lineOf(record, json, given.values === true))
-      return { type: 'accept' }
+      return isRead ? { type: 'accept' } : { type: 'release', delay: 0, reason: 'the reader went away' }
     }
     return runConsumer(remote, args, print, { ...shared, concurrency: PRINTING_AT_ONCE })
   }

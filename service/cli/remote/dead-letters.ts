@@ -1,15 +1,16 @@
 // `dwell dead-letters`: listed, grouped by reason, given back with progress, purged; and the tasks that give back.
 
 import type { Command } from 'commander'
-import { CallError, type DeadLetter, type DeadLetterFilter, type Redrive } from '../../client/index.ts'
+import type { DeadLetter, DeadLetterFilter, Redrive } from '../../client/index.ts'
+import { EXIT } from '../exit-codes.ts'
+import { answer } from '../terminal.ts'
 import { count } from '../words.ts'
-import { columns } from './columns.ts'
 import { confirmed } from './confirmation.ts'
-import { EXIT } from './exit-codes.ts'
 import { countOf, mapOf, pairsOf, rateOf, sentTime } from './forms.ts'
 import { Progress } from './progress.ts'
 import { printRecords } from './records.ts'
 import { addRemote, type Given, type Remote } from './remote.ts'
+import { table } from './table.ts'
 
 const LOOK_EVERY_MS = 500
 
@@ -56,10 +57,9 @@ export function addDeadLetters(program: Command, environment: NodeJS.ProcessEnv)
     usage: 'stop <task>',
     description: 'Stops a task that gives dead letters back. What was moved stays moved.',
     examples: ['dwell dead-letters stop $(dwell dead-letters redrive orders billing --no-wait)'],
-    run: async ({ client, output, json, stopping: signal }, [task]) => {
-      const stopped = await client.redrives.stop(task, { signal })
-      await output.line(json ? JSON.stringify(stopped) : sentenceOf(stopped))
-      return EXIT.DONE
+    run: async (remote, [task]) => {
+      const stopped = await remote.client.redrives.stop(task, { signal: remote.signal })
+      return answer(remote, stopped, sentenceOf(stopped))
     },
   })
   addRemote(dead, environment, {
@@ -96,11 +96,7 @@ function filterOf({ reason, cause, key, header, from, to }: Given): DeadLetterFi
   }
 }
 
-async function list(
-  { client, output, json, stopping: signal }: Remote,
-  [topic, group]: string[],
-  given: Given,
-): Promise<number> {
+async function list({ client, output, json, signal }: Remote, [topic, group]: string[], given: Given): Promise<number> {
   const limit = Number(given.limit)
   const letters = client.deadLetters(topic, group).list(filterOf(given), { pageSize: Math.min(limit, 1_000), signal })
   await printRecords(output, letters, json, placeOf, limit)
@@ -112,85 +108,60 @@ function placeOf({ diedAt, partition, offset, reason, cause, deliveryCount }: De
   return `${diedAt}  ${partition}/${offset}  ${tries}  ${reason === '' ? cause : JSON.stringify(reason)}`
 }
 
-async function reasons(
-  { client, output, json, stopping: signal }: Remote,
-  [topic, group]: string[],
-  given: Given,
-): Promise<number> {
-  const found = await client.deadLetters(topic, group).reasons(filterOf(given), { signal })
-  if (json) await output.line(JSON.stringify(found))
-  else {
-    const rows = found.reasons.map(({ count, cause, reason, first, last }) => [count, cause, first, last, reason])
-    await output.lines(columns(['COUNT', 'CAUSE', 'FIRST', 'LAST', 'REASON'], rows))
-    if (found.others > 0) await output.line(`… and ${count(found.others, 'other')}.`)
-  }
-  return EXIT.DONE
+async function reasons(remote: Remote, [topic, group]: string[], given: Given): Promise<number> {
+  const found = await remote.client.deadLetters(topic, group).reasons(filterOf(given), { signal: remote.signal })
+  const lines = table(found.reasons, { COUNT: 'count', CAUSE: 'cause', FIRST: 'first', LAST: 'last', REASON: 'reason' })
+  if (found.others > 0) lines.push(`… and ${count(found.others, 'other')}.`)
+  return answer(remote, found, lines)
 }
 
-async function redrive(
-  { client, output, json, stopping: signal }: Remote,
-  [topic, group]: string[],
-  given: Given,
-): Promise<number> {
+async function redrive(remote: Remote, [topic, group]: string[], given: Given): Promise<number> {
+  const { client, signal } = remote
   const dead = client.deadLetters(topic, group)
   const filter = filterOf(given)
   if (given.dryRun) {
-    const number = await dead.count(filter, { signal })
-    await output.line(json ? JSON.stringify({ count: number }) : `${count(number, 'dead letter')} would go back.`)
-    return EXIT.DONE
+    const matched = await dead.count(filter, { signal })
+    return answer(remote, { count: matched }, `${count(matched, 'dead letter')} would go back.`)
   }
-  const task = await dead.redrive(
-    { filter, ratePerSecond: given.rate === undefined ? undefined : Number(given.rate) },
-    { signal },
-  )
-  if (given.wait === false) {
-    // Its name alone, so that a shell can go on with it.
-    await output.line(json ? JSON.stringify({ task }) : task)
-    return EXIT.DONE
-  }
-  const progress = await progressOf(client, task, signal)
-  const ended = await client.redrives
-    .wait(task, { signal, everyMs: LOOK_EVERY_MS, onProgress: progress.look })
-    .catch((error) => {
-      if (!signal.aborted) throw error
-      throw new CallError({
-        code: 'CLIENT_CLOSED',
-        sentence: `The task ${task} goes on; stop it with \`dwell dead-letters stop ${task}\`.`,
-      })
-    })
-    .finally(() => progress.end())
-  await output.line(json ? JSON.stringify(ended) : sentenceOf(ended))
+  const ratePerSecond = given.rate === undefined ? undefined : Number(given.rate)
+  const task = await dead.redrive({ filter, ratePerSecond }, { signal })
+  // Its name alone, so that a shell can go on with it.
+  if (given.wait === false) return answer(remote, { task }, task)
+  const ended = await ending(remote, task)
+  await answer(remote, ended, sentenceOf(ended))
   return ended.state === 'done' && ended.failed === 0 ? EXIT.DONE : EXIT.REFUSED
 }
 
-async function progressOf(client: Remote['client'], task: string, signal: AbortSignal) {
+/** Waits for the end of a task, and shows how far it is. */
+async function ending({ client, notes, signal }: Remote, task: string): Promise<Redrive> {
   const { matched } = await client.redrives.get(task, { signal })
   const progress = new Progress(process.stderr, matched)
-  const look = ({ moved, matched }: Redrive) => progress.show(moved, `${moved} of ${matched} moved`)
-  return { look, end: () => progress.end() }
+  const onProgress = ({ moved, matched }: Redrive) => progress.show(moved, `${moved} of ${matched} moved`)
+  try {
+    return await client.redrives.wait(task, { signal, everyMs: LOOK_EVERY_MS, onProgress })
+  } finally {
+    progress.end()
+    if (signal.aborted) await notes.line(`The task ${task} goes on; \`dwell dead-letters stop ${task}\` stops it.`)
+  }
 }
 
-async function redrives({ client, output, json, stopping: signal }: Remote): Promise<number> {
-  const tasks = await client.redrives.list({ signal })
-  if (json) await output.line(JSON.stringify({ redrives: tasks }))
-  else {
-    const rows = tasks.map(({ task, topic, group, state, matched, moved, failed, started }) => [
-      task,
-      topic,
-      group,
-      state,
-      matched,
-      moved,
-      failed,
-      started,
-    ])
-    await output.lines(columns(['TASK', 'TOPIC', 'GROUP', 'STATE', 'MATCHED', 'MOVED', 'FAILED', 'STARTED'], rows))
-  }
-  return EXIT.DONE
+async function redrives(remote: Remote): Promise<number> {
+  const redrives = await remote.client.redrives.list({ signal: remote.signal })
+  const lines = table(redrives, {
+    TASK: 'task',
+    TOPIC: 'topic',
+    GROUP: 'group',
+    STATE: 'state',
+    MATCHED: 'matched',
+    MOVED: 'moved',
+    FAILED: 'failed',
+    STARTED: 'started',
+  })
+  return answer(remote, { redrives }, lines)
 }
 
 async function purge(remote: Remote, [topic, group]: string[], given: Given): Promise<number> {
-  const { client, stopping: signal } = remote
+  const { client, signal } = remote
   const dead = client.deadLetters(topic, group)
   const filter = filterOf(given)
   let number = await dead.count(filter, { signal })

@@ -2,7 +2,8 @@
 
 import type { Command } from 'commander'
 import { CallError, type DelayedState } from '../../client/index.ts'
-import { EXIT } from './exit-codes.ts'
+import { EXIT } from '../exit-codes.ts'
+import { answer } from '../terminal.ts'
 import { countOf, sentDuration, sentTime } from './forms.ts'
 import { printRecords } from './records.ts'
 import { addRemote, type Given, type Remote } from './remote.ts'
@@ -16,19 +17,16 @@ export function addDelayed(program: Command, environment: NodeJS.ProcessEnv): vo
     usage: 'get <topic> <id>',
     description: 'Tells where a delayed message is: pending, dispatched or cancelled.',
     examples: ['dwell delayed get reminders ada'],
-    run: ({ client, stopping: signal, ...remote }, [topic, id]) =>
-      say(remote, client.delayed(topic).get(id, { signal })),
+    run: async (remote, [topic, id]) =>
+      say(remote, await remote.client.delayed(topic).get(id, { signal: remote.signal })),
   })
   addRemote(delayed, environment, {
     usage: 'cancel <topic> <id>',
     description: 'Cancels a delayed message: it does not arrive. Refused when it was dispatched already.',
     examples: ['dwell delayed cancel reminders cem'],
-    run: ({ client, stopping: signal, ...remote }, [topic, id]) => {
-      const cancelled = client.delayed(topic).cancel(id, { signal })
-      return say(
-        remote,
-        cancelled.then(() => ({ id, state: 'cancelled' as const })),
-      )
+    run: async (remote, [topic, id]) => {
+      await remote.client.delayed(topic).cancel(id, { signal: remote.signal })
+      return say(remote, { id, state: 'cancelled' })
     },
   })
   addRemote(delayed, environment, {
@@ -45,8 +43,8 @@ export function addDelayed(program: Command, environment: NodeJS.ProcessEnv): vo
     usage: 'dispatch <topic> <id>',
     description: 'Dispatches a delayed message now instead of then.',
     examples: ['dwell delayed dispatch reminders ben'],
-    run: ({ client, stopping: signal, ...remote }, [topic, id]) =>
-      say(remote, client.delayed(topic).dispatch(id, { signal })),
+    run: async (remote, [topic, id]) =>
+      say(remote, await remote.client.delayed(topic).dispatch(id, { signal: remote.signal })),
   })
   addRemote(delayed, environment, {
     usage: 'list <topic>',
@@ -64,38 +62,22 @@ export function addDelayed(program: Command, environment: NodeJS.ProcessEnv): vo
   })
 }
 
-async function say(
-  { output, json }: Omit<Remote, 'client' | 'stopping'>,
-  asked: Promise<DelayedState>,
-): Promise<number> {
-  const found = await asked
-  if (json) await output.line(JSON.stringify(found))
-  else {
-    const { id, state, dueAt, partition, offset } = found
-    const due = dueAt === undefined ? '' : `, due at ${dueAt}`
-    const where = offset === undefined ? '' : `, at partition ${partition}, offset ${offset}`
-    await output.line(`${id} is ${state}${due}${where}.`)
-  }
-  return EXIT.DONE
+function say(remote: Remote, found: DelayedState): Promise<number> {
+  const { id, state, dueAt, partition, offset } = found
+  const due = dueAt === undefined ? '' : `, due at ${dueAt}`
+  const where = offset === undefined ? '' : `, at partition ${partition}, offset ${offset}`
+  return answer(remote, found, `${id} is ${state}${due}${where}.`)
 }
 
-function reschedule(
-  { client, stopping: signal, ...remote }: Remote,
-  [topic, id]: string[],
-  given: Given,
-): Promise<number> {
+async function reschedule(remote: Remote, [topic, id]: string[], given: Given): Promise<number> {
   const { delay, at } = given as { delay?: string; at?: string }
   if ((delay === undefined) === (at === undefined))
     throw new CallError({ code: 'INVALID_ARGUMENT', sentence: 'Give one of --delay and --at.' })
   const due = delay === undefined ? { deliverAt: sentTime(at as string) } : { delay: sentDuration(delay) }
-  return say(remote, client.delayed(topic).reschedule(id, due, { signal }))
+  return say(remote, await remote.client.delayed(topic).reschedule(id, due, { signal: remote.signal }))
 }
 
-async function list(
-  { client, output, json, stopping: signal }: Remote,
-  [topic]: string[],
-  given: Given,
-): Promise<number> {
+async function list({ client, output, json, signal }: Remote, [topic]: string[], given: Given): Promise<number> {
   const { from, to, limit } = given as { from?: string; to?: string; limit: string }
   const pageSize = Math.min(Number(limit), 1_000)
   const pending = client.delayed(topic).list({ from: from && sentTime(from), to: to && sentTime(to), pageSize, signal })

@@ -3,12 +3,12 @@
 
 import { writeFile } from 'node:fs/promises'
 import type { Command } from 'commander'
-import { columns } from './columns.ts'
+import { EXIT } from '../exit-codes.ts'
 import { makeBundle } from './doctor-bundle.ts'
 import { lookAtMachine } from './doctor-machine.ts'
 import { lookAtService } from './doctor-service.ts'
-import { EXIT } from './exit-codes.ts'
 import { addRemote, type Given, type Remote } from './remote.ts'
+import { table } from './table.ts'
 
 /** One thing that was looked at. */
 export interface Finding {
@@ -41,14 +41,11 @@ export function addDoctor(program: Command, environment: NodeJS.ProcessEnv): voi
 async function examine(remote: Remote, given: Given, environment: NodeJS.ProcessEnv): Promise<number> {
   const { output, json } = remote
   const machine = await lookAtMachine(environment, given.dataDir as string | undefined)
-  const service = await lookAtService(remote.client, remote.stopping)
+  const service = await lookAtService(remote.client, remote.signal)
   const findings = [...machine.findings, ...service.findings]
   if (json) await output.line(JSON.stringify({ findings }))
   else {
-    const [header, ...lines] = columns(
-      ['WHAT', 'STATE', 'FINDING'],
-      findings.map(({ what, state, sentence }) => [what, state, sentence]),
-    )
+    const [header, ...lines] = table(findings, { WHAT: 'what', STATE: 'state', FINDING: 'sentence' })
     await output.line(header)
     for (const [i, line] of lines.entries()) await output.line(line, COLOURS[findings[i].state])
   }
@@ -56,7 +53,7 @@ async function examine(remote: Remote, given: Given, environment: NodeJS.Process
     const bundle = await makeBundle(
       remote.client,
       { findings, settings: machine.settings, metrics: service.metrics },
-      remote.stopping,
+      remote.signal,
     )
     // It says a lot about a service, if nothing of its messages.
     await writeFile(given.bundle as string, `${JSON.stringify(bundle, null, 2)}\n`, { mode: 0o600 })

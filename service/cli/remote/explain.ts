@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander'
 import type { Account } from '../../client/index.ts'
-import { EXIT } from './exit-codes.ts'
+import { answer } from '../terminal.ts'
 import { placeOf } from './forms.ts'
 import { addRemote, type Given, type Remote } from './remote.ts'
 
@@ -27,26 +27,15 @@ export function addExplain(program: Command, environment: NodeJS.ProcessEnv): vo
 }
 
 async function explain(remote: Remote, [topic, message]: string[], given: Given): Promise<number> {
-  const { client, output, json, stopping: signal } = remote
   const place = given.id ? undefined : placeOf(message)
-  const found = await client.explain(topic, place ?? { id: message }, {
-    group: given.group as string | undefined,
-    signal,
-  })
-  if (json) {
-    await output.line(JSON.stringify(found))
-    return EXIT.DONE
-  }
+  const options = { group: given.group as string | undefined, signal: remote.signal }
+  const found = await remote.client.explain(topic, place ?? { id: message }, options)
   const { id, partition, offset, group, groups = [], groupsOmitted = 0 } = found
   const names = [id, offset === undefined ? undefined : `partition ${partition}, offset ${offset}`, group]
-  await output.line(`${topic}: ${names.filter((name) => name !== undefined).join(', ')}`)
-  await output.lines(linesOf(found, ''))
-  for (const one of groups) {
-    await output.line(`group ${one.group}`)
-    await output.lines(linesOf(one, '  '))
-  }
-  if (groupsOmitted > 0) await output.line(`… and ${groupsOmitted} more groups: ask for one with --group.`)
-  return EXIT.DONE
+  const lines = [`${topic}: ${names.filter((name) => name !== undefined).join(', ')}`, ...linesOf(found, '')]
+  for (const one of groups) lines.push(`group ${one.group}`, ...linesOf(one, '  '))
+  if (groupsOmitted > 0) lines.push(`… and ${groupsOmitted} more groups: ask for one with --group.`)
+  return answer(remote, found, lines)
 }
 
 function linesOf({ state, why, happened, next }: Account, indent: string): string[] {

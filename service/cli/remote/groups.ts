@@ -2,12 +2,12 @@
 
 import type { Command } from 'commander'
 import type { GroupChange, GroupDescription, GroupSettings } from '../../client/index.ts'
-import { columns } from './columns.ts'
+import { answer } from '../terminal.ts'
 import { confirmed } from './confirmation.ts'
-import { EXIT } from './exit-codes.ts'
 import { countOf, durationOf, sentDuration, shareOf } from './forms.ts'
 import { addRemote, type Given, type Remote } from './remote.ts'
 import { previewReset, sentPlace } from './reset-preview.ts'
+import { table } from './table.ts'
 
 /** Adds the commands to `program`. */
 export function addGroups(program: Command, environment: NodeJS.ProcessEnv): void {
@@ -22,11 +22,9 @@ export function addGroups(program: Command, environment: NodeJS.ProcessEnv): voi
     usage: 'describe <topic> <group>',
     description: 'Shows where a group stands in each partition: lag, in flight, waiting for a retry, dead.',
     examples: ['dwell groups describe orders billing', 'dwell groups describe orders billing --json'],
-    run: async ({ client, output, json, stopping: signal }, [topic, group]) => {
-      const described = await client.group(topic, group).describe({ signal })
-      if (json) await output.line(JSON.stringify(described))
-      else await output.lines(describe(described))
-      return EXIT.DONE
+    run: async (remote, [topic, group]) => {
+      const described = await remote.client.group(topic, group).describe({ signal: remote.signal })
+      return answer(remote, described, linesOf(described))
     },
   })
   addRemote(groups, environment, {
@@ -60,8 +58,8 @@ export function addGroups(program: Command, environment: NodeJS.ProcessEnv): voi
     options: (command) => command.option('--reason <text>', 'is shown to whoever looks'),
     examples: [`dwell groups pause orders billing --reason 'the bank is down'`],
     run: async (remote, [topic, group], { reason }) => {
-      const { paused } = await remote.client.group(topic, group).pause(reason as string, { signal: remote.stopping })
-      return say(remote, `Paused ${group} of ${topic}.`, { topic, group, paused })
+      const { paused } = await remote.client.group(topic, group).pause(reason as string, { signal: remote.signal })
+      return answer(remote, { topic, group, paused }, `Paused ${group} of ${topic}.`)
     },
   })
   addRemote(groups, environment, {
@@ -69,8 +67,8 @@ export function addGroups(program: Command, environment: NodeJS.ProcessEnv): voi
     description: 'Goes on after a pause.',
     examples: ['dwell groups resume orders billing'],
     run: async (remote, [topic, group]) => {
-      await remote.client.group(topic, group).resume({ signal: remote.stopping })
-      return say(remote, `${group} of ${topic} goes on.`, { topic, group })
+      await remote.client.group(topic, group).resume({ signal: remote.signal })
+      return answer(remote, { topic, group }, `${group} of ${topic} goes on.`)
     },
   })
   addRemote(groups, environment, {
@@ -82,34 +80,33 @@ export function addGroups(program: Command, environment: NodeJS.ProcessEnv): voi
   })
 }
 
-async function list({ client, output, json, stopping: signal }: Remote, [topic]: string[]): Promise<number> {
-  const groups = await client.topics.groups(topic, { signal })
-  if (json) await output.line(JSON.stringify({ groups }))
-  else {
-    const rows = groups.map(({ group, retry, lock, order, start, paused, push }) => [
-      group,
-      tiersOf(retry),
-      lock,
-      order,
-      start,
-      push?.url,
-      paused === undefined ? 'no' : 'yes',
-    ])
-    await output.lines(columns(['GROUP', 'RETRY', 'LOCK', 'ORDER', 'START', 'PUSH', 'PAUSED'], rows))
-  }
-  return EXIT.DONE
+async function list(remote: Remote, [topic]: string[]): Promise<number> {
+  const groups = await remote.client.topics.groups(topic, { signal: remote.signal })
+  const lines = table(groups, {
+    GROUP: 'group',
+    RETRY: ({ retry }) => tiersOf(retry),
+    LOCK: 'lock',
+    ORDER: 'order',
+    START: 'start',
+    PUSH: ({ push }) => push?.url,
+    PAUSED: ({ paused }) => (paused === undefined ? 'no' : 'yes'),
+  })
+  return answer(remote, { groups }, lines)
 }
 
-function describe(described: GroupDescription): string[] {
-  const { topic, group, paused, push, partitions } = described
-  const rows = partitions.map((at) => {
-    const { partition, startOffset, endOffset, lag, inFlight, waiting, dead } = at
-    return [group, topic, partition, startOffset, endOffset, lag, inFlight, sumOf(waiting), dead]
+function linesOf(described: GroupDescription): string[] {
+  const { topic, group, paused, push, partitions, lanes } = described
+  const lines = table(partitions, {
+    GROUP: () => group,
+    TOPIC: () => topic,
+    PARTITION: 'partition',
+    'START-OFFSET': 'startOffset',
+    'END-OFFSET': 'endOffset',
+    LAG: 'lag',
+    'IN-FLIGHT': 'inFlight',
+    WAITING: ({ waiting }) => sumOf(waiting),
+    DEAD: 'dead',
   })
-  const lines = columns(
-    ['GROUP', 'TOPIC', 'PARTITION', 'START-OFFSET', 'END-OFFSET', 'LAG', 'IN-FLIGHT', 'WAITING', 'DEAD'],
-    rows,
-  )
   lines.push('', settingsLine(described))
   if (paused !== undefined)
     lines.push(`Paused since ${paused.since}${paused.reason === '' ? '' : `: ${paused.reason}`}`)
@@ -117,19 +114,13 @@ function describe(described: GroupDescription): string[] {
     const stands = push.paused === undefined ? '' : `, paused since ${push.paused.since}: ${push.paused.reason}`
     lines.push(`Pushes to ${push.url}${stands}`)
   }
-  const lanes = described.lanes.filter(({ waiting }) => waiting > 0)
-  if (lanes.length > 0) {
-    const waiting = lanes.map(({ tier, topic, waiting, oldestAt }) => [tier, waiting, oldestAt, topic])
-    lines.push('', ...columns(['TIER', 'WAITING', 'SINCE', 'LANE'], waiting))
-  }
+  const waiting = lanes.filter(({ waiting }) => waiting > 0)
+  if (waiting.length > 0)
+    lines.push('', ...table(waiting, { TIER: 'tier', WAITING: 'waiting', SINCE: 'oldestAt', LANE: 'topic' }))
   return lines
 }
 
-async function put(
-  { client, output, json, stopping: signal }: Remote,
-  [topic, group]: string[],
-  given: Given,
-): Promise<number> {
+async function put(remote: Remote, [topic, group]: string[], given: Given): Promise<number> {
   const { retry, jitter, lock, maxInFlight, order, start } = given as Record<string, string | undefined>
   const change: GroupChange = {
     retry: retry === undefined ? undefined : retryOf(retry),
@@ -139,17 +130,22 @@ async function put(
     order: order as GroupChange['order'],
     start: start as GroupChange['start'],
   }
-  const settings = await client.group(topic, group).put(change, { signal })
-  await output.line(json ? JSON.stringify(settings) : `${group} of ${topic}: ${settingsLine(settings)}`)
-  return EXIT.DONE
+  const settings = await remote.client.group(topic, group).put(change, { signal: remote.signal })
+  return answer(remote, settings, `${group} of ${topic}: ${settingsLine(settings)}`)
 }
 
 async function reset(remote: Remote, [topic, group, to]: string[], given: Given): Promise<number> {
-  const { client, output, json, stopping: signal } = remote
+  const { client, output, json, signal } = remote
   const preview = await previewReset(client, topic, group, to, signal)
   if (!json) {
-    const rows = preview.map(({ partition, from, to, again, skipped }) => [partition, from, to, again, skipped])
-    await output.lines(columns(['PARTITION', 'FROM', 'TO', 'COMES-AGAIN', 'LEFT-OUT'], rows))
+    const shown = {
+      PARTITION: 'partition',
+      FROM: 'from',
+      TO: 'to',
+      'COMES-AGAIN': 'again',
+      'LEFT-OUT': 'skipped',
+    } as const
+    await output.lines(table(preview, shown))
     const lanes = to === 'latest' ? 'is given up too' : 'goes on waiting'
     await output.line(`Receipts that are out become invalid; what waits for a retry ${lanes}.`)
   }
@@ -159,7 +155,7 @@ async function reset(remote: Remote, [topic, group, to]: string[], given: Given)
 }
 
 async function remove(remote: Remote, [topic, group]: string[], given: Given): Promise<number> {
-  const { client, stopping: signal } = remote
+  const { client, signal } = remote
   const { partitions } = await client.group(topic, group).describe({ signal })
   const lag = partitions.reduce((sum, partition) => sum + partition.lag, 0)
   const waiting = partitions.reduce((sum, partition) => sum + sumOf(partition.waiting), 0)
@@ -167,11 +163,6 @@ async function remove(remote: Remote, [topic, group]: string[], given: Given): P
   return confirmed(remote, given, what, { topic, group, lag, waiting }, 'Forgot', () =>
     client.group(topic, group).delete({ signal }),
   )
-}
-
-async function say({ output, json }: Remote, sentence: string, document: object): Promise<number> {
-  await output.line(json ? JSON.stringify(document) : sentence)
-  return EXIT.DONE
 }
 
 function settingsLine({ retry, jitter, lock, maxInFlight, order, start }: GroupSettings): string {

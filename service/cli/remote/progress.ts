@@ -27,7 +27,9 @@ export class Progress {
     if (!this.#stream.isTTY || nowMs - this.#shownMs < EVERY_MS) return
     this.#shownMs = nowMs
     this.#drawn = true
-    this.#stream.write(`${CLEAR_LINE}${this.#bar(done)}${words}`)
+    // A line that does not fit would be broken, and only its last piece cleared.
+    const line = `${this.#bar(done)}${words}`.slice(0, Math.max(0, this.#stream.columns - 1))
+    this.#stream.write(`${CLEAR_LINE}${line}`)
   }
 
   /** Leaves the line empty for what comes next. */

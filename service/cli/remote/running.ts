@@ -3,23 +3,25 @@
 // Always true: what goes wrong is told once while it stays the same, and tried again; what ends the consumer is the exit code.
 
 import type { CallError, ConsumerOptions, Handler } from '../../client/index.ts'
-import { EXIT, exitCodeOf } from './exit-codes.ts'
-import { type Remote, tell } from './remote.ts'
+import { EXIT, exitCodeOf } from '../exit-codes.ts'
+import { tell } from '../terminal.ts'
+import type { Remote } from './remote.ts'
 
 /** Answers the exit code. @throws CallError when nobody answers at the beginning */
 export async function runConsumer(
-  { client, output, notes, json, stopping: signal }: Remote,
+  remote: Remote,
   [topic, group]: readonly string[],
   handle: Handler<unknown>,
   options: ConsumerOptions,
 ): Promise<number> {
+  const { client, output, signal } = remote
   // A consumer would wait for a service that comes back; who has typed a wrong address wants to know.
   await client.ready({ signal })
   let told = ''
   const onError = (error: CallError) => {
     if (error.message === told) return
     told = error.message
-    void tell(error, json, notes)
+    void tell(remote, error)
   }
   const handleWhileRead: Handler<unknown> = async (record, context) => {
     const outcome = await handle(record, context)

@@ -2,12 +2,13 @@
 
 import type { Command } from 'commander'
 import type { TopicChange } from '../../client/index.ts'
-import { columns } from './columns.ts'
+import { EXIT } from '../exit-codes.ts'
+import { answer } from '../terminal.ts'
 import { confirmed } from './confirmation.ts'
-import { EXIT } from './exit-codes.ts'
 import { countOf, sentDuration, wholeOf } from './forms.ts'
 import { printRecords } from './records.ts'
 import { addRemote, type Given, type Remote } from './remote.ts'
+import { table } from './table.ts'
 
 /** Adds the commands to `program`. */
 export function addTopics(program: Command, environment: NodeJS.ProcessEnv): void {
@@ -58,47 +59,33 @@ export function addTopics(program: Command, environment: NodeJS.ProcessEnv): voi
   })
 }
 
-async function list({ client, output, json, stopping: signal }: Remote): Promise<number> {
-  const topics = await client.topics.list({ signal })
-  if (json) await output.line(JSON.stringify({ topics }))
-  else {
-    const rows = topics.map(({ topic, partitions, retention, retentionBytes, cleanup }) => [
-      topic,
-      partitions,
-      retention,
-      retentionBytes,
-      cleanup,
-    ])
-    await output.lines(columns(['TOPIC', 'PARTITIONS', 'RETENTION', 'RETENTION-BYTES', 'CLEANUP'], rows))
-  }
-  return EXIT.DONE
+async function list(remote: Remote): Promise<number> {
+  const topics = await remote.client.topics.list({ signal: remote.signal })
+  const lines = table(topics, {
+    TOPIC: 'topic',
+    PARTITIONS: 'partitions',
+    RETENTION: 'retention',
+    'RETENTION-BYTES': 'retentionBytes',
+    CLEANUP: 'cleanup',
+  })
+  return answer(remote, { topics }, lines)
 }
 
-async function get({ client, output, json, stopping: signal }: Remote, [topic]: string[]): Promise<number> {
-  const described = await client.topics.get(topic, { signal })
-  if (json) await output.line(JSON.stringify(described))
-  else {
-    const { retention, retentionBytes, cleanup, partitions } = described
-    await output.line(
-      `${topic}: retention ${retention ?? 'none'}, retention bytes ${retentionBytes ?? 'none'}, cleanup ${cleanup}`,
-    )
-    const rows = partitions.map(({ partition, logStartOffset, highWatermark, sizeBytes }) => [
-      partition,
-      logStartOffset,
-      highWatermark,
-      highWatermark - logStartOffset,
-      sizeBytes,
-    ])
-    await output.lines(columns(['PARTITION', 'START', 'END', 'RECORDS', 'BYTES'], rows))
-  }
-  return EXIT.DONE
+async function get(remote: Remote, [topic]: string[]): Promise<number> {
+  const described = await remote.client.topics.get(topic, { signal: remote.signal })
+  const { retention, retentionBytes, cleanup, partitions } = described
+  const rows = table(partitions, {
+    PARTITION: 'partition',
+    START: 'logStartOffset',
+    END: 'highWatermark',
+    RECORDS: ({ highWatermark, logStartOffset }) => highWatermark - logStartOffset,
+    BYTES: 'sizeBytes',
+  })
+  const limits = `retention ${retention ?? 'none'}, retention bytes ${retentionBytes ?? 'none'}`
+  return answer(remote, described, [`${topic}: ${limits}, cleanup ${cleanup}`, ...rows])
 }
 
-async function put(
-  { client, output, json, stopping: signal }: Remote,
-  [topic]: string[],
-  given: Given,
-): Promise<number> {
+async function put(remote: Remote, [topic]: string[], given: Given): Promise<number> {
   const { partitions, retention, retentionBytes, cleanup } = given as Record<string, string | undefined>
   const change: TopicChange = {
     partitions: partitions === undefined ? undefined : Number(partitions),
@@ -107,14 +94,12 @@ async function put(
       retentionBytes === undefined ? undefined : retentionBytes === 'none' ? null : wholeOf(retentionBytes),
     cleanup: cleanup as TopicChange['cleanup'],
   }
-  const described = await client.topics.put(topic, change, { signal })
-  if (json) await output.line(JSON.stringify(described))
-  else await output.line(`The topic ${topic} has ${described.partitions.length} partitions.`)
-  return EXIT.DONE
+  const described = await remote.client.topics.put(topic, change, { signal: remote.signal })
+  return answer(remote, described, `The topic ${topic} has ${described.partitions.length} partitions.`)
 }
 
 async function remove(remote: Remote, [topic]: string[], given: Given): Promise<number> {
-  const { client, stopping: signal } = remote
+  const { client, signal } = remote
   const { partitions } = await client.topics.get(topic, { signal })
   const records = partitions.reduce((sum, { highWatermark, logStartOffset }) => sum + highWatermark - logStartOffset, 0)
   const groups = await client.topics.groups(topic, { signal })
@@ -125,7 +110,7 @@ async function remove(remote: Remote, [topic]: string[], given: Given): Promise<
 }
 
 async function read(
-  { client, output, json, stopping: signal }: Remote,
+  { client, output, json, signal }: Remote,
   [topic, partition]: string[],
   given: Given,
 ): Promise<number> {

@@ -68,7 +68,7 @@ t.test('a token that was made is let in by a running service, one that was remov
   const limited = JSON.parse(readFileSync(file, 'utf8'))
   limited.tokens[1].limits = { requestsPerSecond: 5 }
   writeFileSync(file, JSON.stringify(limited))
-  t.match(await dwell(['remove', 'shop', '--file', file]), { code: 0, stderr: /Removed shop/ })
+  t.match(await dwell(['remove', 'shop', '--file', file]), { code: 0, stdout: /Removed shop/ })
   t.strictSame(JSON.parse(readFileSync(file, 'utf8')).tokens, [limited.tokens[1]], 'limits of others are kept')
   t.notMatch(readFileSync(file, 'utf8'), /shop/)
 })

@@ -50,5 +50,5 @@ t.test('candidates come with what they are', async (t) => {
 t.test('other shells', async (t) => {
   t.match(await dwell(['completion', 'zsh']), { code: 0, out: /^#compdef dwell\n/ })
   t.match(await dwell(['completion', 'fish']), { code: 0, out: /^complete -c dwell /m })
-  t.match(await dwell(['completion', 'tcsh']), { code: 2, error: /there is no completion for tcsh/ })
+  t.match(await dwell(['completion', 'tcsh']), { code: 2, error: /^There is no completion for "tcsh"/ })
 })

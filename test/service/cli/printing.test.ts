@@ -1,29 +1,33 @@
 // What goes to a terminal: columns that can be taken apart, a progress line only where somebody looks, nothing that moves a cursor.
 
 import t from 'tap'
-import { columns } from '../../../service/cli/remote/columns.ts'
 import { Progress } from '../../../service/cli/remote/progress.ts'
 import { quantile } from '../../../service/cli/remote/quantile.ts'
 import { contentOf } from '../../../service/cli/remote/records.ts'
+import { table } from '../../../service/cli/remote/table.ts'
 
-t.test('columns', async (t) => {
-  t.same(columns(['NAME', 'COUNT', 'WHY'], [['a', 1_000, undefined], ['längér', 5, 'x\n\u001b[31my']]), ['NAME    COUNT  WHY', 'a        1000  -', 'längér      5  x y']) // biome-ignore format: short
-  t.same(columns(['NAME', 'COUNT'], []), ['NAME  COUNT'])
+t.test('a table', async (t) => {
+  const columns = { NAME: 'name', COUNT: 'count', WHY: 'why' } as const
+  const rows = [
+    { name: 'a', count: 1_000, why: undefined },
+    { name: 'längér', count: 5, why: 'x\n\u001b[31my' },
+  ]
+  t.same(table(rows, columns), ['NAME    COUNT  WHY', 'a        1000  -', 'längér      5  x y'])
+  t.same(table<(typeof rows)[number]>([], columns), ['NAME  COUNT  WHY'])
 })
 
 t.test('a progress line is for terminals', async (t) => {
-  const drawn = (isTTY: boolean) => {
+  const drawn = (isTTY: boolean, columns = 80) => {
     let text = ''
-    const progress = new Progress(
-      { isTTY, write: (part: string) => (text += part) } as unknown as NodeJS.WriteStream,
-      10,
-    )
+    const stream = { isTTY, columns, write: (part: string) => (text += part) }
+    const progress = new Progress(stream as unknown as NodeJS.WriteStream, 10)
     progress.show(5, '5 published')
     progress.show(6, 'too soon')
     progress.end()
     return text
   }
   t.equal(drawn(true), `\r\u001b[K${'█'.repeat(15)}${'░'.repeat(15)} 50 %  5 published\r\u001b[K`)
+  t.equal(drawn(true, 20), `\r\u001b[K${'█'.repeat(15)}${'░'.repeat(4)}\r\u001b[K`, 'no wider than the terminal')
   t.equal(drawn(false), '')
 })
 

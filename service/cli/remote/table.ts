@@ -9,8 +9,16 @@ export type Cell = string | number | null | undefined
 
 const GAP = '  '
 
-/** The lines, the header first. Numbers stand at the right; what is not there is `-`. */
-export function columns(header: readonly string[], rows: readonly (readonly Cell[])[]): string[] {
+/** What stands in a column: a field of the item, or something made of it. */
+type Column<T> = keyof T | ((item: T) => Cell)
+
+/** The lines, the names of the columns first. Numbers stand at the right; what is not there is `-`. */
+export function table<T>(items: readonly T[], columns: Readonly<Record<string, Column<T>>>): string[] {
+  const header = Object.keys(columns)
+  const picks = Object.values(columns)
+  const rows = items.map((item) =>
+    picks.map((pick) => (typeof pick === 'function' ? pick(item) : (item[pick] as Cell))),
+  )
   const texts = [header, ...rows].map((row) => row.map(textOf))
   const widths = header.map((_, i) => Math.max(...texts.map((row) => widthOf(row[i]))))
   const isNumber = header.map((_, i) => rows.some((row) => typeof row[i] === 'number'))
