@@ -13,6 +13,8 @@ import { allCommands } from './examples-rig.ts'
 
 t.setTimeout(110_000)
 
+const MAIN = join(import.meta.dirname, '../../../service/main.ts')
+
 const folder = t.testdir()
 const server = await DwellProcess.start({ dataDirectory: join(folder, 'data'), logPath: join(folder, 'log') })
 t.teardown(() => server.kill())
@@ -67,10 +69,10 @@ t.test('what the system refuses is a sentence', async (t) => {
 })
 
 t.test('an interrupted publish publishes what it has read, and says how far that is', async (t) => {
-  const first = Array.from({ length: 3_000 }, (_, i) => `{"value":${i}}\n`).join('')
+  const line = `{"value":"${'x'.repeat(1_000)}"}\n`
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     const topic = `lines-${signal.toLowerCase()}`
-    const ended = await typed(['publish', topic, '--file', '-', '--json'], first, signal)
+    const ended = await typed(['publish', topic, '--file', '-', '--json'], line.repeat(2_000), signal)
     t.match(ended, { code: 130, error: '' })
     const { published, linesRead, failed } = JSON.parse(ended.out)
     t.same([published, failed], [linesRead, 0], 'all that was read')
@@ -79,7 +81,7 @@ t.test('an interrupted publish publishes what it has read, and says how far that
 })
 
 t.test('a publish that waits for its value ends when it is interrupted', async (t) => {
-  t.match(await typed(['publish', 'waiting'], '', 'SIGINT'), { code: 130, out: '', error: '' })
+  t.match(await typed(['publish', 'waiting'], 'x'.repeat(1024 ** 2), 'SIGINT'), { code: 130, out: '', error: '' })
 })
 
 t.test('a publish of many lines ends when nobody answers any more, and is no larger for it', async (t) => {
@@ -137,22 +139,15 @@ t.test('a reader that goes away ends a command quietly, and what nobody read com
   t.ok(rest.out.split('\n').length > 1_000, 'the rest')
 })
 
-/** Types `input` into a command that goes on waiting for more, and interrupts it when it is under way. */
+/** Types `input` into a command that goes on waiting for more, and interrupts it when it has begun to read. */
 function typed(args: readonly string[], input: string, signal: NodeJS.Signals): Promise<Ended> {
-  const main = join(import.meta.dirname, '../../../service/main.ts')
-  const child = spawn(process.execPath, [main, ...args], { env: { ...process.env, ...environment }, stdio: 'pipe' })
+  const child = spawn(process.execPath, [MAIN, ...args], { env: { ...process.env, ...environment }, stdio: 'pipe' })
   let [out, error] = ['', '']
   child.stdout.on('data', (part) => (out += part))
   child.stderr.on('data', (part) => (error += part))
-  child.stdin.write(input)
-  // It has installed what listens for signals before it connects, or reads.
-  const timer = setTimeout(() => child.kill(signal), 1_500)
-  return new Promise((resolve) =>
-    child.on('close', (code) => {
-      clearTimeout(timer)
-      resolve({ code, out, error })
-    }),
-  )
+  // More than lies between the two processes: when all is written, most is read.
+  child.stdin.write(input, () => child.kill(signal))
+  return new Promise((resolve) => child.on('close', (code) => resolve({ code, out, error })))
 }
 
 async function recordsIn(topic: string): Promise<number> {

@@ -1,6 +1,8 @@
 // What goes to a terminal: columns that can be taken apart, a progress line only where somebody looks, nothing that moves a cursor.
 
+import { Writable } from 'node:stream'
 import t from 'tap'
+import { Output } from '../../../service/cli/output.ts'
 import { Progress } from '../../../service/cli/remote/progress.ts'
 import { quantile } from '../../../service/cli/remote/quantile.ts'
 import { contentOf } from '../../../service/cli/remote/records.ts'
@@ -14,6 +16,17 @@ t.test('a table', async (t) => {
   ]
   t.same(table(rows, columns), ['NAME    COUNT  WHY', 'a        1000  -', 'längér      5  x y'])
   t.same(table<(typeof rows)[number]>([], columns), ['NAME  COUNT  WHY'])
+})
+
+t.test('a line says whether anybody took it', async (t) => {
+  let isOpen = true
+  const broken = Object.assign(new Error('EPIPE'), { code: 'EPIPE' })
+  const output = new Output(new Writable({ write: (_part, _encoding, done) => done(isOpen ? null : broken) }))
+  t.equal(await output.line('read'), true)
+  isOpen = false
+  t.equal(await output.line('not read'), false, 'that very line')
+  t.equal(output.closed, true)
+  t.equal(await output.line('not written'), false)
 })
 
 t.test('a progress line is for terminals', async (t) => {

@@ -81,7 +81,7 @@ t.test('an interrupted consume finishes what is in hand, and nothing is lost', a
 
 t.test('what goes wrong is a sentence, and an exit code', async (t) => {
   const rows: [args: string[], code: number, error: RegExp][] = [
-    [['publish', 'a/b', 'x'], 1, /^A topic is named by 1 to 249 of/],
+    [['publish', 'a/b', 'x'], 1, /^A topic is named by 1 to 100 of/],
     [['publish', 'orders', 'x', '--delay', 'soon'], 1, /^delay is "soon", not a duration/],
     [
       ['publish', 'orders', 'x', '--url', 'http://127.0.0.1:1'],
