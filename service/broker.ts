@@ -38,6 +38,7 @@ import { Readiness } from './readiness.ts'
 import type { Settings } from './settings.ts'
 import { Startup } from './startup.ts'
 import { Topics } from './topics.ts'
+import { openTracing } from './tracing/tracing.ts'
 
 export interface BrokerOptions {
   settings: Settings
@@ -116,6 +117,8 @@ export class Broker {
     startup.next('directory', 'Opening the data directory.')
     const home = await DataDirectory.open({ ...this.#options, log }, (part, close) => this.#opened(part, close))
     const { disk, clock, path: directory, space, clusterId, testClock } = home
+    const tracing = await openTracing({ endpoint: settings.TRACES_ENDPOINT, clock, random, log, clusterId })
+    if (tracing !== undefined) this.#opened('tracing', () => tracing.close())
     const descriptors = shareDescriptors(descriptorLimit(), {
       segments: settings.OPEN_FILES_MAX,
       slots: Math.ceil(settings.WHEEL_WINDOW / 1000),
@@ -259,6 +262,7 @@ export class Broker {
       stopMs: settings.STOP_TIMEOUT,
       stopping: this.#stopping.signal,
       onPush: (tookMs) => metrics?.observePush(tookMs),
+      tracing,
       onFailure,
     })
     this.#opened('pusher', () => pusher.stop())
@@ -303,6 +307,7 @@ export class Broker {
       explainer,
       pushHosts,
       metrics,
+      tracing,
       hand,
       wheel,
       testClock,

@@ -242,6 +242,11 @@ export const SETTINGS = {
     max: 1_000,
     sentence: 'Topics, groups and tiers, each, that have series of their own in the metrics: those with most.',
   },
+  TRACES_ENDPOINT: {
+    kind: 'text',
+    default: '',
+    sentence: 'Where spans are sent, by OTLP over HTTP, such as http://collector:4318/v1/traces. Empty: none are made.',
+  },
   CANARY_INTERVAL: {
     kind: 'duration',
     default: 0,

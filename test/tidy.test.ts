@@ -84,6 +84,7 @@ const NOT_UPWARDS: Record<string, string[]> = {
     'service/main.ts',
   ],
   'service/delivery': ['service/http', 'service/push', 'service/broker.ts', 'service/cli.ts', 'service/main.ts'],
+  'service/tracing': ['service/push', 'service/http', 'service/broker.ts', 'service/cli.ts', 'service/main.ts'],
   'service/push': ['service/http', 'service/broker.ts', 'service/cli.ts', 'service/main.ts'],
   'service/http': ['service/cli.ts', 'service/main.ts'],
 }
@@ -96,6 +97,10 @@ const PACKAGE_OF: Record<string, RegExp> = {
   'prom-client': /^service\/metrics/,
   undici: /^service\/push\//,
   jose: /^service\/access\//,
+  '@opentelemetry/api': /^service\/tracing\//,
+  '@opentelemetry/exporter-trace-otlp-http': /^service\/tracing\//,
+  '@opentelemetry/resources': /^service\/tracing\//,
+  '@opentelemetry/sdk-trace': /^service\/tracing\//,
 }
 
 interface Seam {

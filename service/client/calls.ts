@@ -9,6 +9,7 @@ import { backoffMs, Stopwatch } from './backoff.ts'
 import { CallError } from './call-error.ts'
 import type { Exchanges, Incoming } from './exchange.ts'
 import { pause, type Surroundings } from './surroundings.ts'
+import { type TraceSource, traceFields } from './trace.ts'
 
 /** What every method of the client takes. */
 export interface CallOptions {
@@ -31,6 +32,8 @@ export interface Call {
   /** Whether it may be carried out twice without harm. */
   repeat: 'always' | 'unless-sent'
   keepBegunAnswer?: boolean
+  /** Not to be sent in a trace: it is about what was published in several. */
+  isUntraced?: boolean
   /** What is an answer beside those with a status of success. */
   isAnswer?: (incoming: Incoming) => boolean
   options?: CallOptions
@@ -43,6 +46,7 @@ export interface CallsOptions {
   timeoutMs: number
   retryForMs: number
   surroundings: Surroundings
+  trace?: TraceSource
 }
 
 export interface Answered {
@@ -63,6 +67,11 @@ export class Calls {
     return this.#options.surroundings
   }
 
+  /** The trace of whoever calls, as fields of a header. */
+  trace(): Record<string, string> | undefined {
+    return traceFields(this.#options.trace)
+  }
+
   /** The answer's JSON; undefined when it has no body. @throws CallError, or the reason of the signal */
   async json<T>(call: Call): Promise<T> {
     const { incoming } = await this.answered(call)
@@ -79,9 +88,10 @@ export class Calls {
     const { surroundings } = this.#options
     const { retryForMs = this.#options.retryForMs, signal } = call.options ?? {}
     const watch = new Stopwatch(surroundings)
+    const trace = call.isUntraced ? undefined : this.trace()
     for (let tries = 1; ; tries++) {
       try {
-        return { incoming: await this.#once(call), tries }
+        return { incoming: await this.#once(call, trace), tries }
       } catch (error) {
         if (!(error instanceof CallError) || !error.retryable || this.#closing.signal.aborted) throw error
         if (call.repeat === 'unless-sent' && !error.harmless) throw error
@@ -100,10 +110,13 @@ export class Calls {
     this.#options.exchanges.close()
   }
 
-  async #once({ method, path, query, body, raw, options, keepBegunAnswer, isAnswer }: Call): Promise<Incoming> {
+  async #once(
+    { method, path, query, body, raw, options, keepBegunAnswer, isAnswer }: Call,
+    trace: Record<string, string> | undefined,
+  ): Promise<Incoming> {
     const { exchanges, token, userAgent, timeoutMs } = this.#options
     if (this.#closing.signal.aborted) throw closed()
-    const headers: Record<string, string> = { accept: 'application/json', 'user-agent': userAgent }
+    const headers: Record<string, string> = { accept: 'application/json', 'user-agent': userAgent, ...trace }
     if (token !== undefined) headers.authorization = `Bearer ${token}`
     if (raw !== undefined) headers['content-type'] = raw.type
     else if (body !== undefined) headers['content-type'] = 'application/json'

@@ -23,6 +23,7 @@ import { type PublishOptions, prepare, publishLines } from './publish.ts'
 import { Publisher, type PublisherOptions } from './publisher.ts'
 import { type Surroundings, systemSurroundings } from './surroundings.ts'
 import { Topics } from './topics.ts'
+import type { TraceSource } from './trace.ts'
 
 const MIB = 1024 * 1024
 
@@ -46,6 +47,8 @@ export interface ClientOptions {
   answerBytesMax?: number
   /** Sent as `User-Agent`. */
   userAgent?: string
+  /** The trace that calls are made in: `() => ({ traceparent, tracestate })`. Messages keep it, for whoever they are delivered to. */
+  trace?: TraceSource
   /** Clock and chance, for tests. */
   surroundings?: Surroundings
 }
@@ -74,6 +77,7 @@ export class DwellClient {
       timeoutMs: options.timeoutMs ?? 30_000,
       retryForMs: options.retryForMs ?? 30_000,
       surroundings: this.#surroundings,
+      trace: options.trace,
     })
     this.topics = new Topics(this.#calls)
     this.redrives = new Redrives(this.#calls)

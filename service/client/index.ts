@@ -53,3 +53,4 @@ export {
   type TopicSummary,
   Topics,
 } from './topics.ts'
+export type { TraceContext, TraceSource } from './trace.ts'

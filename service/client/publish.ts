@@ -29,13 +29,14 @@ export function prepare(calls: Calls, messages: readonly Message[], generateIds:
   return { lines, made }
 }
 
-/** Publishes lines; the results in their order, and how many tries it took. @throws CallError, or the reason of the signal */
+/** Publishes lines, in the trace of whoever calls unless they are of several; the results in their order, and how many tries it took. @throws CallError, or the reason of the signal */
 export async function publishLines(
   calls: Calls,
   topic: string,
   { lines, made }: Prepared,
   repeat: Call['repeat'],
   { acks, ...options }: PublishOptions,
+  isUntraced = false,
 ): Promise<{ results: Published[]; tries: number }> {
   const { incoming, tries } = await calls.answered({
     method: 'POST',
@@ -47,6 +48,7 @@ export async function publishLines(
         ? { bytes: lines[0], type: 'application/json' }
         : { bytes: lines.join('\n'), type: LINES_TYPE },
     repeat,
+    isUntraced,
     options,
   })
   const { results } = jsonOf(incoming) as { results: Published[] }

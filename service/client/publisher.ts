@@ -8,7 +8,8 @@
 //      `retryForMs` is shorter than the service's deduplication window (10 minutes unless set otherwise).
 //   3. A message that is refused takes no other with it: the rest of its request is sent again without it.
 //   4. With `requestsMax` 1 messages reach each partition in the order in which they were published, also over repetitions.
-//   5. No promise of it is an unhandled rejection: what nobody waits for is counted, and told by flush().
+//   5. A message keeps the trace in which publish() was called; the requests, of messages of several traces, are in none.
+//   6. No promise of it is an unhandled rejection: what nobody waits for is counted, and told by flush().
 
 import { CallError } from './call-error.ts'
 import type { Calls } from './calls.ts'
@@ -155,7 +156,7 @@ export class Publisher {
 
   #hold(message: Message, resolve: (result: Published) => void, reject: (error: unknown) => void): Held {
     const made = message.id === undefined
-    const line = messageLine(message, message.id ?? this.#calls.surroundings.token())
+    const line = messageLine(inTrace(message, this.#calls.trace()), message.id ?? this.#calls.surroundings.token())
     const settle = (result: Published | undefined, error: unknown) => {
       this.#heldMessages--
       this.#heldBytes -= line.length
@@ -222,7 +223,7 @@ export class Publisher {
         const options = { retryForMs, timeoutMs, acks, signal: this.#abort.signal }
         const prepared = { lines: rest.map(({ line }) => line), made: rest.map(({ made }) => made) }
         this.stats.requests++
-        const { results, tries } = await publishLines(this.#calls, this.#topic, prepared, 'always', options)
+        const { results, tries } = await publishLines(this.#calls, this.#topic, prepared, 'always', options, true)
         if (tries > 1) this.stats.repeated++
         for (let i = 0; i < rest.length; i++) rest[i].settle(results[i], undefined)
         return
@@ -253,6 +254,12 @@ export class Publisher {
     this.stats.failed++
     this.#firstFailure ??= { error }
   }
+}
+
+/** With the trace in which it is published, unless its headers name one. */
+function inTrace(message: Message, trace: Record<string, string> | undefined): Message {
+  if (trace === undefined || message.headers?.traceparent !== undefined) return message
+  return { ...message, headers: { ...message.headers, ...trace } }
 }
 
 /** Which message of the request the service refuses, from 0; undefined when it is not about one of them. */

@@ -9,6 +9,7 @@ import { parseDuration } from '../duration.ts'
 import { checkName } from '../names.ts'
 import { between, invalidField } from '../publish/message.ts'
 import { formatTime } from '../time.ts'
+import type { Operation } from '../tracing/tracing.ts'
 import { Acknowledge, Acknowledged, Acquire, Acquired, type Acknowledgement as Given } from './consume-forms.ts'
 import { JsonWriter } from './json-writer.ts'
 import { JSON_TYPE } from './messages.ts'
@@ -26,11 +27,14 @@ const LOCK_MS_MAX = 24 * 3_600_000
 /** About what a record takes in an answer beside its body. */
 const MEMBERS_SIZE = 320
 
+const ACQUIRE: Operation = { name: 'acquire', type: 'receive' }
+const ACKNOWLEDGE: Operation = { name: 'acknowledge', type: 'settle' }
+
 interface OfGroup {
   Params: { topic: string; group: string }
 }
 
-export function consumeRoutes(app: FastifyInstance, { groups, settings, stopping, quotas }: HttpParts): void {
+export function consumeRoutes(app: FastifyInstance, { groups, settings, stopping, quotas, tracing }: HttpParts): void {
   const shared = { tags: ['Consume'], params: GroupPath, querystring: NoQuery }
   const waitingCalls = new WaitingCalls(settings.ACQUIRES_WAITING_MAX)
   const plain = { serializerCompiler: () => (text: unknown) => text as string }
@@ -40,7 +44,7 @@ export function consumeRoutes(app: FastifyInstance, { groups, settings, stopping
   app.post<OfGroup & { Body: Static<typeof Acquire> }>(
     '/v1/topics/:topic/groups/:group/acquire',
     {
-      config: { access: needs('consume') },
+      config: { access: needs('consume'), operation: ACQUIRE },
       ...plain,
       ...bodyMayBeMissing,
       schema: {
@@ -64,7 +68,8 @@ export function consumeRoutes(app: FastifyInstance, { groups, settings, stopping
         ]),
       },
     },
-    async ({ params, body, caller }, reply) => {
+    async (request, reply) => {
+      const { params, body, caller } = request
       const waitMs = body.wait === undefined ? 0 : between(parseDuration(body.wait, 'wait'), 0, WAIT_MS_MAX, 'wait')
       const lockMs = body.lock === undefined ? undefined : lockOf(body.lock)
       const { topic, group } = namesOf(params)
@@ -79,6 +84,7 @@ export function consumeRoutes(app: FastifyInstance, { groups, settings, stopping
       } finally {
         leave?.()
       }
+      if (tracing !== undefined) request.subject = { messages: deliveries.length, deliveries }
       reply.header('content-type', JSON_TYPE)
       const paused = deliveries.length === 0 ? groups.settingsOf(topic, group)?.paused : undefined
       if (paused !== undefined) return pausedJson(paused)
@@ -90,7 +96,7 @@ export function consumeRoutes(app: FastifyInstance, { groups, settings, stopping
   app.post<OfGroup & { Body: Static<typeof Acknowledge> }>(
     '/v1/topics/:topic/groups/:group/acknowledge',
     {
-      config: { access: needs('consume') },
+      config: { access: needs('consume'), operation: ACKNOWLEDGE },
       ...plain,
       schema: {
         ...shared,
@@ -112,7 +118,9 @@ export function consumeRoutes(app: FastifyInstance, { groups, settings, stopping
         ]),
       },
     },
-    async ({ params, body }, reply) => {
+    async (request, reply) => {
+      const { params, body } = request
+      if (tracing !== undefined) request.subject = { messages: body.acknowledgements.length }
       const acknowledgements = body.acknowledgements.map((given, i) => acknowledgementOf(given, i, settings.DELAY_MAX))
       const { topic, group } = namesOf(params)
       const results = await groups.acknowledge(topic, group, acknowledgements)

@@ -6,7 +6,6 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { BufferPool } from '../../storage/index.ts'
-import type { Caller } from '../access/caller.ts'
 import { needs } from '../access/route-access.ts'
 import type { ErrorCode } from '../errors.ts'
 import { checkName } from '../names.ts'
@@ -17,6 +16,7 @@ import type { Published } from '../publish/publication.ts'
 import type { Acks } from '../publish/publish.ts'
 import { readRawMessage } from '../publish/raw-message.ts'
 import { formatTime } from '../time.ts'
+import type { Operation } from '../tracing/tracing.ts'
 import {
   Published as Answer,
   messageBodies,
@@ -67,14 +67,15 @@ const REFUSALS: readonly ErrorCode[] = [
   ...WRITES,
   ...WHEEL,
 ]
+const PUBLISH: Operation = { name: 'publish', type: 'send' }
 
 /** The schemas of these routes are documents; nothing is compiled from them. */
 const unchecked = { validatorCompiler: () => () => true }
 const plain = { serializerCompiler: () => (text: unknown) => text as string }
 
 export function messageRoutes(app: FastifyInstance, parts: HttpParts): void {
-  const { settings, publisher, space, topics, quotas } = parts
-  const rules = () => messageRules(parts)
+  const { settings, publisher, space, topics, quotas, tracing } = parts
+  const rules = ({ headers }: FastifyRequest) => messageRules(parts, headers)
   const countMax = settings.REQUEST_MESSAGES_MAX
   const takeBody = bodyTaker(new BufferPool(), settings.REQUEST_BYTES_MAX, parts.arriving)
 
@@ -84,7 +85,7 @@ export function messageRoutes(app: FastifyInstance, parts: HttpParts): void {
     scope.post(
       '/v1/topics/:topic/messages',
       {
-        config: { access: needs('publish') },
+        config: { access: needs('publish'), operation: PUBLISH },
         ...unchecked,
         ...plain,
         schema: {
@@ -109,8 +110,10 @@ export function messageRoutes(app: FastifyInstance, parts: HttpParts): void {
         if (body === undefined || body.bytes.length === 0) throw emptyBody()
         const isLines = request.headers['content-type']?.startsWith(NDJSON_MEDIA)
         const { bytes } = body
-        const messages = isLines ? readLines(bytes, rules(), countMax) : readOneOrMore(bytes, rules(), countMax)
-        publish(request.caller, topic, messages, body, mode, reply)
+        const messages = isLines
+          ? readLines(bytes, rules(request), countMax)
+          : readOneOrMore(bytes, rules(request), countMax)
+        publish(request, topic, messages, body, mode, reply)
       },
     )
   })
@@ -121,7 +124,7 @@ export function messageRoutes(app: FastifyInstance, parts: HttpParts): void {
     scope.post(
       '/v1/topics/:topic/raw',
       {
-        config: { access: needs('publish') },
+        config: { access: needs('publish'), operation: PUBLISH },
         ...unchecked,
         ...plain,
         schema: {
@@ -145,20 +148,22 @@ export function messageRoutes(app: FastifyInstance, parts: HttpParts): void {
         const { key, delay, deliverAt, id, ...query } = request.query
         const mode = modeOf(query, RAW_NAMES)
         const { body = NO_BODY } = request
-        const message = readRawMessage(body.bytes, request.headers, { key, delay, deliverAt, id }, rules())
-        publish(request.caller, topic, [message], body, mode, reply)
+        const message = readRawMessage(body.bytes, request.headers, { key, delay, deliverAt, id }, rules(request))
+        publish(request, topic, [message], body, mode, reply)
       },
     )
   })
 
   function publish(
-    caller: Caller,
+    request: FastifyRequest,
     topic: string,
     messages: readonly Message[],
     body: RequestBody,
     { acks, quiet }: Mode,
     reply: FastifyReply,
   ): void {
+    const { caller } = request
+    if (tracing !== undefined) request.subject = { messages: messages.length }
     // Whoever does not wait is told at least what is known at once.
     if (acks === '0') space.admit()
     if (topics.find(topic) === undefined && settings.AUTO_CREATE_TOPICS)

@@ -14,6 +14,7 @@ import type { Readiness } from '../readiness.ts'
 import type { Settings } from '../settings.ts'
 import type { TestClock } from '../test-clock.ts'
 import type { Topics } from '../topics.ts'
+import type { Tracing } from '../tracing/tracing.ts'
 import type { ArrivingBytes } from './arriving-bytes.ts'
 import type { ServedHosts } from './served-hosts.ts'
 
@@ -38,6 +39,8 @@ export interface HttpParts {
   /** Where groups may push to. */
   pushHosts: AllowedHosts
   metrics: Metrics
+  /** Only where somebody collects traces. */
+  tracing: Tracing | undefined
   /** The hand's wall time: what due times are reckoned from; and how it stands to the wall clock. */
   hand: { nowMs(): number; pastMs(): number; state(): ClockState; why(): string | undefined }
   wheel: {

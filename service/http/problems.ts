@@ -3,6 +3,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { DwellError, type Log } from '../../storage/index.ts'
 import { type ErrorCode, errorRow } from '../errors.ts'
+import { requestContext, traceIdOf } from '../tracing/trace-context.ts'
 import { type RequestPart, type Violation, violationError } from './violations.ts'
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
@@ -50,7 +51,14 @@ export class Problems {
     const { status } = errorRow(code)
     onProblem(code)
     if (status >= 500 && !COUNTED_ONLY.has(code)) {
-      const where = { method: request.method, route: request.routeOptions.url, code, requestId: request.id }
+      const context = requestContext(request.headers)
+      const where = {
+        method: request.method,
+        route: request.routeOptions.url,
+        code,
+        requestId: request.id,
+        traceId: context && traceIdOf(context),
+      }
       if (known === undefined) log.error({ ...where, error: describe(error) }, 'A request failed.')
       else log.warn({ ...where, detail: message }, 'A request was refused.')
     }

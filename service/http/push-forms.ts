@@ -147,7 +147,7 @@ const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/
 const HEADER_VALUE = /^[\t\x20-\x7e]{0,4096}$/
 /** What is about the connection, the body, or ours to say. */
 const HEADERS_OURS = new Set(
-  'connection content-encoding content-length content-type expect host keep-alive te trailer transfer-encoding upgrade'.split(
+  'connection content-encoding content-length content-type expect host keep-alive te traceparent tracestate trailer transfer-encoding upgrade'.split(
     ' ',
   ),
 )

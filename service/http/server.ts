@@ -4,6 +4,7 @@ import fastifySwagger from '@fastify/swagger'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { BufferPool, DwellError } from '../../storage/index.ts'
 import { checkUtf8 } from '../json-scanner.ts'
+import { logRequests } from './access-log.ts'
 import { consumeRoutes } from './consume.ts'
 import { deadLetterRoutes } from './dead-letters.ts'
 import { delayedRoutes } from './delayed.ts'
@@ -22,6 +23,7 @@ import { recordRoutes } from './records.ts'
 import { redriveRoutes } from './redrives.ts'
 import { bodyTaker } from './request-body.ts'
 import { requestIds } from './request-ids.ts'
+import { traceRequests } from './request-spans.ts'
 import { scaleRoutes } from './scale.ts'
 import { testClockRoutes } from './test-clock.ts'
 import { topicRoutes } from './topics.ts'
@@ -56,6 +58,8 @@ export async function buildRoutes(parts: HttpParts): Promise<FastifyInstance> {
     metrics.countRequest(request.method, request.routeOptions.url, reply.statusCode, reply.elapsedTime)
     done()
   })
+  if (settings.LOG_LEVEL === 'debug') logRequests(app, log)
+  traceRequests(app, parts.tracing)
   app.removeAllContentTypeParsers()
   const takeBody = bodyTaker(new BufferPool(), settings.REQUEST_BYTES_MAX, parts.arriving)
   app.addContentTypeParser('application/json', (request, payload, done) =>

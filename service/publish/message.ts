@@ -9,6 +9,7 @@ import { ID_PLACEHOLDER } from '../../timewheel/index.ts'
 import { formatDuration, notADuration, parseDuration } from '../duration.ts'
 import type { JsonScanner } from '../json-scanner.ts'
 import { notATime, parseTime } from '../time.ts'
+import { keepTrace } from './message-trace.ts'
 
 export const ID_HEADER = '__dwell.id'
 export const FORM_HEADER = '__dwell.form'
@@ -48,6 +49,8 @@ export interface MessageRules {
   pastMs?: () => number
   /** Why a delay cannot be reckoned from that: the clock is wrong. Undefined as a rule. */
   clockWrong?: () => DwellError | undefined
+  /** The headers that keep the context of the request's trace, where it has one. */
+  trace?: readonly Header[]
 }
 
 const FIELDS = ['value', 'valueBase64', 'key', 'partition', 'headers', 'delay', 'deliverAt', 'id'] as const
@@ -96,6 +99,7 @@ export function readMessage(scanner: JsonScanner, rules: MessageRules): Message 
   }
   if ((given & DELAY_BIT) !== 0 && (given & DELIVER_AT_BIT) !== 0) throw delayConflict()
   checkSize(message, rules)
+  keepTrace(message, rules.trace, rules.nowMs)
   return message
 }
 

@@ -21,6 +21,7 @@ import {
   type Message,
   type MessageRules,
 } from './message.ts'
+import { keepTrace } from './message-trace.ts'
 
 const JSON_TYPE = /^application\/(?:[a-z0-9.+-]+\+)?json\s*(?:;|$)/i
 const HEADER_PREFIX = 'dwell-header-'
@@ -65,6 +66,7 @@ export function readRawMessage(
     id: id === undefined ? '' : checkId(id),
   }
   checkSize(message, rules)
+  keepTrace(message, rules.trace, rules.nowMs)
   return message
 }
 

@@ -7,12 +7,13 @@
 //   Dwell-Delivery-Count            1 at the first delivery
 //   Dwell-Key, Dwell-Id             as UTF-8, as a raw publish takes them; a key that no header can carry as Dwell-Key-Base64
 //   Dwell-Header-<name>             the record's own headers; Dwell-Headers-Left-Out counts those that no header can carry
+//   traceparent, tracestate         by W3C Trace Context, of messages that were published in a trace: push-trace.ts adds them
 //
 // Names that a publisher chose come only behind `Dwell-Header-`, so no message sets Host, Authorization or one of these.
 
 import { isUtf8 } from 'node:buffer'
 import { hash, type KeyObject } from 'node:crypto'
-import { decodeRecordBody, type RecordBody } from '../../storage/index.ts'
+import { decodeRecordBody, type Header, type RecordBody } from '../../storage/index.ts'
 import type { Delivery } from '../delivery/index.ts'
 import { FORM_HEADER, ID_HEADER, INTERNAL_HEADER_PREFIX } from '../publish/message.ts'
 import { formatTime } from '../time.ts'
@@ -31,6 +32,8 @@ export interface PushRequest {
   /** Name, value, name, value … */
   headers: string[]
   body: Buffer
+  /** Of the record, not to be sent as they are. */
+  ofMessage: readonly Header[]
 }
 
 export interface Sender {
@@ -63,7 +66,7 @@ export function pushRequest(delivery: Delivery, sender: Sender, nowMs: number): 
   headers.push('dwell-timestamp', formatTime(delivery.timestampMs))
   headers.push('dwell-delivery-count', String(delivery.deliveryCount))
   addMessageHeaders(headers, record)
-  return { headers, body }
+  return { headers, body, ofMessage: record.headers }
 }
 
 /** Names a record in a group: told over all its tries, and by nothing else's. Without a full stop, as it is signed. */

@@ -6,6 +6,7 @@
 import type { Socket } from 'node:net'
 import type { Clock, Log } from '../../storage/index.ts'
 import { type GroupSettings, type Groups, groupKey, type PushSettings } from '../delivery/index.ts'
+import type { Tracing } from '../tracing/tracing.ts'
 import type { AllowedHosts } from './allowed-hosts.ts'
 import type { openPool, Resolve } from './connections.ts'
 import { Endpoint } from './endpoint.ts'
@@ -29,6 +30,8 @@ export interface PusherOptions {
   stopping: AbortSignal
   onFailure(error: unknown): void
   onPush?: (tookMs: number) => void
+  /** Only where somebody collects traces. */
+  tracing?: Tracing
   /** Trusted instead of the well-known authorities. */
   ca?: string
 }

@@ -6,9 +6,11 @@
 import type { Dispatcher } from 'undici'
 import type { Clock } from '../../storage/index.ts'
 import type { Delivery, PushSettings } from '../delivery/index.ts'
+import type { Tracing } from '../tracing/tracing.ts'
 import { confidentialTexts } from './confidential.ts'
 import { exchange } from './exchange.ts'
 import { type PushRequest, pushRequest, type Sender } from './push-request.ts'
+import { joinTrace } from './push-trace.ts'
 import { keyOf } from './signature.ts'
 import { judge, type Verdict } from './verdict.ts'
 
@@ -18,6 +20,8 @@ export interface TargetParts {
   openPool(push: PushSettings): Dispatcher
   /** Whether so many sockets are idle that the next push is to close its own. */
   isCrowded(): boolean
+  /** Only where somebody collects traces. */
+  tracing?: Tracing
   /** A push ended. */
   onEnd(outcome: Verdict['outcome'], tookMs: number): void
 }
@@ -65,7 +69,7 @@ export class Target {
 
   /** Pushes a record; never rejects. */
   async push(delivery: Delivery): Promise<Verdict> {
-    const { clock, onEnd, isCrowded } = this.#parts
+    const { clock, onEnd, isCrowded, tracing } = this.#parts
     const confidential = this.#confidential
     const beganMs = clock.monotonicMs()
     let request: PushRequest
@@ -75,10 +79,16 @@ export class Target {
       // Released, it is told and counted as what cannot be retried either.
       return { outcome: 'release', endpoint: 'failed', reason: String(error), blamesRequest: true }
     }
-    const { pathname, search } = this.#url
+    const url = this.#url
+    const span = joinTrace(request.headers, delivery, request.ofMessage, { group: this.#group, url }, tracing)
     const options = { clock, timeoutMs: this.#push.timeoutMs, closesSocket: isCrowded() }
-    const result = await exchange(this.#pool, pathname + search, request, options)
+    const result = await exchange(this.#pool, url.pathname + url.search, request, options)
     const verdict = judge(result, clock.wallMs(), confidential)
+    span?.end({
+      status: result.kind === 'answer' ? result.answer.status : undefined,
+      outcome: verdict.outcome,
+      failure: verdict.endpoint === 'works' ? undefined : verdict.outcome,
+    })
     onEnd(verdict.outcome, clock.monotonicMs() - beganMs)
     return verdict
   }
