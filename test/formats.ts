@@ -27,6 +27,7 @@ import {
   decodeMessage,
   isWithdrawal,
   movedEnvelope,
+  recordBytesOf,
   targetOf,
   topicIdOf as targetTopicIdOf,
   withdrawalOf,
@@ -95,6 +96,15 @@ const TASK: RedriveTask = {
   startedMs: 2_000,
   ends: [8, 4],
   next: { partition: 0, offset: 5 },
+}
+const PENDING_ENTRY = {
+  state: 'pending' as const,
+  atMs: DUE_MS,
+  dueAtMs: DUE_MS + 5,
+  delayOffset: 8,
+  partition: 0,
+  offset: 0,
+  recordBytes: 4_321,
 }
 const ENTRY = {
   state: 'dispatched' as const,
@@ -285,6 +295,15 @@ async function slotFile(): Promise<Buffer> {
   return fileOf(slotPath(D, slot.second), (disk) => slot.write(disk, D, Buffer.alloc(8_192)))
 }
 
+const COUNTED = { count: 5, later: 1, due: 3, dueOf: 1, of: 3 }
+
+function readCensus(bytes: Buffer): unknown {
+  const census = Census.decode(bytes)
+  const { count, later } = census
+  const due = { due: census.dueIn(SECOND), dueOf: census.dueIn(SECOND, 18), of: census.countOf(17) }
+  return { count, later, ...due, bytes: census.bytesOf(17), otherBytes: census.bytesOf(18) }
+}
+
 const ROWS = { sequence: 1, lost: undefined, offset: 4, fates: [{ cancelledBy: 6 }, undefined] }
 
 export const FORMATS: Record<string, Format> = {
@@ -375,21 +394,18 @@ export const FORMATS: Record<string, Format> = {
     read: async (bytes) => readSynced(await diskWith(`${D}/synced`, bytes), `${D}/synced`),
     holds: SYNCED,
   },
-  'wheel-census.v1': {
+  'wheel-census.v2': {
     make: async () => {
       const census = new Census()
-      for (const topicId of [17, 17, 18]) census.add(DUE_MS, topicId)
-      census.add(LATER_MS + 61_000, 18)
-      census.addLater(17)
+      for (const topicId of [17, 17, 18]) census.add(DUE_MS, topicId, 2 ** 31)
+      census.add(LATER_MS + 61_000, 18, 300)
+      census.addLater(17, 70)
       return census.encode()
     },
-    read: (bytes) => {
-      const census = Census.decode(bytes)
-      const { count, later } = census
-      return { count, later, due: census.dueIn(SECOND), dueOf: census.dueIn(SECOND, 18), of: census.countOf(17) }
-    },
-    holds: { count: 5, later: 1, due: 3, dueOf: 1, of: 3 },
+    read: readCensus,
+    holds: { ...COUNTED, bytes: 2 ** 32 + 70, otherBytes: 2 ** 31 + 300 },
   },
+  'wheel-census.v1': { read: readCensus, holds: { ...COUNTED, bytes: 0, otherBytes: 0 } },
   'overflow-rows.v3': {
     make: overflowRows,
     read: readOverflowRows,
@@ -412,6 +428,11 @@ export const FORMATS: Record<string, Format> = {
     make: async () => written(envelopeBody(cancelledEnvelope(PLACE, 17))),
     read: (bytes) => ({ target: targetOf(envelopeOf(bytes)), topicId: targetTopicIdOf(envelopeOf(bytes)) }),
     holds: { target: PLACE, topicId: 17 },
+  },
+  'record-delay-cancelled-bytes': {
+    make: async () => written(envelopeBody(cancelledEnvelope(PLACE, 17, 4_321))),
+    read: (bytes) => ({ target: targetOf(envelopeOf(bytes)), recordBytes: recordBytesOf(envelopeOf(bytes)) }),
+    holds: { target: PLACE, recordBytes: 4_321 },
   },
   'record-delay-moved': {
     make: async () => written(envelopeBody(moved())),
@@ -438,5 +459,10 @@ export const FORMATS: Record<string, Format> = {
   },
   'record-dead-page.v1': { make: async () => encodePage(PAGE), read: (bytes) => decodePage(bytes), holds: PAGE },
   'record-dead-redrive.v1': { make: async () => encodeTask(TASK), read: (bytes) => decodeTask(bytes), holds: TASK },
+  'row-ids.v1-pending': {
+    make: async () => encodeIdEntry(PENDING_ENTRY),
+    read: (bytes) => decodeIdEntry(bytes),
+    holds: PENDING_ENTRY,
+  },
   'row-ids.v1': { make: async () => encodeIdEntry(ENTRY), read: (bytes) => decodeIdEntry(bytes), holds: ENTRY },
 }

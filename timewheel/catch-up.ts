@@ -16,7 +16,7 @@
 
 import type { Census } from './census/census.ts'
 import type { Checkpoint } from './checkpoint/checkpoint.ts'
-import { topicIdOf } from './entry/entry.ts'
+import { recordBytesOf, topicIdOf } from './entry/entry.ts'
 import { comparePlaces, lastPlaceOf, type Place } from './entry/place.ts'
 import { covers, type Mark } from './mark.ts'
 import type { Overflow } from './overflow.ts'
@@ -53,14 +53,14 @@ export class CatchUp {
     if (this.#checkpoint === undefined) {
       const rows = this.#overflow.rowsBetween(moved, lastPlaceOf(Number.MAX_SAFE_INTEGER - 1))
       for await (const { dueAtMs, envelope } of rows) {
-        this.#census.addLater(topicIdOf(envelope))
+        this.#census.addLater(topicIdOf(envelope), recordBytesOf(envelope))
         this.#overflow.lastDueAtMs = dueAtMs
       }
       return
     }
     this.#overflow.lastDueAtMs = this.#checkpoint.overflowLastDueAtMs
     for await (const { offset, envelope } of this.#overflow.rowsBetween(this.#checkpoint.moved, moved)) {
-      if (offset < this.#consumed) this.#census.removeLater(topicIdOf(envelope))
+      if (offset < this.#consumed) this.#census.removeLater(topicIdOf(envelope), recordBytesOf(envelope))
     }
   }
 
@@ -72,23 +72,25 @@ export class CatchUp {
       this.#pending.add(place, envelope)
       return
     }
-    if (this.#checkpoint !== undefined) this.#census.addLater(topicIdOf(envelope))
+    if (this.#checkpoint !== undefined) this.#census.addLater(topicIdOf(envelope), recordBytesOf(envelope))
     this.#overflow.lastDueAtMs = Math.max(this.#overflow.lastDueAtMs, place.dueAtMs)
   }
 
-  /** The fact that withdrew the message at `target` comes again, or for the first time. */
-  withdraw(target: Place, factOffset: number, topicId: number): void {
+  /** The fact that withdrew the message at `target`, of so many bytes, comes again, or for the first time. */
+  withdraw(target: Place, factOffset: number, topicId: number, recordBytes: number): void {
     const isAhead = comparePlaces(target, this.#pending.moved) > 0
     const hasRow = isAhead && this.#overflow.get(target) !== undefined
     if (target.offset >= this.#consumed || hasRow) {
-      if (!covers(this.#mark, target)) this.#pending.withdraw(target, factOffset, topicId)
-    } else if (this.#checkpoint !== undefined) this.#withdrawCounted(target, factOffset, topicId, this.#checkpoint)
+      if (!covers(this.#mark, target)) this.#pending.withdraw(target, factOffset, topicId, recordBytes)
+    } else if (this.#checkpoint !== undefined) this.#withdrawCounted(target, factOffset, topicId, recordBytes)
   }
 
   /** Of a message that does not come again, and that had no row ahead of `moved` that is still there. */
-  #withdrawCounted(target: Place, factOffset: number, topicId: number, { moved }: Checkpoint): void {
+  #withdrawCounted(target: Place, factOffset: number, topicId: number, recordBytes: number): void {
+    const { moved } = this.#checkpoint as Checkpoint
     const wasLater = comparePlaces(target, moved) > 0
-    if (!wasLater && !covers(this.#mark, target)) this.#pending.withdraw(target, factOffset, topicId)
-    else if (wasLater && this.#overflow.get(target) === undefined) this.#census.removeLater(topicId)
+    if (!wasLater && !covers(this.#mark, target)) {
+      this.#pending.withdraw(target, factOffset, topicId, recordBytes)
+    } else if (wasLater && this.#overflow.get(target) === undefined) this.#census.removeLater(topicId, recordBytes)
   }
 }

@@ -38,6 +38,8 @@ export interface Changed {
   dueAtMs: number
   /** Its offset in `__delay` from now on. */
   delayOffset: number
+  /** Of its record. */
+  recordBytes: number
 }
 
 export interface ChangesOptions {
@@ -60,6 +62,8 @@ interface Wanted {
   topicId: number
   /** Its id in `__ids`, if it is there. */
   id: string | undefined
+  /** Of its record. */
+  recordBytes: number
   /** Of a message that is to be moved. */
   envelope: Buffer | undefined
   change: Change
@@ -96,13 +100,13 @@ export class Changes {
    */
   async change(asked: Asked, change: Change): Promise<Found> {
     // A cancel of one that is known says all that there is to say; to be moved it has to be read.
-    const isKnown = asked.isKnown && change === 'cancel'
+    const knownBytes = change === 'cancel' ? asked.knownBytes : undefined
     for (;;) {
-      const found = await this.#options.lookUp.find({ ...asked, isKnown })
+      const found = await this.#options.lookUp.find({ ...asked, knownBytes })
       if (found.state !== 'pending') return found
-      const { place: target, topicId, envelope } = found
+      const { place: target, topicId, recordBytes, envelope } = found
       const id = envelope === undefined ? asked.id : ownIdOf(envelope)
-      const outcome = await this.#want({ target, topicId, id, envelope, change })
+      const outcome = await this.#want({ target, topicId, id, recordBytes, envelope, change })
       // Undefined: it had left meanwhile.
       if (outcome !== undefined) return { ...found, ...outcome }
     }
@@ -183,13 +187,13 @@ export class Changes {
   /** Undefined when there is nothing to be written: then it is answered, or will be. */
   #factOf(wanted: Wanted, nowMs: number): Decided | undefined {
     const { pending } = this.#options
-    const { target, topicId, envelope, change, done } = wanted
+    const { target, topicId, recordBytes, envelope, change, done } = wanted
     const standing = pending.overflow.fateOf(target) === undefined ? pending.standingOf(target, nowMs) : 'gone'
     if (standing === 'leaving') this.#departures.of(target.offset).then(() => done.resolve(undefined), done.reject)
     else if (standing !== 'waiting') done.resolve(undefined)
     if (standing !== 'waiting') return undefined
     if (change === 'cancel') {
-      const fact = cancelledEnvelope(target, topicId)
+      const fact = cancelledEnvelope(target, topicId, recordBytes)
       return { ...wanted, fact, state: 'cancelled', dueAtMs: target.dueAtMs }
     }
     assert(envelope !== undefined, 'a message that is to be moved was read')
@@ -208,9 +212,9 @@ export class Changes {
     const facts: Append = { topic: DELAY_TOPIC, partition: 0, records }
     const changed = onChange?.((baseOffsets) => changedBy(decided, baseOffsets[0]))
     const [base] = await engine.append(changed === undefined ? [facts] : [facts, changed])
-    for (const [i, { target, topicId, state, dueAtMs, done }] of decided.entries()) {
+    for (const [i, { target, topicId, recordBytes, state, dueAtMs, done }] of decided.entries()) {
       const place = state === 'pending' ? { dueAtMs, offset: base + i } : target
-      pending.withdraw(target, base + i, topicId)
+      pending.withdraw(target, base + i, topicId, recordBytes)
       pending.overflow.remember(target, state === 'pending' ? { movedTo: place } : { cancelledBy: base + i })
       consumption.applied(base + i)
       if (state === 'pending') this.moved++
@@ -224,10 +228,10 @@ export class Changes {
 /** What `__ids` is to say of them, when the facts have offsets from `base` on. */
 function changedBy(decided: readonly Decided[], base: number): Changed[] {
   const changed: Changed[] = []
-  for (const [i, { target, id, topicId, state, dueAtMs }] of decided.entries()) {
-    if (state === 'pending')
-      changed.push({ id: id ?? messageId(target), topicId, state, dueAtMs, delayOffset: base + i })
-    else if (id !== undefined) changed.push({ id, topicId, state, dueAtMs, delayOffset: target.offset })
+  for (const [i, { target, id, topicId, recordBytes, state, dueAtMs }] of decided.entries()) {
+    const fields = { topicId, recordBytes, state, dueAtMs }
+    if (state === 'pending') changed.push({ ...fields, id: id ?? messageId(target), delayOffset: base + i })
+    else if (id !== undefined) changed.push({ ...fields, id, delayOffset: target.offset })
   }
   return changed
 }

@@ -17,6 +17,7 @@ import {
   kindOf,
   MESSAGE,
   MOVED,
+  recordBytesOf,
   targetOf,
   topicIdOf,
 } from './entry/entry.ts'
@@ -135,7 +136,7 @@ export class Consumption {
     const place = { dueAtMs: dueAtMsOf(envelope), offset }
     if (!this.#applied.delete(offset)) {
       assert(!this.isCaughtUp, 'only this wheel writes facts')
-      this.#catchUp.withdraw(target, offset, topicIdOf(envelope))
+      this.#catchUp.withdraw(target, offset, topicIdOf(envelope), recordBytesOf(envelope))
       this.#pending.overflow.remember(target, isMoved ? { movedTo: place } : { cancelledBy: offset })
     }
     if (isMoved) this.#add(place, envelope)
@@ -149,8 +150,8 @@ export class Consumption {
     if (!isFirst || comparePlaces(target, this.#pending.hand) <= 0) return
     const message = await this.#kept.read(target)
     if (message === undefined) return
-    if (this.isCaughtUp) this.#pending.withdraw(target, offset, topicIdOf(message))
-    else this.#catchUp.withdraw(target, offset, topicIdOf(message))
+    const waits = this.isCaughtUp ? this.#pending : this.#catchUp
+    waits.withdraw(target, offset, topicIdOf(message), recordBytesOf(message))
     overflow.remember(target, { cancelledBy: offset })
   }
 }

@@ -6,7 +6,7 @@
 
 import type { Disk, Log } from '../storage/index.ts'
 import type { Census } from './census/census.ts'
-import { topicIdOf } from './entry/entry.ts'
+import { recordBytesOf, topicIdOf } from './entry/entry.ts'
 import { comparePlaces, type Place } from './entry/place.ts'
 import { slotPath } from './slot/slot-files.ts'
 import { SlotReader } from './slot/slot-reader.ts'
@@ -40,7 +40,9 @@ export async function countHandSecond(options: HandSecondOptions): Promise<void>
     for (let after = hand; comparePlaces(after, slot.lastPlace) < 0; ) {
       if (!reader.isPrepared) await reader.prepare()
       const { entries, upTo } = reader.take(after)
-      for (const { dueAtMs, envelope } of entries) census.add(dueAtMs, topicIdOf(envelope))
+      for (const { dueAtMs, envelope } of entries) {
+        census.add(dueAtMs, topicIdOf(envelope), recordBytesOf(envelope))
+      }
       after = upTo
     }
   } catch (error) {

@@ -3,7 +3,7 @@
 
 import { type LogEngine, readPage } from '../storage/index.ts'
 import type { Consumption } from './consumption.ts'
-import { topicIdOf } from './entry/entry.ts'
+import { recordBytesOf, topicIdOf } from './entry/entry.ts'
 import type { Place } from './entry/place.ts'
 import type { KeptMessages } from './kept-messages.ts'
 import { findMark, type Target } from './mark.ts'
@@ -17,15 +17,15 @@ export interface Asked {
   /** Where it is, or once was. */
   place: Place
   id: string
-  /** `__ids` has it, so there is or was such a message; else only that itself says so. */
-  isKnown: boolean
+  /** The bytes of its record when `__ids` has it, so that there is or was such a message; else only that itself says so. */
+  knownBytes: number | undefined
 }
 
-/** `place` is the one in force: where the message waits, or waited last. */
+/** `place` is the one in force: where the message waits, or waited last. The envelope is that of one that is not known. */
 export type Found =
   | { state: 'unknown' }
   | { state: 'cancelled'; place: Place }
-  | { state: 'pending'; place: Place; topicId: number /** Of one that is not known. */; envelope: Buffer | undefined }
+  | { state: 'pending'; place: Place; topicId: number; recordBytes: number; envelope: Buffer | undefined }
   | { state: 'dispatched'; place: Place; partition: number; offset: number }
 
 export interface LookUpOptions {
@@ -52,7 +52,7 @@ export class LookUp {
   }
 
   async find(asked: Asked): Promise<Found> {
-    const { topic, place, id, isKnown } = asked
+    const { topic, place, id, knownBytes } = asked
     await this.#consumption.until(Math.min(place.offset, this.#consumption.highWatermark - 1))
     const fate = this.#pending.overflow.fateOf(place)
     if (fate !== undefined) {
@@ -62,10 +62,12 @@ export class LookUp {
     const standing = this.#pending.standingOf(place, this.#hand.nowMs())
     if (standing === 'gone') return { state: 'unknown' }
     if (standing === 'covered') return this.#dispatched(topic, place, id)
-    const envelope = isKnown ? undefined : await this.#kept.read(place)
+    const envelope = knownBytes === undefined ? await this.#kept.read(place) : undefined
     const topicId = this.#engine.topic(topic)?.id
-    const isIt = isKnown || (envelope !== undefined && topicIdOf(envelope) === topicId)
-    return isIt && topicId !== undefined ? { state: 'pending', place, topicId, envelope } : { state: 'unknown' }
+    const isIt = envelope === undefined ? knownBytes !== undefined : topicIdOf(envelope) === topicId
+    if (!isIt || topicId === undefined) return { state: 'unknown' }
+    const recordBytes = envelope === undefined ? (knownBytes as number) : recordBytesOf(envelope)
+    return { state: 'pending', place, topicId, recordBytes, envelope }
   }
 
   async #dispatched(topic: string, place: Place, id: string): Promise<Found> {

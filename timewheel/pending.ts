@@ -17,7 +17,7 @@
 import type { Census } from './census/census.ts'
 import type { Checkpoint } from './checkpoint/checkpoint.ts'
 import { DelayRetention } from './checkpoint/delay-retention.ts'
-import { cancelledEnvelope, topicIdOf } from './entry/entry.ts'
+import { cancelledEnvelope, recordBytesOf, topicIdOf } from './entry/entry.ts'
 import { comparePlaces, lastPlaceOf, type Place } from './entry/place.ts'
 import { LateQueue } from './late-queue.ts'
 import { covers, type Mark } from './mark.ts'
@@ -135,31 +135,34 @@ export class Pending {
       this.slots.add(dueAtMs, offset, envelope)
     } else {
       this.overflow.put(place, envelope)
-      this.census.addLater(topicIdOf(envelope))
+      this.census.addLater(topicIdOf(envelope), recordBytesOf(envelope))
       return
     }
-    this.census.add(dueAtMs, topicIdOf(envelope))
+    this.census.add(dueAtMs, topicIdOf(envelope), recordBytesOf(envelope))
     this.retention.note(offset, dueAtMs)
   }
 
-  /** Takes away the message at `target`, which waits ahead of the hand; the fact that says so has `factOffset` in `__delay`. */
-  withdraw(target: Place, factOffset: number, topicId: number): void {
-    const hasRow = this.overflow.get(target) !== undefined
-    if (hasRow) this.overflow.remove(target)
-    if (hasRow && comparePlaces(target, this.moved) > 0) {
-      this.census.removeLater(topicId)
+  /**
+   * Takes away the message at `target`, which waits ahead of the hand; the fact that says so has `factOffset` in `__delay`.
+   * `recordBytes` is 0 where a fact of an earlier version does not say.
+   */
+  withdraw(target: Place, factOffset: number, topicId: number, recordBytes: number): void {
+    const row = this.overflow.get(target)
+    if (row !== undefined) this.overflow.remove(target)
+    if (row !== undefined && comparePlaces(target, this.moved) > 0) {
+      this.census.removeLater(topicId, recordBytesOf(row))
       return
     }
     if (comparePlaces(target, this.horizon) <= 0) this.ready.cancel(target.offset)
     this.slots.add(target.dueAtMs, factOffset, cancelledEnvelope(target, topicId))
-    this.census.remove(target.dueAtMs, topicId)
+    this.census.remove(target.dueAtMs, topicId, row === undefined ? recordBytes : recordBytesOf(row))
   }
 
   /** Copies a message into its slot that waited beyond the reach. */
   arrive(place: Place, envelope: Buffer): void {
     this.arrived++
     this.slots.add(place.dueAtMs, place.offset, envelope)
-    this.census.arrive(place.dueAtMs, topicIdOf(envelope))
+    this.census.arrive(place.dueAtMs, topicIdOf(envelope), recordBytesOf(envelope))
   }
 
   /** Takes messages that were read from slots, in the order of firing: all that they have up to `upTo`. */
@@ -192,7 +195,9 @@ export class Pending {
 
   /** What takeDue() answered is durably dispatched, as `mark` says. */
   stepDone(mark: Mark): void {
-    for (const { dueAtMs, envelope } of this.#step) this.census.remove(dueAtMs, topicIdOf(envelope))
+    for (const { dueAtMs, envelope } of this.#step) {
+      this.census.remove(dueAtMs, topicIdOf(envelope), recordBytesOf(envelope))
+    }
     this.#step = []
     this.mark = mark
   }

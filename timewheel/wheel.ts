@@ -152,12 +152,12 @@ export class Wheel {
   }
 
   /**
-   * Cancels the message for `topic` that is, or once was, at `place`, and whose id is `id`: with `isKnown` when `__ids` says
-   * so, which spares reading it. The answer is durable and will not change; `unknown` when no such message is remembered.
+   * Cancels the message for `topic` that is, or once was, at `place`, and whose id is `id`: with the bytes of its record
+   * when `__ids` says so, which spares reading it. The answer is durable and will not change; `unknown` when no such message is remembered.
    * @throws OVERLOADED, WHEEL_FAILED, ENGINE_CLOSED
    */
-  async cancel(topic: string, place: Place, id = messageId(place), isKnown = false): Promise<Cancelled> {
-    const { state } = await this.#changes.change({ topic, place, id, isKnown }, 'cancel')
+  async cancel(topic: string, place: Place, id = messageId(place), knownBytes?: number): Promise<Cancelled> {
+    const { state } = await this.#changes.change({ topic, place, id, knownBytes }, 'cancel')
     assert(state !== 'pending', 'a cancelled message does not wait')
     return state
   }
@@ -172,18 +172,18 @@ export class Wheel {
     place: Place,
     dueAtMs: number,
     id = messageId(place),
-    isKnown = false,
+    knownBytes?: number,
   ): Promise<DelayedState> {
-    return stateOf(await this.#changes.change({ topic, place, id, isKnown }, { dueAtMs }))
+    return stateOf(await this.#changes.change({ topic, place, id, knownBytes }, { dueAtMs }))
   }
 
   /**
    * Dispatches a message that waits now. Resolves when that is durable, or with what else became of it.
    * @throws OVERLOADED, WHEEL_FAILED, ENGINE_CLOSED
    */
-  async dispatchNow(topic: string, place: Place, id = messageId(place), isKnown = false): Promise<DelayedState> {
+  async dispatchNow(topic: string, place: Place, id = messageId(place), knownBytes?: number): Promise<DelayedState> {
     for (;;) {
-      const found = await this.#changes.change({ topic, place, id, isKnown }, { dueAtMs: 0 })
+      const found = await this.#changes.change({ topic, place, id, knownBytes }, { dueAtMs: 0 })
       if (found.state !== 'pending') return stateOf(found)
       await this.#changes.untilLeft(found.place)
     }
@@ -199,8 +199,8 @@ export class Wheel {
   }
 
   /** What became of a message; with its partition and offset once it is dispatched. */
-  async lookUp(topic: string, place: Place, id = messageId(place), isKnown = false): Promise<DelayedState> {
-    return stateOf(await this.#lookUp.find({ topic, place, id, isKnown }))
+  async lookUp(topic: string, place: Place, id = messageId(place), knownBytes?: number): Promise<DelayedState> {
+    return stateOf(await this.#lookUp.find({ topic, place, id, knownBytes }))
   }
 
   /**

@@ -14,10 +14,21 @@ export interface DelayedOptions {
   topics: Topics
   ids: Ids
   wheel: {
-    lookUp(topic: string, place: Place, id: string, isKnown: boolean): Promise<DelayedState>
-    cancel(topic: string, place: Place, id: string, isKnown: boolean): Promise<'cancelled' | 'dispatched' | 'unknown'>
-    reschedule(topic: string, place: Place, dueAtMs: number, id: string, isKnown: boolean): Promise<DelayedState>
-    dispatchNow(topic: string, place: Place, id: string, isKnown: boolean): Promise<DelayedState>
+    lookUp(topic: string, place: Place, id: string, knownBytes: number | undefined): Promise<DelayedState>
+    cancel(
+      topic: string,
+      place: Place,
+      id: string,
+      knownBytes: number | undefined,
+    ): Promise<'cancelled' | 'dispatched' | 'unknown'>
+    reschedule(
+      topic: string,
+      place: Place,
+      dueAtMs: number,
+      id: string,
+      knownBytes: number | undefined,
+    ): Promise<DelayedState>
+    dispatchNow(topic: string, place: Place, id: string, knownBytes: number | undefined): Promise<DelayedState>
   }
   /** Throws while there is no room for what waits longer. */
   space: { admit(): void }
@@ -46,7 +57,7 @@ export class DelayedMessages {
 
   /** @throws TOPIC_NOT_FOUND, MESSAGE_NOT_FOUND */
   lookUp(topic: string, id: string): Promise<Delayed> {
-    return this.#ask(topic, id, (place, isKnown) => this.#options.wheel.lookUp(topic, place, id, isKnown))
+    return this.#ask(topic, id, (place, knownBytes) => this.#options.wheel.lookUp(topic, place, id, knownBytes))
   }
 
   /** The same, but undefined for a message that is not known. @throws TOPIC_NOT_FOUND */
@@ -64,9 +75,9 @@ export class DelayedMessages {
   async cancel(topic: string, id: string): Promise<void> {
     const { topics, wheel } = this.#options
     topics.checkNotOwned(topic)
-    const found = await this.#ask(topic, id, async (place, isKnown) => {
-      const state = await wheel.cancel(topic, place, id, isKnown)
-      return state === 'cancelled' ? { state, dueAtMs: place.dueAtMs } : wheel.lookUp(topic, place, id, isKnown)
+    const found = await this.#ask(topic, id, async (place, knownBytes) => {
+      const state = await wheel.cancel(topic, place, id, knownBytes)
+      return state === 'cancelled' ? { state, dueAtMs: place.dueAtMs } : wheel.lookUp(topic, place, id, knownBytes)
     })
     if (found.state === 'dispatched') throw dispatched(topic, found)
   }
@@ -79,8 +90,8 @@ export class DelayedMessages {
     const { topics, wheel, space } = this.#options
     topics.checkNotOwned(topic)
     space.admit()
-    const found = await this.#ask(topic, id, (place, isKnown) => {
-      return wheel.reschedule(topic, place, dueAtMs, id, isKnown)
+    const found = await this.#ask(topic, id, (place, knownBytes) => {
+      return wheel.reschedule(topic, place, dueAtMs, id, knownBytes)
     })
     if (found.state === 'dispatched') throw dispatched(topic, found)
     if (found.state === 'cancelled') throw cancelled(topic, found)
@@ -93,8 +104,8 @@ export class DelayedMessages {
    */
   async dispatchNow(topic: string, id: string): Promise<Delayed> {
     this.#options.topics.checkNotOwned(topic)
-    const found = await this.#ask(topic, id, (place, isKnown) => {
-      return this.#options.wheel.dispatchNow(topic, place, id, isKnown)
+    const found = await this.#ask(topic, id, (place, knownBytes) => {
+      return this.#options.wheel.dispatchNow(topic, place, id, knownBytes)
     })
     if (found.state === 'cancelled') throw cancelled(topic, found)
     return found
@@ -104,7 +115,7 @@ export class DelayedMessages {
   async #ask(
     topicName: string,
     id: string,
-    wheel: (place: Place, isKnown: boolean) => Promise<DelayedState>,
+    wheel: (place: Place, knownBytes: number | undefined) => Promise<DelayedState>,
   ): Promise<Delayed> {
     const { topics, ids } = this.#options
     const topic = topics.describe(topicName)
@@ -112,7 +123,7 @@ export class DelayedMessages {
     if (entry !== undefined && entry.state !== 'pending') return remembered(id, entry)
     const place = entry === undefined ? parseMessageId(id) : placeOf(entry)
     if (place === undefined) throw notFound(topicName, id)
-    const found = await wheel(place, entry !== undefined)
+    const found = await wheel(place, entry?.recordBytes)
     // Whoever asks next, or publishes this id again, is to find what is answered now.
     await ids.caughtUp()
     if (found.state !== 'unknown') {

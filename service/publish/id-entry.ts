@@ -8,7 +8,8 @@
 //          │ version <1b> │ state <1b> │ atMs <8b> │ dueAtMs <8b> │ delayOffset <8b> │ partition <4b> │ offset <8b> │
 //          └──────────────┴────────────┴───────────┴──────────────┴──────────────────┴────────────────┴─────────────┘
 //
-// Big-endian. A record without a value says that the id is forgotten.
+// Big-endian. Of one that is pending, the bytes of its record stand where the partition will be; 0 where an earlier version
+// wrote it. A record without a value says that the id is forgotten.
 
 import { DwellError, readUInt64, writeUInt64 } from '../../storage/index.ts'
 
@@ -24,6 +25,8 @@ export interface IdEntry {
   /** Where the record is, once it was published or dispatched; else 0. */
   partition: number
   offset: number
+  /** Of one that is pending: the bytes of its record, as far as they are known. */
+  recordBytes?: number
 }
 
 const VERSION = 1
@@ -44,7 +47,7 @@ export function encodeIdEntry(entry: IdEntry): Buffer {
   writeUInt64(bytes, 2, entry.atMs)
   writeUInt64(bytes, 10, entry.dueAtMs)
   writeUInt64(bytes, 18, entry.delayOffset)
-  bytes.writeUInt32BE(entry.partition, 26)
+  bytes.writeUInt32BE(entry.state === 'pending' ? (entry.recordBytes ?? 0) : entry.partition, 26)
   writeUInt64(bytes, 30, entry.offset)
   return bytes
 }
@@ -55,7 +58,7 @@ export function decodeIdEntry(bytes: Buffer): IdEntry {
   if (bytes.length !== SIZE || bytes[0] !== VERSION || state === undefined) {
     throw new DwellError('RECORD_DAMAGED', 'An entry of __ids cannot be read.')
   }
-  return {
+  const known = {
     state,
     atMs: readUInt64(bytes, 2),
     dueAtMs: readUInt64(bytes, 10),
@@ -63,4 +66,6 @@ export function decodeIdEntry(bytes: Buffer): IdEntry {
     partition: bytes.readUInt32BE(26),
     offset: readUInt64(bytes, 30),
   }
+  if (state !== 'pending' || known.partition === 0) return known
+  return { ...known, partition: 0, recordBytes: known.partition }
 }

@@ -188,8 +188,8 @@ export class Ids {
   changed(changes: (baseOffsets: readonly number[]) => readonly Changed[]): Append {
     const atMs = this.#hand.nowMs()
     return this.append((baseOffsets) =>
-      changes(baseOffsets).map(({ id, topicId, state, dueAtMs, delayOffset }) => {
-        return this.record(topicId, id, { state, atMs, dueAtMs, delayOffset, partition: 0, offset: 0 })
+      changes(baseOffsets).map(({ id, topicId, state, dueAtMs, delayOffset, recordBytes }) => {
+        return this.record(topicId, id, { state, atMs, dueAtMs, delayOffset, partition: 0, offset: 0, recordBytes })
       }),
     )
   }

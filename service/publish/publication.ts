@@ -69,7 +69,8 @@ export class Publication {
         return { state: 'published', atMs, dueAtMs: 0, delayOffset: 0, partition, offset }
       }
       const { dueAtMs } = messages[i]
-      return { state: 'pending', atMs, dueAtMs, delayOffset: published.delayOffset, partition: 0, offset: 0 }
+      const { delayOffset } = published
+      return { state: 'pending', atMs, dueAtMs, delayOffset, partition: 0, offset: 0, recordBytes: this.#bytesOf(i) }
     })
   }
 
@@ -95,6 +96,12 @@ export class Publication {
     if (state === 'published') return { kind: 'now', partition, offset, duplicate: true }
     const duplicate = { kind: 'delayed', dueAtMs, delayOffset, duplicate: true } as const
     return state === 'cancelled' ? { ...duplicate, state } : duplicate
+  }
+
+  /** Of the record that a delayed message becomes. */
+  #bytesOf(i: number): number {
+    const way = this.#ways[i]
+    return way.to === 'delay' ? this.delayed[way.index].body.length : 0
   }
 
   #wayOf(message: Message, i: number): Way {

@@ -151,8 +151,8 @@ export const MUTANTS: Mutant[] = [
     changes: [
       {
         file: 'timewheel/changes.ts',
-        from: 'pending.withdraw(target, base + i, topicId)',
-        to: `if (state === 'cancelled') pending.withdraw(target, base + i, topicId)`,
+        from: 'pending.withdraw(target, base + i, topicId, recordBytes)',
+        to: `if (state === 'cancelled') pending.withdraw(target, base + i, topicId, recordBytes)`,
       },
     ],
     noticedBy: SIMULATION,
@@ -178,7 +178,7 @@ export const MUTANTS: Mutant[] = [
       {
         file: 'timewheel/consumption.ts',
         from: 'if (!this.#applied.delete(offset)) {',
-        to: `if (this.#applied.delete(offset)) this.#pending.census.remove(target.dueAtMs, topicIdOf(envelope))
+        to: `if (this.#applied.delete(offset)) this.#pending.census.remove(target.dueAtMs, topicIdOf(envelope), 0)
     else {`,
       },
     ],

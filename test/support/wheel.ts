@@ -21,6 +21,12 @@ import { MemoryStore } from './memory-store.ts'
 
 export const ID_HEADER = '__dwell.id'
 
+/** The body of the record that publish() makes. */
+export function recordBody(text: string, key?: string, ownId?: string): Uint8Array {
+  const headers: Header[] = [[ID_HEADER, ownId === undefined ? ID_PLACEHOLDER : Buffer.from(ownId)]]
+  return encodeRecordBody(key === undefined ? null : Buffer.from(key), Buffer.from(text), headers)
+}
+
 export class WheelRig {
   readonly clock: ManualClock
   readonly engine = new MemoryEngine()
@@ -71,8 +77,7 @@ export class WheelRig {
     messages: readonly { dueAtMs: number; text: string; topic?: string; key?: string; ownId?: string }[],
   ): Promise<Place[]> {
     const records = messages.map(({ dueAtMs, text, topic = 'orders', key, ownId }) => {
-      const headers: Header[] = [[ID_HEADER, ownId === undefined ? ID_PLACEHOLDER : Buffer.from(ownId)]]
-      const body = encodeRecordBody(key === undefined ? null : Buffer.from(key), Buffer.from(text), headers)
+      const body = recordBody(text, key, ownId)
       return { topic, dueAtMs, body, ownId, fillId: ownId === undefined }
     })
     const [base] = await this.engine.append([this.wheel.append(records)])

@@ -33,8 +33,8 @@ t.test('a forecast is what counting the messages would say', async (t) => {
       (messages, fromSecond, stepSeconds, steps) => {
         const census = new Census()
         for (const { second, topicId } of messages) {
-          if (second === undefined) census.addLater(topicId)
-          else census.add(second * 1000 + 500, topicId)
+          if (second === undefined) census.addLater(topicId, 0)
+          else census.add(second * 1000 + 500, topicId, 0)
         }
         for (const topicId of [undefined, 1, 4, 9]) {
           const own = messages.filter((m) => topicId === undefined || m.topicId === topicId).map(({ second }) => second)
@@ -54,8 +54,8 @@ t.test('an estimate says so, adds up, and has every minute right', async (t) => 
     fc.property(fc.array(message, { minLength: 1, maxLength: 300, size: 'max' }), (messages) => {
       const census = new Census(3)
       for (const { second, topicId } of messages) {
-        if (second === undefined) census.addLater(topicId)
-        else census.add(second * 1000 + 500, topicId)
+        if (second === undefined) census.addLater(topicId, 0)
+        else census.add(second * 1000 + 500, topicId, 0)
       }
       for (const topicId of [1, 2, 3, 4]) {
         const own = messages.filter((m) => m.topicId === topicId).map(({ second }) => second)

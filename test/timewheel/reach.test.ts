@@ -59,7 +59,7 @@ for (const isFlushed of [false, true]) {
     pending.take([], lastPlaceOf(nowMs - 1))
     const moving = moveOverflow(pending, nowMs, REACH_SECONDS)
     await store.asked
-    pending.withdraw(places[1], 7, TOPIC_ID)
+    pending.withdraw(places[1], 7, TOPIC_ID, 0)
     overflow.remember(places[1], { cancelledBy: 7 })
     if (isFlushed) await overflow.flush()
     store.release()

@@ -7,7 +7,7 @@ import t from 'tap'
 import { decodeRecordBody } from '../../storage/index.ts'
 import { forecast, type ListedPage, type Place } from '../../timewheel/index.ts'
 import { settle } from '../support/manual-clock.ts'
-import { WheelRig } from '../support/wheel.ts'
+import { recordBody, WheelRig } from '../support/wheel.ts'
 
 const REACH_SECONDS = 60
 const TOPICS = ['orders', 'invoices', 'letters']
@@ -20,6 +20,8 @@ interface Message {
   /** In force. */
   dueAtMs: number
   isCancelled: boolean
+  /** Of its record. */
+  bytes: number
   /** How often it was moved, or was to be. */
   moves: number
 }
@@ -66,6 +68,7 @@ class Scenario {
   readonly rig = new WheelRig({ slots: REACH_SECONDS, memoryBytes: 24 * KIB, readBytes: 64 * KIB })
   readonly messages: Message[] = []
   #isStarted = false
+  #startedInMinute = 0
 
   async do(step: Step): Promise<void> {
     const { rig } = this
@@ -88,6 +91,7 @@ class Scenario {
   async #start(): Promise<void> {
     await this.rig.start()
     this.#isStarted = true
+    this.#startedInMinute = Math.floor(this.rig.clock.wallMs() / 60_000)
   }
 
   async #publish({ topic, count, fromMs, withinMs, bytes }: Step & { kind: 'publish' }): Promise<void> {
@@ -99,7 +103,8 @@ class Scenario {
     }))
     const places = await this.rig.publish(published)
     for (const [i, message] of published.entries()) {
-      this.messages.push({ ...message, place: places[i], isCancelled: false, moves: 0 })
+      const bytes = recordBody(message.text).length
+      this.messages.push({ ...message, place: places[i], isCancelled: false, bytes, moves: 0 })
     }
   }
 
@@ -166,6 +171,7 @@ class Scenario {
       const own = waiting.filter((message) => message.topic === topic)
       const topicId = rig.engine.topic(topic)?.id as number
       equal(census.countOf(topicId), own.length, `the census of ${topic}`)
+      this.#compareBytes(topicId, own)
       this.#compareForecast(topicId, own)
       const listed = await this.listed(topicId, 1 + (this.messages.length % 70))
       const wanted = own.map(({ text, dueAtMs }) => `${dueAtMs} ${text}`).sort()
@@ -173,6 +179,15 @@ class Scenario {
     }
     equal(census.count, waiting.length, 'the census of all')
     equal(rig.wheel.stats().pending, waiting.length, 'pending')
+  }
+
+  /** Those of the minute in which a start found the hand are estimated until it is over. */
+  #compareBytes(topicId: number, waiting: readonly Message[]): void {
+    const found = this.rig.wheel.census.bytesOf(topicId)
+    const estimated = waiting.filter(({ dueAtMs }) => Math.floor(dueAtMs / 60_000) <= this.#startedInMinute)
+    const sum = (messages: readonly Message[]) => messages.reduce((all, { bytes }) => all + bytes, 0)
+    if (estimated.length === 0) equal(found, sum(waiting), `bytes of topic ${topicId}`)
+    else if (found < sum(waiting) - sum(estimated)) throw new Error(`bytes of topic ${topicId}: only ${found}`)
   }
 
   #compareForecast(topicId: number, waiting: readonly Message[]): void {

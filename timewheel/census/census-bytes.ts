@@ -1,4 +1,4 @@
-// The census in a checkpoint: three lists, each `length <4b>` in words of four bytes, and so many words, big-endian.
+// The census in a checkpoint: five lists, of an earlier version the first three, each `length <4b>` in words of four bytes, and so many words, big-endian.
 //
 //   by topic   cells <4b>                                                    how many there are, one a minute and topic
 //              ┌──────────────┬──────────────┬───────────┬──────────────┐
@@ -7,6 +7,8 @@
 //                                                                            one for the whole minute when none is
 //   loose      the same, of all topics together; topicId 1
 //   later      topicId <4b> · count <4b>                                     per topic
+//   bytes      minute <4b> · topicId <4b> · bytes <8b>                       per cell of the first list: of all that it counts
+//   later      topicId <4b> · bytes <8b>                                     per topic: of what is due later
 //
 // A checkpoint is settled between two steps of the wheel: what there may be a million of is copied in plain loops, and turned
 // into big-endian at once.

@@ -1,5 +1,6 @@
 // Counts by second and topic, a minute at a time: a hash table finds the cell of a minute and a topic, and the cell has a page
-// of sixty counts, one a second. Numbers in typed arrays: maps of objects would take ten times the memory and the time.
+// of sixty counts, one a second, and the bytes of all that it counts. Numbers in typed arrays: maps of objects would take ten
+// times the memory and the time.
 //
 // A page is sixty counts, and a bit for each of them that is above zero: a page has few as a rule when there are many pages,
 // and to look at all sixty when a checkpoint is made would hold the wheel up for a tenth of a second.
@@ -8,8 +9,12 @@
 //   1. A cell is there if and only if its sum is above zero. Its page, if it has one, adds up to its sum.
 //   2. There are at most `pagesMax` pages. A cell that is made when all are in use has none for as long as it is there: it
 //      counts by minute only.
-//   3. A cell that goes closes the gap it leaves in its row (linear probing without tombstones). Table and pages are as large
-//      as they ever were: 16 bytes a place, at most two thirds of them in use, and 256 bytes a page.
+//   3. What is taken off with its bytes leaves a cell's bytes exact. What is taken off without them takes its share; whatever
+//      that left over or lacks goes with the last one of the cell.
+//   4. A cell that goes closes the gap it leaves in its row (linear probing without tombstones). Table and pages are as large
+//      as they ever were: 24 bytes a place, at most two thirds of them in use, and 256 bytes a page.
+
+import { writeBytes } from './byte-words.ts'
 
 export const SECONDS_A_MINUTE = 60
 const PLACES_MIN = 256
@@ -34,6 +39,9 @@ export type Counted = typeof NOWHERE | typeof BY_SECOND | typeof BY_MINUTE
 export class MinuteCounts {
   readonly #pagesMax: number
   #places = new Uint32Array(PLACES_MIN * WIDTH)
+  /** By place. */
+  #bytesHeld = new Float64Array(PLACES_MIN)
+  #bytesFreed = 0
   #mask = PLACES_MIN - 1
   #size = 0
   readonly #slabs: Uint32Array[] = []
@@ -50,14 +58,20 @@ export class MinuteCounts {
 
   /** Memory taken. */
   get bytes(): number {
-    return this.#places.byteLength + this.#slabs.length * SLAB_PAGES * PAGE_WIDTH * 4
+    return this.#places.byteLength + this.#bytesHeld.byteLength + this.#slabs.length * SLAB_PAGES * PAGE_WIDTH * 4
   }
 
-  add(second: number, topicId: number, count: number): Counted {
+  /** The bytes of what was taken off last. */
+  get bytesFreed(): number {
+    return this.#bytesFreed
+  }
+
+  add(second: number, topicId: number, count: number, bytes = 0): Counted {
     const minute = minuteOf(second)
     let at = this.#find(minute, topicId)
     if (this.#places[at + SUM] === 0) at = this.#begin(at, minute, topicId, this.#takePage())
     this.#places[at + SUM] += count
+    this.#bytesHeld[at / WIDTH] += bytes
     const page = this.#places[at + PAGE]
     if (page === 0) return BY_MINUTE
     const slab = this.#slabOf(page)
@@ -75,8 +89,17 @@ export class MinuteCounts {
     this.#places[at + SUM] += count
   }
 
+  /** Adds bytes to what is counted of a topic in a minute; answers false when that is nothing. */
+  addBytes(minute: number, topicId: number, bytes: number): boolean {
+    const at = this.#find(minute, topicId)
+    if (this.#places[at + SUM] === 0) return false
+    this.#bytesHeld[at / WIDTH] += bytes
+    return true
+  }
+
   /** Takes one off again; nowhere when that would be one too many. */
-  remove(second: number, topicId: number): Counted {
+  remove(second: number, topicId: number, bytes = 0): Counted {
+    this.#bytesFreed = 0
     const minute = minuteOf(second)
     const at = this.#find(minute, topicId)
     if (this.#places[at + SUM] === 0) return NOWHERE
@@ -88,12 +111,13 @@ export class MinuteCounts {
       if (slab[from + i] === 0) return NOWHERE
       if (--slab[from + i] === 0) slab[maskOf(from, i)] &= ~(1 << i)
     }
-    this.#lower(at, 1)
+    this.#lower(at, 1, bytes)
     return page > 0 ? BY_SECOND : BY_MINUTE
   }
 
   /** Takes all of a second off; answers how many that were. */
   removeSecond(second: number, topicId: number): number {
+    this.#bytesFreed = 0
     const minute = minuteOf(second)
     const at = this.#find(minute, topicId)
     const page = this.#places[at + PAGE]
@@ -110,6 +134,7 @@ export class MinuteCounts {
 
   /** Takes up to `count` off what is counted by minute only; answers how many that were. */
   removeFromMinute(minute: number, topicId: number, count: number): number {
+    this.#bytesFreed = 0
     const at = this.#find(minute, topicId)
     if (this.#places[at + PAGE] > 0) return 0
     const taken = Math.min(count, this.#places[at + SUM])
@@ -181,6 +206,21 @@ export class MinuteCounts {
     return words.subarray(0, to)
   }
 
+  /** The bytes of every cell, in words: as census-bytes.ts draws them. */
+  packBytes(): Uint32Array {
+    const places = this.#places
+    const words = new Uint32Array(this.#size * 4)
+    let to = 0
+    for (let at = 0; at < places.length; at += WIDTH) {
+      if (places[at + SUM] === 0) continue
+      words[to] = places[at]
+      words[to + 1] = places[at + 1]
+      writeBytes(words, to + 2, this.#bytesHeld[at / WIDTH])
+      to += 4
+    }
+    return words
+  }
+
   /** Where the cell is, or where it would be put; that place is all zeros. */
   #find(minute: number, topicId: number): number {
     const places = this.#places
@@ -211,8 +251,14 @@ export class MinuteCounts {
     return at
   }
 
-  #lower(at: number, count: number): void {
+  /** Without `bytes` these are the count's share. */
+  #lower(at: number, count: number, bytes?: number): void {
+    this.#bytesFreed = 0
     if (count === 0) return
+    const sum = this.#places[at + SUM]
+    const held = this.#bytesHeld[at / WIDTH]
+    this.#bytesFreed = count === sum ? held : Math.min(held, bytes ?? Math.round((held * count) / sum))
+    this.#bytesHeld[at / WIDTH] -= this.#bytesFreed
     this.#places[at + SUM] -= count
     if (this.#places[at + SUM] > 0) return
     const page = this.#places[at + PAGE]
@@ -232,17 +278,24 @@ export class MinuteCounts {
       // It stays where it is when its home lies behind the free place, seen in the direction of probing.
       if (((place - home) & mask) < ((place - free) & mask)) continue
       copyPlace(places, at, places, free * WIDTH)
+      this.#bytesHeld[free] = this.#bytesHeld[place]
       free = place
     }
     places.fill(0, free * WIDTH, (free + 1) * WIDTH)
+    this.#bytesHeld[free] = 0
   }
 
   #grow(): void {
     const smaller = this.#places
+    const held = this.#bytesHeld
     this.#places = new Uint32Array(smaller.length * 2)
+    this.#bytesHeld = new Float64Array(held.length * 2)
     this.#mask = this.#mask * 2 + 1
     for (let at = 0; at < smaller.length; at += WIDTH) {
-      if (smaller[at + SUM] > 0) copyPlace(smaller, at, this.#places, this.#find(smaller[at], smaller[at + 1]))
+      if (smaller[at + SUM] === 0) continue
+      const to = this.#find(smaller[at], smaller[at + 1])
+      copyPlace(smaller, at, this.#places, to)
+      this.#bytesHeld[to / WIDTH] = held[at / WIDTH]
     }
   }
 

@@ -42,7 +42,9 @@ export const TOPIC_AT = 18
 const TARGET_SIZE = 16
 const TARGET_OFFSET_AT = 10
 const CANCEL_SIZE = 18
-export const CANCELLED_SIZE = 22
+/** Of a cancelled one as it lies in the slot of its target, and as earlier versions wrote it into `__delay` too. */
+const CANCELLED_SIZE = 22
+const CANCELLED_BYTES_AT = CANCELLED_SIZE
 
 export function kindOf(envelope: Buffer): number {
   return envelope[0]
@@ -77,6 +79,15 @@ export function withdrawalOf(fact: Buffer): Buffer {
 /** The id of the topic that a message, a moved or a cancelled one is of. */
 export function topicIdOf(envelope: Buffer): number {
   return envelope.readUInt32BE(envelope[0] === CANCELLED ? CANCEL_SIZE : TOPIC_ID_AT)
+}
+
+/**
+ * The bytes of the record that a message becomes, whatever place it was moved to; of a cancelled one, those that its target
+ * had, or 0 where that does not say.
+ */
+export function recordBytesOf(envelope: Buffer): number {
+  if (isMessage(envelope)) return envelope.length - bodyAtOf(envelope)
+  return envelope.length > CANCELLED_SIZE ? envelope.readUInt32BE(CANCELLED_BYTES_AT) : 0
 }
 
 /** The topic that a message is for. */
@@ -140,9 +151,13 @@ export function ownIdOf(message: Buffer): string | undefined {
   return at === bodyAt ? undefined : message.toString('utf8', at, bodyAt)
 }
 
-/** The envelope that says of the message at `target` that it waits no more. */
-export function cancelledEnvelope(target: Place, topicId: number): Buffer {
-  const envelope = Buffer.allocUnsafe(CANCELLED_SIZE)
+/**
+ * The envelope that says of the message at `target` that it waits no more; with `recordBytes` as `__delay` has it, without
+ * as the slot of the target does.
+ */
+export function cancelledEnvelope(target: Place, topicId: number, recordBytes?: number): Buffer {
+  const envelope = Buffer.allocUnsafe(CANCELLED_SIZE + (recordBytes === undefined ? 0 : 4))
+  if (recordBytes !== undefined) envelope.writeUInt32BE(recordBytes, CANCELLED_BYTES_AT)
   envelope[0] = CANCELLED
   envelope[1] = 0
   writeUInt64(envelope, DUE_AT, target.dueAtMs)
@@ -188,7 +203,7 @@ function isWhole(envelope: Buffer): boolean {
     case CANCEL:
       return envelope.length === CANCEL_SIZE
     case CANCELLED:
-      return envelope.length === CANCELLED_SIZE
+      return envelope.length === CANCELLED_SIZE || envelope.length === CANCELLED_BYTES_AT + 4
     case MESSAGE:
     case MOVED: {
       const topicAt = topicAtOf(envelope)

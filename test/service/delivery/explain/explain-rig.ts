@@ -11,7 +11,7 @@ export async function explainerOf(rig: GroupRig): Promise<Explainer> {
   const waiting = await rig.delayed()
   const idOf = (topic: string) => engine.topic(topic)?.id ?? 0
   const census = new Census()
-  for (const { topic, dueAtMs } of waiting) census.add(dueAtMs, idOf(topic))
+  for (const { topic, dueAtMs } of waiting) census.add(dueAtMs, idOf(topic), 0)
   const list = async ({ topicId }: ListOptions) => {
     const messages = waiting.filter(({ topic }) => idOf(topic) === topicId).map((message) => ({ ...message, id: '' }))
     return { messages, after: undefined }

@@ -142,8 +142,8 @@ class Truth {
   async census(): Promise<Census> {
     const { engine } = this.rig
     const census = new Census()
-    for (const ms of this.delayed) census.add(ms, engine.topic('orders')?.id ?? 0)
-    for (const { topic, dueAtMs } of await this.rig.delayed()) census.add(dueAtMs, engine.topic(topic)?.id ?? 0)
+    for (const ms of this.delayed) census.add(ms, engine.topic('orders')?.id ?? 0, 0)
+    for (const { topic, dueAtMs } of await this.rig.delayed()) census.add(dueAtMs, engine.topic(topic)?.id ?? 0, 0)
     return census
   }
 }
