@@ -26,6 +26,7 @@ import { buildRoutes } from './http/server.ts'
 import { Metrics, type MetricsOptions } from './metrics/metrics.ts'
 import { pendingByTopic } from './metrics/pending-by-topic.ts'
 import type { MetricSources } from './metrics/sources.ts'
+import { PendingQuotas } from './pending-quotas.ts'
 import { DelayedMessages } from './publish/delayed.ts'
 import { openIdIndex } from './publish/id-index.ts'
 import { Ids } from './publish/ids.ts'
@@ -300,7 +301,8 @@ export class Broker {
       engine,
       topics,
       publisher,
-      quotas: new Quotas({ settings, clock, topics, groups, census: wheel.census }),
+      quotas: new Quotas({ settings, clock, topics, groups }),
+      pendingQuotas: new PendingQuotas({ settings, clock, topics, census: wheel.census }),
       arriving: new ArrivingBytes(settings.ARRIVING_BYTES_MAX),
       delayed,
       groups,

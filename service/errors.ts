@@ -65,6 +65,7 @@ export const ERRORS = {
   TOO_MANY_PARTITIONS: { status: 409, title: 'There are too many partitions', retryable: false },
   TOO_MANY_GROUPS: { status: 409, title: 'There are too many groups', retryable: false },
   TOO_MANY_PENDING: { status: 429, title: 'Too many delayed messages wait', retryable: true },
+  TOO_MANY_PENDING_BYTES: { status: 429, title: 'Delayed messages of too many bytes wait', retryable: true },
   GROUP_NAME_AMBIGUOUS: { status: 409, title: 'The retry topics would be those of another group', retryable: false },
   TOPIC_OWNED_BY_GROUP: { status: 409, title: 'The topic belongs to a group', retryable: false },
   GROUP_PUSHES: { status: 409, title: 'The group pushes its records', retryable: false },

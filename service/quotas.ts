@@ -1,5 +1,5 @@
-// How much there may be: topics, partitions, groups, delayed messages that wait; in all, of a topic, and of what one caller
-// sees. Asked before anything is made.
+// How much there may be: topics, partitions, groups; in all, and topics of what one caller sees. Asked before anything is made.
+// What may wait is bounded by pending-quotas.ts.
 //
 // What there is, is counted anew when the count is a second old, and added to in between: a look at ten thousand topics is too
 // much for every request. So what was deleted makes room a second later, and no more is made than is allowed.
@@ -9,8 +9,6 @@ import type { Caller } from './access/caller.ts'
 import type { Settings } from './settings.ts'
 
 const COUNT_MS = 1_000
-/** When room comes is anybody's guess: messages have to become due. */
-const PENDING_RETRY_SECONDS = 10
 
 interface Topic {
   name: string
@@ -28,18 +26,15 @@ interface Made {
 }
 
 export interface QuotasOptions {
-  settings: Pick<Settings, 'TOPICS_MAX' | 'PARTITIONS_MAX' | 'GROUPS_MAX' | 'TOPIC_PENDING_MAX'>
+  settings: Pick<Settings, 'TOPICS_MAX' | 'PARTITIONS_MAX' | 'GROUPS_MAX'>
   clock: Pick<Clock, 'monotonicMs'>
   topics: { list(): Topic[]; find(name: string): Topic | undefined; isOwned(name: string): boolean }
   groups: { stats(): { groups: number } }
-  /** How many delayed messages wait for a topic. */
-  census: { countOf(topicId: number): number }
 }
 
 export class Quotas {
   readonly #options: QuotasOptions
   #made: Made = { atMs: Number.NEGATIVE_INFINITY, topics: 0, partitions: 0, names: new Set() }
-  readonly #pending = new WeakMap<object, { atMs: number; count: number }>()
 
   constructor(options: QuotasOptions) {
     this.#options = options
@@ -82,26 +77,6 @@ export class Quotas {
     if (groups.stats().groups >= max) throw tooMany('TOO_MANY_GROUPS', `There are ${max} groups`, max)
   }
 
-  /**
-   * Before messages with a delay are published.
-   * @throws TOO_MANY_PENDING
-   */
-  checkDelayed(caller: Caller, name: string, messages: readonly { dueAtMs: number }[]): void {
-    const ofTopicMax = this.#options.settings.TOPIC_PENDING_MAX
-    const ofCallerMax = caller.allowance?.limits.pending ?? 0
-    if (ofTopicMax === 0 && ofCallerMax === 0) return
-    const delayed = messages.reduce((sum, { dueAtMs }) => sum + (dueAtMs > 0 ? 1 : 0), 0)
-    if (delayed === 0) return
-    const { topics, census } = this.#options
-    const topic = topics.find(name)
-    const waiting = topic === undefined ? 0 : census.countOf(topic.id)
-    if (ofTopicMax > 0 && waiting + delayed > ofTopicMax) throw tooManyPending(`for the topic ${name}`, ofTopicMax)
-    if (ofCallerMax === 0) return
-    const seen = this.#pendingOf(caller)
-    if (seen.count + delayed > ofCallerMax) throw tooManyPending('for the topics of this token', ofCallerMax)
-    seen.count += delayed
-  }
-
   #checkOwnTopics(caller: Caller): void {
     const max = caller.allowance?.limits.topics ?? 0
     if (max === 0) return
@@ -120,19 +95,6 @@ export class Quotas {
     }
     return this.#made
   }
-
-  #pendingOf(caller: Caller): { count: number } {
-    const { clock, topics, census } = this.#options
-    const key = caller.allowance as object
-    const nowMs = clock.monotonicMs()
-    let found = this.#pending.get(key)
-    if (found === undefined || nowMs - found.atMs >= COUNT_MS) {
-      const seen = topics.list().filter(({ name }) => caller.sees(name))
-      found = { atMs: nowMs, count: seen.reduce((sum, { id }) => sum + census.countOf(id), 0) }
-      this.#pending.set(key, found)
-    }
-    return found
-  }
 }
 
 function tooMany(
@@ -141,9 +103,4 @@ function tooMany(
   limit: number,
 ): DwellError {
   return new DwellError(code, `${sentence}, which is the most; delete some, or change the limit.`, { limit })
-}
-
-function tooManyPending(where: string, limit: number): DwellError {
-  const sentence = `At most ${limit} delayed messages may wait ${where}; publish again when some have become due.`
-  return new DwellError('TOO_MANY_PENDING', sentence, { limit, retryAfterSeconds: PENDING_RETRY_SECONDS })
 }

@@ -4,6 +4,7 @@ import type { SettingRow } from '../settings.ts'
 
 const MIB = 1024 * 1024
 const GIB = 1024 * MIB
+const TIB = 1024 * GIB
 
 export const ACCESS_SETTINGS = {
   TOKENS_FILE: {
@@ -95,12 +96,27 @@ export const ACCESS_SETTINGS = {
     sentence:
       'Delayed messages waiting for the topics that a token sees, beyond which it publishes none with a delay; 0 any.',
   },
+  TOKEN_PENDING_BYTES_MAX: {
+    kind: 'bytes',
+    default: 0,
+    min: 0,
+    max: 16 * TIB,
+    sentence: 'Bytes that those messages take, beyond which it publishes none with a delay; 0 any.',
+  },
   TOPIC_PENDING_MAX: {
     kind: 'count',
     default: 0,
     min: 0,
     max: 1_000_000_000,
     sentence: 'Delayed messages waiting for one topic, beyond which none with a delay is taken for it (429); 0 any.',
+  },
+  TOPIC_PENDING_BYTES_MAX: {
+    kind: 'bytes',
+    default: 0,
+    min: 0,
+    max: 16 * TIB,
+    sentence:
+      'Bytes that delayed messages waiting for one topic take, beyond which none with a delay is taken for it (429); 0 any.',
   },
   TOPICS_MAX: {
     kind: 'count',

@@ -15,6 +15,8 @@ export interface Limits {
   topics: number
   /** Delayed messages that wait for the topics that he sees, beyond which he publishes none with a delay. */
   pending: number
+  /** And the bytes that they take. */
+  pendingBytes: number
 }
 
 export const LIMIT_NAMES = [
@@ -24,6 +26,7 @@ export const LIMIT_NAMES = [
   'waiting',
   'topics',
   'pending',
+  'pendingBytes',
 ] as const satisfies readonly (keyof Limits)[]
 
 export class Allowance {

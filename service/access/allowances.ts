@@ -15,6 +15,7 @@ export type LimitSettings = Pick<
   | 'TOKEN_WAITING_MAX'
   | 'TOKEN_TOPICS_MAX'
   | 'TOKEN_PENDING_MAX'
+  | 'TOKEN_PENDING_BYTES_MAX'
 >
 
 export class Allowances {
@@ -31,6 +32,7 @@ export class Allowances {
       waiting: settings.TOKEN_WAITING_MAX,
       topics: settings.TOKEN_TOPICS_MAX,
       pending: settings.TOKEN_PENDING_MAX,
+      pendingBytes: settings.TOKEN_PENDING_BYTES_MAX,
     }
   }
 

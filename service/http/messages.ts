@@ -59,6 +59,7 @@ const REFUSALS: readonly ErrorCode[] = [
   'TOO_MANY_TOPICS',
   'TOO_MANY_PARTITIONS',
   'TOO_MANY_PENDING',
+  'TOO_MANY_PENDING_BYTES',
   'MESSAGE_TOO_LARGE',
   'APPEND_TOO_LARGE',
   'CLOCK_WRONG',
@@ -74,7 +75,7 @@ const unchecked = { validatorCompiler: () => () => true }
 const plain = { serializerCompiler: () => (text: unknown) => text as string }
 
 export function messageRoutes(app: FastifyInstance, parts: HttpParts): void {
-  const { settings, publisher, space, topics, quotas, tracing } = parts
+  const { settings, publisher, space, topics, quotas, pendingQuotas, tracing } = parts
   const rules = ({ headers }: FastifyRequest) => messageRules(parts, headers)
   const countMax = settings.REQUEST_MESSAGES_MAX
   const takeBody = bodyTaker(new BufferPool(), settings.REQUEST_BYTES_MAX, parts.arriving)
@@ -168,7 +169,7 @@ export function messageRoutes(app: FastifyInstance, parts: HttpParts): void {
     if (acks === '0') space.admit()
     if (topics.find(topic) === undefined && settings.AUTO_CREATE_TOPICS)
       quotas.checkTopic(caller, topic, settings.DEFAULT_PARTITIONS)
-    quotas.checkDelayed(caller, topic, messages)
+    pendingQuotas.check(caller, topic, messages)
     const published = publisher.publish(topic, messages, acks)
     reply.code(201).header('content-type', JSON_TYPE)
     if (acks === '0') {

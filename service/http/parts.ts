@@ -6,6 +6,7 @@ import type { Access } from '../access/access.ts'
 import type { Explainer } from '../delivery/explain/explain.ts'
 import type { Groups } from '../delivery/index.ts'
 import type { Metrics } from '../metrics/metrics.ts'
+import type { PendingQuotas } from '../pending-quotas.ts'
 import type { DelayedMessages } from '../publish/delayed.ts'
 import type { Publisher } from '../publish/publish.ts'
 import type { AllowedHosts } from '../push/allowed-hosts.ts'
@@ -31,6 +32,8 @@ export interface HttpParts {
   publisher: Publisher
   /** How much there may be of what is made. */
   quotas: Quotas
+  /** How much may wait to become due. */
+  pendingQuotas: PendingQuotas
   /** What arrives in all requests together. */
   arriving: ArrivingBytes
   delayed: DelayedMessages

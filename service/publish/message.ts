@@ -235,10 +235,16 @@ export function checkId(id: string): string {
   return id
 }
 
-/** @throws MESSAGE_TOO_LARGE */
-export function checkSize({ key, value, headers }: Message, { messageBytesMax }: MessageRules): void {
+/** The bytes of key, value and headers. */
+export function sizeOf({ key, value, headers }: Message): number {
   let size = value.length + (key === null ? 0 : key.length)
   for (const [name, content] of headers) size += Buffer.byteLength(name) + (content === null ? 0 : content.length)
+  return size
+}
+
+/** @throws MESSAGE_TOO_LARGE */
+export function checkSize(message: Message, { messageBytesMax }: MessageRules): void {
+  const size = sizeOf(message)
   if (size <= messageBytesMax) return
   const sentence = `The message has ${size} bytes of key, value and headers; at most ${messageBytesMax} are allowed.`
   throw new DwellError('MESSAGE_TOO_LARGE', sentence, { limit: messageBytesMax, size })

@@ -14,10 +14,16 @@ import { startService } from '../running-service.ts'
 const free = holder('free', RIGHTS)
 
 /** A service with a token that is limited, and one that is not. */
-async function limited(t: Test, limits: Partial<Limits>, settings: Partial<Settings> = {}, clock?: ManualClock) {
+async function limited(
+  t: Test,
+  limits: Partial<Limits>,
+  settings: Partial<Settings> = {},
+  clock?: ManualClock,
+  directory?: string,
+) {
   const shop = holder('shop', RIGHTS, ['shop.*'], limits)
   const TOKENS_FILE = writeTokens(tokensFolder(t), [shop, free])
-  const service = await startService(t, { TOKENS_FILE, ...settings }, { clock })
+  const service = await startService(t, { TOKENS_FILE, ...settings }, { clock, directory })
   const asShop = (method: string, path: string, body?: unknown) => service.call(method, path, body, shop.headers)
   const asFree = (method: string, path: string, body?: unknown) => service.call(method, path, body, free.headers)
   const publish = (topic: string, body: unknown) => asShop('POST', `/v1/topics/${topic}/messages`, body)
@@ -188,6 +194,54 @@ t.test('delayed messages that wait, for a topic and for those of a token', async
     return (await publish('shop.a', delayed(3))).status === 201
   })
   t.pass('what has become due makes room')
+})
+
+t.test('bytes of delayed messages that wait, for a topic and for those of a token', async (t) => {
+  const clock = new ManualClock()
+  const settings = { TOPIC_PENDING_BYTES_MAX: 10_000, CHECKPOINT_INTERVAL: 3_600_000 }
+  const first = await limited(t, { pendingBytes: 16_000 }, settings, clock)
+  const message = (id: string, delay = '5m', size = 3_000) => ({ id, value: 'x'.repeat(size), delay })
+  const refused = (limit: number) => ({
+    status: 429,
+    headers: { 'retry-after': '10' },
+    json: { code: 'TOO_MANY_PENDING_BYTES', limit },
+  })
+  const messages = ['1', '2', '3'].map((id) => message(id))
+  t.equal((await first.publish('shop.a', { messages })).status, 201)
+  t.match(await first.publish('shop.a', message('4')), refused(10_000))
+  t.match(await first.publish('shop.b', { messages: [message('1'), message('2')] }), { status: 201 }, 'another topic')
+  t.match(await first.publish('shop.c', message('1')), refused(16_000), 'all of the token')
+  t.match(await first.publish('shop.c', message('1', '5m', 20_000)), {
+    status: 429,
+    headers: { 'retry-after': undefined },
+    json: { code: 'TOO_MANY_PENDING_BYTES', limit: 10_000 },
+  })
+  t.equal((await first.publish('shop.a', { value: 'x'.repeat(20_000) })).status, 201, 'without a delay it is taken')
+
+  const delayed = '/v1/topics/shop.a/delayed'
+  t.equal((await first.asShop('PATCH', `${delayed}/1`, { delay: '3h' })).status, 200)
+  await clock.advance(1_000)
+  t.match(await first.publish('shop.a', message('4')), refused(10_000), 'moved, it waits still')
+  t.equal((await first.asShop('DELETE', `${delayed}/2`)).status, 200)
+  await clock.advance(1_000)
+  t.equal((await first.publish('shop.a', message('4'))).status, 201, 'cancelled, it makes room')
+  const sent = first.asShop('POST', `${delayed}/3/dispatch`)
+  for (let state = 'pending'; state === 'pending'; await clock.advance(1))
+    state = (await first.asShop('GET', `${delayed}/3`)).json.state
+  t.equal((await sent).status, 200)
+  await clock.advance(1_000)
+  t.equal((await first.publish('shop.a', message('5'))).status, 201, 'dispatched, it makes room')
+  await first.stop()
+
+  const again = await limited(t, { pendingBytes: 30_000 }, settings, clock, first.directory)
+  t.match(await again.publish('shop.a', message('6')), refused(10_000), 'a start knows what waits')
+  for (let status = 429; status === 429; await clock.advance(60_000))
+    status = (await again.publish('shop.a', message('7', '2h'))).status
+  t.equal((await again.asShop('GET', `${delayed}/1`)).json.state, 'pending', 'the far one waits')
+  await clock.advance(1_000)
+  t.equal((await again.publish('shop.a', message('8'))).status, 201)
+  await clock.advance(1_000)
+  t.match(await again.publish('shop.a', message('9')), refused(10_000), 'and is counted')
 })
 
 t.test('connections of a token', async (t) => {
