@@ -38,7 +38,7 @@ export const operators: Dashboard = {
       {
         ...stat,
         title: 'Event loop, 99 of 100',
-        sentence: 'How long the process was busy with one thing before it came to the next.',
+        sentence: 'How long what was due waited for its turn. Looked at each 10 ms, so 10 ms is none.',
         unit: 's',
         queries: { delay: 'max(nodejs_eventloop_lag_p99_seconds{job=~"$job",instance=~"$instance"})' },
         alarming: 0.1,
@@ -53,10 +53,10 @@ export const operators: Dashboard = {
       },
       {
         ...stat,
-        title: 'Damage in the last day',
-        sentence: 'Files that did not hold what was written to them; any is too much.',
+        title: 'Damage found',
+        sentence: 'Since the start: files that did not hold what was written to them; any is too much.',
         unit: 'short',
-        queries: { damage: 'sum(increase(dwell_damage_found_total{job=~"$job",instance=~"$instance"}[1d]))' },
+        queries: { damage: sum('dwell_damage_found_total') },
         alarming: 1,
       },
     ],
@@ -69,6 +69,7 @@ export const operators: Dashboard = {
           half: quantile(0.5, 'dwell_journal_write_seconds'),
           '99 of 100': quantile(0.99, 'dwell_journal_write_seconds'),
         },
+        alarming: 0.1,
       },
       {
         title: 'Group size',
@@ -163,7 +164,8 @@ export const operators: Dashboard = {
       },
       {
         title: 'Event loop delay',
-        sentence: 'How long something that was due had to wait, between two scrapes.',
+        sentence:
+          'How long what was due waited for its turn, since the last scrape. Looked at each 10 ms, so 10 ms is none.',
         unit: 's',
         queries: {
           mean: worst('nodejs_eventloop_lag_mean_seconds'),
@@ -173,7 +175,7 @@ export const operators: Dashboard = {
       },
       {
         title: 'Garbage collection',
-        sentence: 'Seconds a second, by kind.',
+        sentence: 'The share of all time that went into it, by kind.',
         unit: 'percentunit',
         queries: { '{{kind}}': rate('nodejs_gc_duration_seconds_sum', 'kind') },
       },
@@ -189,13 +191,13 @@ export const operators: Dashboard = {
       },
       {
         title: 'Room on the volume',
-        sentence: 'Free bytes.',
+        sentence: 'Free bytes; below DISK_LOW_BYTES (1 GiB) publishing is refused.',
         unit: 'bytes',
         queries: { '{{instance}}': worst('dwell_disk_free_bytes') },
       },
       {
         title: 'Open files',
-        sentence: 'By kind; and all of the process, beside what it may have.',
+        sentence: 'By kind; and all of the process, with those of the journal and of LevelDB.',
         unit: 'short',
         queries: { '{{kind}}': sum('dwell_open_files', 'kind'), all: sum('process_open_fds') },
       },

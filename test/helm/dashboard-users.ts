@@ -1,7 +1,11 @@
 // For those who publish and consume: is my traffic healthy?
 
 import type { Dashboard } from './dashboards.ts'
-import { quantile, rate, sum } from './queries.ts'
+import { increase, quantile, rate, sum } from './queries.ts'
+
+const PUBLISHING = { where: 'route="/v1/topics/:topic/messages"' }
+/** One a minute is too few for a look at the last one or two. */
+const CANARIES = { over: '10m' }
 
 export const users: Dashboard = {
   uid: 'dwell-users',
@@ -52,7 +56,8 @@ export const users: Dashboard = {
         title: 'Died in the last hour',
         sentence: 'Records that became dead letters.',
         unit: 'short',
-        queries: { dead: 'sum(increase(dwell_dead_letters_total{job=~"$job",instance=~"$instance"}[1h]))' },
+        queries: { dead: increase('dwell_dead_letters_total', '1h') },
+        decimals: 0,
         kind: 'stat',
         alarming: 1,
       },
@@ -75,13 +80,13 @@ export const users: Dashboard = {
         sentence: 'From the request to its answer: half of them, and 99 of 100, are faster.',
         unit: 's',
         queries: {
-          half: quantile(0.5, 'dwell_http_request_seconds', 'route="/v1/topics/:topic/messages"'),
-          '99 of 100': quantile(0.99, 'dwell_http_request_seconds', 'route="/v1/topics/:topic/messages"'),
+          half: quantile(0.5, 'dwell_http_request_seconds', PUBLISHING),
+          '99 of 100': quantile(0.99, 'dwell_http_request_seconds', PUBLISHING),
         },
       },
       {
         title: 'Requests refused',
-        sentence: 'By code: what it means is at /docs/errors/{code} and in the documentation.',
+        sentence: 'By code; /docs/errors/{code} says what it means and what to do.',
         unit: 'reqps',
         queries: { '{{code}}': rate('dwell_http_problems_total', 'code') },
       },
@@ -89,27 +94,30 @@ export const users: Dashboard = {
     'Delayed messages': [
       {
         title: 'Lateness',
-        sentence: 'How long after its due time a message was in its topic.',
+        sentence: 'How long after its due time a message was in its topic; the objective is 1 s.',
         unit: 's',
         queries: {
           half: quantile(0.5, 'dwell_dispatch_lateness_seconds'),
           '99 of 100': quantile(0.99, 'dwell_dispatch_lateness_seconds'),
         },
+        alarming: 1,
       },
       {
         title: 'Canary',
-        sentence: 'Lateness of a message of Dwell itself, from publish to acquire.',
+        sentence: 'How long after its time a message of Dwell itself was handed out, of those within ten minutes.',
         unit: 's',
         queries: {
-          half: quantile(0.5, 'dwell_canary_lateness_seconds'),
-          '99 of 100': quantile(0.99, 'dwell_canary_lateness_seconds'),
+          half: quantile(0.5, 'dwell_canary_lateness_seconds', CANARIES),
+          '99 of 100': quantile(0.99, 'dwell_canary_lateness_seconds', CANARIES),
         },
+        alarming: 1,
       },
       {
         title: 'Canaries lost',
         sentence: 'Those that did not come within 30 s of their time, in the last hour: 0.',
         unit: 'short',
-        queries: { lost: 'sum(increase(dwell_canary_lost_total{job=~"$job",instance=~"$instance"}[1h]))' },
+        queries: { lost: increase('dwell_canary_lost_total', '1h') },
+        decimals: 0,
       },
       {
         title: 'What became of them',

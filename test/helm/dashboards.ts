@@ -14,8 +14,10 @@ export interface Panel {
   kind?: 'timeseries' | 'stat'
   /** Where the axis ends, if it has a natural end. */
   max?: number
-  /** From here on the number is alarming: red, in a stat. */
+  /** From here on the number is alarming: red in a stat, a line in a graph. */
   alarming?: number
+  /** Of the numbers that are shown; as many as they need when absent. */
+  decimals?: number
   /** A stat whose alarming numbers are the small ones. */
   small?: true
 }
@@ -94,7 +96,7 @@ function variable(name: string, of: string) {
   }
 }
 
-function panelJson({ title, sentence, unit, queries, kind = 'timeseries', max, alarming, small }: Panel) {
+function panelJson({ title, sentence, unit, queries, kind = 'timeseries', max, alarming, decimals, small }: Panel) {
   const targets = Object.entries(queries).map(([legendFormat, expr], i) => ({
     refId: String.fromCharCode(65 + i),
     datasource: DATASOURCE,
@@ -109,6 +111,8 @@ function panelJson({ title, sentence, unit, queries, kind = 'timeseries', max, a
     ...(alarming === undefined ? [] : [{ color: above, value: alarming }]),
   ]
   const isGraph = kind === 'timeseries'
+  const lines = { lineWidth: 1, fillOpacity: 10, showPoints: 'never', spanNulls: false }
+  const line = alarming === undefined ? {} : { thresholdsStyle: { mode: 'dashed' } }
   return {
     type: kind,
     title,
@@ -120,9 +124,10 @@ function panelJson({ title, sentence, unit, queries, kind = 'timeseries', max, a
         unit,
         min: 0,
         ...(max === undefined ? {} : { max }),
+        ...(decimals === undefined ? {} : { decimals }),
         color: { mode: isGraph ? 'palette-classic' : 'thresholds' },
         thresholds: { mode: 'absolute', steps },
-        custom: isGraph ? { lineWidth: 1, fillOpacity: 10, showPoints: 'never', spanNulls: false } : {},
+        custom: isGraph ? { ...lines, ...line } : {},
       },
       overrides: [],
     },

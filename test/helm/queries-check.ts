@@ -2,8 +2,8 @@
 //
 //   node test/helm/queries-check.ts [SECONDS]
 //
-// It prints each query with its result, and ends with 1 when a panel would be empty or an alert cannot be evaluated; with 0 and a
-// reason where there is no prometheus.
+// It prints each query with its result, and ends with 1 when a panel would be empty, an alert cannot be evaluated, or promtool finds
+// something to mend in what is scraped; with 0 and a reason where there is no prometheus.
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DwellProcess } from '../support/dwell-process.ts'
-import { CHART, findTool } from './chart.ts'
+import { CHART, findTool, run } from './chart.ts'
 import { DASHBOARDS, type Panel } from './dashboards.ts'
 import { Prometheus, type Sample } from './prometheus.ts'
 
@@ -37,9 +37,13 @@ async function check(path: string): Promise<void> {
   const prometheus = await Prometheus.start(path, folder, dwell.port, join(CHART, 'alerts.yaml'))
   try {
     await load(`http://127.0.0.1:${dwell.port}`, (endpoint.address() as AddressInfo).port)
-    const empty = [...(await emptyPanels(prometheus)), ...(await brokenRules(prometheus))]
-    if (empty.length === 0) return
-    process.stdout.write(`\nEmpty or broken: ${empty.join(', ')}\n`)
+    const wrong = [
+      ...(await emptyPanels(prometheus)),
+      ...(await brokenRules(prometheus)),
+      ...(await misnamed(`http://127.0.0.1:${dwell.port}`)),
+    ]
+    if (wrong.length === 0) return
+    process.stdout.write(`\nEmpty or broken: ${wrong.join(', ')}\n`)
     process.exitCode = 1
   } finally {
     prometheus.kill()
@@ -118,4 +122,17 @@ async function brokenRules(prometheus: Prometheus): Promise<string[]> {
     `\nAlerts\n${rules.map(({ name, health, state }) => `  ${name}: ${health}, ${state}\n`).join('')}`,
   )
   return rules.filter(({ health }) => health !== 'ok').map(({ name, lastError }) => `${name} (${lastError})`)
+}
+
+/** What is scraped, as promtool sees it. */
+async function misnamed(url: string): Promise<string[]> {
+  const wrong: string[] = []
+  for (const path of ['/metrics', '/metrics/detailed?topic=orders', '/metrics/detailed?topic=orders&group=billing']) {
+    const text = await (await fetch(`${url}${path}`)).text()
+    const { status, stdout, stderr } = run('promtool', ['check', 'metrics'], text)
+    const isFine = status === 0 && stdout === '' && stderr === ''
+    process.stdout.write(`\npromtool check metrics, ${path}, ${text.length} bytes: ${isFine ? 'nothing' : stderr}\n`)
+    if (!isFine) wrong.push(path)
+  }
+  return wrong
 }

@@ -12,10 +12,15 @@ export function rate(metric: string, by?: string): string {
   return `sum${byOf(by)}(rate(${metric}{${CHOSEN}}[$__rate_interval]))`
 }
 
-/** The value that the share `of` of all values of a histogram does not exceed. */
-export function quantile(of: number, histogram: string, where?: string): string {
-  const labels = where === undefined ? CHOSEN : `${CHOSEN},${where}`
-  return `histogram_quantile(${of}, sum by (le) (rate(${histogram}_bucket{${labels}}[$__rate_interval])))`
+/** The value that the share `of` of all values of a histogram does not exceed; within `over`, where values are few. */
+export function quantile(of: number, histogram: string, { where = '', over = '$__rate_interval' } = {}): string {
+  const labels = where === '' ? CHOSEN : `${CHOSEN},${where}`
+  return `histogram_quantile(${of}, sum by (le) (rate(${histogram}_bucket{${labels}}[${over}])))`
+}
+
+/** So many within `over`; not a whole number, since it is reckoned from scrapes. */
+export function increase(metric: string, over: string): string {
+  return `sum(increase(${metric}{${CHOSEN}}[${over}]))`
 }
 
 /** The worst instance. */
