@@ -6,7 +6,7 @@ import { DwellError } from '../../storage/index.ts'
 import { CLOCK_STATES } from '../../timewheel/index.ts'
 import { STRANGER } from '../access/caller.ts'
 import { RIGHTS } from '../access/rights.ts'
-import { ANYONE, needsAll } from '../access/route-access.ts'
+import { ANYONE, needsAll, needsSome } from '../access/route-access.ts'
 import { ERRORS, errorRow } from '../errors.ts'
 import { detailsOfGroup, detailsOfTopic } from '../metrics/detailed.ts'
 import type { HttpParts } from './parts.ts'
@@ -151,17 +151,19 @@ export function operationRoutes(app: FastifyInstance, parts: HttpParts): void {
   app.get<{ Querystring: Static<typeof Details> }>(
     '/metrics/detailed',
     {
-      config: { access: METRICS },
+      config: { access: settings.METRICS_OPEN ? ANYONE : needsSome(...RIGHTS) },
       schema: {
         tags,
         querystring: Details,
         operationId: 'getDetailedMetrics',
         summary: 'Numbers of one topic, or of one group, for Prometheus',
-        description: 'By partition and tier. /metrics names only the busiest topics and groups.',
+        description:
+          'By partition and tier, for tokens that see the topic. /metrics names only the busiest topics and groups.',
         ...answers({ 200: METRICS_PAGE }, ['MISSING_FIELD', 'TOPIC_NOT_FOUND', 'GROUP_NOT_FOUND', ...READS]),
       },
     },
-    async ({ query: { topic, group } }, reply) => {
+    async ({ query: { topic, group }, caller }, reply) => {
+      if (!settings.METRICS_OPEN) caller.checkSees(topic)
       topics.describe(topic)
       reply.header('content-type', metrics.contentType)
       if (group === undefined) return detailsOfTopic(engine, wheel.census, topic)

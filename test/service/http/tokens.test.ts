@@ -62,7 +62,7 @@ t.test(
   },
 )
 
-t.test('metrics name topics, so they are for who sees all of them', async (t) => {
+t.test('metrics name topics, so they are for who sees all of them; those of a topic for who sees that', async (t) => {
   const all = holder('all', ['consume'])
   const some = holder('some', RIGHTS, ['shop.*'])
   const TOKENS_FILE = writeTokens(tokensFolder(t), [all, some])
@@ -70,12 +70,20 @@ t.test('metrics name topics, so they are for who sees all of them', async (t) =>
   t.equal((await call('GET', '/metrics')).status, 401)
   t.match(await call('GET', '/metrics', undefined, some.headers), { status: 403, json: { code: 'FORBIDDEN' } })
   t.equal((await call('GET', '/metrics', undefined, all.headers)).status, 200)
+  await call('POST', '/v1/topics/shop.orders/messages', { value: 1 }, some.headers)
+  const detailed = (topic: string, headers = {}) =>
+    call('GET', `/metrics/detailed?topic=${topic}`, undefined, headers).then(({ status }) => status)
+  t.equal(await detailed('shop.orders'), 401)
+  t.equal(await detailed('shop.orders', some.headers), 200)
+  t.equal(await detailed('bank.orders', some.headers), 403, 'whether it exists is not told')
+  t.equal(await detailed('bank.orders', all.headers), 404)
 })
 
 t.test('a setting opens the metrics', async (t) => {
   const TOKENS_FILE = writeTokens(tokensFolder(t), [holder('one', ['publish'])])
   const { call } = await startService(t, { TOKENS_FILE, METRICS_OPEN: true })
   t.equal((await call('GET', '/metrics')).status, 200)
+  t.equal((await call('GET', '/metrics/detailed?topic=orders')).status, 404, 'it looks')
 })
 
 t.test('readiness tells strangers whether, and who has a token why', async (t) => {
