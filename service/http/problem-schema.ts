@@ -42,6 +42,7 @@ export const Problem = Type.Object(
     path: text('Which file of the data directory.'),
     second: whole('Which slot.'),
     reason: text('What the disk said.'),
+    accepted: text('The content types that are accepted here; also in the header Accept.'),
   },
   { title: 'Problem', description: 'An error (RFC 9457). Which further members there are depends on the code.' },
 )
