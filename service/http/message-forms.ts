@@ -110,6 +110,15 @@ export const RawQuery = Type.Object(
   },
   CLOSED,
 )
+const TRACE = {
+  traceparent: Type.Optional(
+    Type.String({
+      description: 'Of W3C Trace Context: kept among the headers of each message, unless it has its own.',
+    }),
+  ),
+  tracestate: Type.Optional(Type.String({ description: 'Beside traceparent.' })),
+}
+export const PublishHeaders = Type.Object(TRACE)
 export const RawHeaders = Type.Object({
   'Dwell-Key': Type.Optional(Key),
   'Dwell-Delay': Type.Optional(DurationText('How long the message is kept back; not beside Dwell-Deliver-At.')),
@@ -117,6 +126,7 @@ export const RawHeaders = Type.Object({
     Type.String({ description: 'When the message is published; not beside Dwell-Delay.', format: 'date-time' }),
   ),
   'Dwell-Id': Type.Optional(MessageId),
+  ...TRACE,
 })
 
 const PublishResult = Type.Object(

@@ -34,7 +34,8 @@ export const INFO = {
   version: program.version,
   description:
     'A delay, retry and dead-letter queue service. Fields that are not known are refused, in bodies and in queries. Answers ' +
-    'may get new fields, and new words where a field is one of several: a client passes over what it does not know.',
+    'may get new fields, and new words where a field is one of several: a client passes over what it does not know. A ' +
+    'request may have an id of its own, X-Request-Id, which the log and answers that say what is wrong repeat.',
   license: { name: program.license, identifier: program.license },
 }
 export const BEARER = {

@@ -64,7 +64,8 @@ export class Problems {
     }
     const { retryAfterSeconds, ...facts } = fields
     reply.header('x-request-id', request.id)
-    if (status === 429 || status === 503 || retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds ?? 1))
+    if (status === 429 || status === 503 || retryAfterSeconds !== undefined)
+      reply.header('retry-after', String(retryAfterSeconds ?? 1))
     if (status === 405) reply.header('allow', String(facts.allow))
     if (status === 415 && facts.accepted !== undefined) reply.header('accept', String(facts.accepted))
     if (status === 401) reply.header('www-authenticate', 'Bearer realm="dwell"')
