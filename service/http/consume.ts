@@ -73,6 +73,7 @@ export function consumeRoutes(app: FastifyInstance, { groups, settings, stopping
       const waitMs = body.wait === undefined ? 0 : between(parseDuration(body.wait, 'wait'), 0, WAIT_MS_MAX, 'wait')
       const lockMs = body.lock === undefined ? undefined : lockOf(body.lock)
       const { topic, group } = namesOf(params)
+      if (tracing !== undefined) request.subject = { messages: 0 }
       const known = groups.settingsOf(topic, group)
       if (known === undefined) quotas.checkGroup()
       else if (known.push) throw groupPushes(topic, group)
@@ -120,9 +121,9 @@ export function consumeRoutes(app: FastifyInstance, { groups, settings, stopping
     },
     async (request, reply) => {
       const { params, body } = request
-      if (tracing !== undefined) request.subject = { messages: body.acknowledgements.length }
       const acknowledgements = body.acknowledgements.map((given, i) => acknowledgementOf(given, i, settings.DELAY_MAX))
       const { topic, group } = namesOf(params)
+      if (tracing !== undefined) request.subject = { messages: acknowledgements.length }
       const results = await groups.acknowledge(topic, group, acknowledgements)
       reply.header('content-type', JSON_TYPE)
       return `{"results":[${results.map(resultJson).join(',')}]}`

@@ -1,5 +1,7 @@
 // Spans of the calls that publish, acquire and acknowledge: the route says beside itself which operation it is, its handler says
 // what it was about, and the span is made when the answer is out.
+//
+// Always true: who was not let in, or said nothing that could be understood, makes no span.
 
 import type { FastifyInstance } from 'fastify'
 import type { Delivery } from '../delivery/index.ts'
@@ -18,7 +20,7 @@ declare module 'fastify' {
     operation?: Operation
   }
   interface FastifyRequest {
-    /** Set by handlers of routes with an operation. */
+    /** Set by handlers of routes with an operation, once names are known to be some. */
     subject: CallSubject | undefined
   }
 }
@@ -30,10 +32,11 @@ export function traceRequests(app: FastifyInstance, tracing: Tracing | undefined
   app.addHook('onResponse', (request, reply, done) => {
     const { config, method, url: route = '' } = request.routeOptions
     const { operation } = config
-    if (operation !== undefined) {
+    const { subject } = request
+    if (operation !== undefined && subject !== undefined) {
       const { topic, group } = request.params as { topic: string; group?: string }
       tracing.called({
-        ...{ operation, topic, group, route, ...request.subject },
+        ...{ operation, topic, group, route, ...subject },
         method: String(method),
         status: reply.statusCode,
         tookMs: reply.elapsedTime,

@@ -38,8 +38,8 @@ export interface TracedCall {
   tookMs: number
   /** What the request carries. */
   context: TraceContext | undefined
-  /** How many messages, or acknowledgements, it was about; undefined when it was refused before that was known. */
-  messages?: number
+  /** How many messages, or acknowledgements, it was about. */
+  messages: number
   /** The records that it brought. */
   deliveries?: readonly Delivery[]
 }

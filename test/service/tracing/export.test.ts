@@ -9,7 +9,7 @@ import { until } from '../push/push-rig.ts'
 
 const CALL: TracedCall = {
   operation: { name: 'publish', type: 'send' },
-  ...{ method: 'POST', route: '/v1/topics/:topic/messages', topic: 'orders', status: 201, tookMs: 1 },
+  ...{ method: 'POST', route: '/v1/topics/:topic/messages', topic: 'orders', status: 201, tookMs: 1, messages: 1 },
   context: { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`, tracestate: undefined },
 }
 /** With so many a request goes out at once. */

@@ -214,7 +214,10 @@ t.test('what is acquired links to its publishers; calls are spans when what they
   while (again < 4) again += (await call('POST', ACQUIRE, { wait: '5s' })).json.records.length
   await call('POST', ACQUIRE)
   await call('POST', ACQUIRE, {}, { traceparent: unsampled })
+  const nowhere = '/v1/topics/orders/groups/nobody/acknowledge'
+  await call('POST', nowhere, { acknowledgements: [{ receipt: 'r', type: 'accept' }] }, { traceparent: consumer })
   await call('POST', `${GROUP}/acknowledge`, { acknowledgements: [] }, { traceparent: consumer })
+  await call('POST', '/v1/topics/or..%20ders/messages', { value: 1 }, { traceparent: consumer })
   await stop()
 
   t.equal(collector.named('publish orders').length, 2)
@@ -238,8 +241,9 @@ t.test('what is acquired links to its publishers; calls are spans when what they
   }
   const settled = collector.named('acknowledge orders')
   t.match(settled[0], { attributes: { 'messaging.operation.type': 'settle', 'messaging.batch.message_count': 4 } })
-  t.match(settled[1], { attributes: { 'http.response.status_code': 400 } }, 'a refusal is told too')
-  t.equal(settled.length, 2)
+  t.match(settled[1], { attributes: { 'http.response.status_code': 404, 'messaging.consumer.group.name': 'nobody' } })
+  t.equal(settled.length, 2, 'what could not be understood is no span')
+  t.notMatch(collector.bodies.join(''), 'or..')
 })
 
 t.test('an endpoint that is no address stops the start', async (t) => {
