@@ -8,6 +8,8 @@ import { startService } from '../running-service.ts'
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736'
 const SPAN = '00f067aa0ba902b7'
 const PUBLISHER = `00-${TRACE}-${SPAN}-01`
+/** Not sampled. */
+const UNSAMPLED = `00-${TRACE}-${SPAN}-00`
 const OTHER = `00-${'ab'.repeat(16)}-${'cd'.repeat(8)}-01`
 const MESSAGES = '/v1/topics/orders/messages'
 const GROUP = '/v1/topics/orders/groups/billing'
@@ -127,7 +129,18 @@ t.test(
     await until(() => endpoint.received.length === 2)
     await call('POST', MESSAGES, { ...message, id: 'now' }, traced)
     await until(() => endpoint.received.length === 4)
+    await call('POST', MESSAGES, { ...message, id: 'unsampled' }, { traceparent: UNSAMPLED })
+    await until(() => endpoint.received.length === 6)
     await stop()
+
+    for (const { headers } of endpoint.received.splice(4)) {
+      t.match(
+        headers.traceparent,
+        /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/,
+        'what is not sampled goes on so, and makes no span',
+      )
+      t.equal(headers.traceparent?.includes(TRACE), headers['dwell-delivery-count'] === '1')
+    }
 
     const publishes = collector.named('publish orders')
     t.equal(publishes.length, 2)
@@ -197,10 +210,9 @@ t.test('what is acquired links to its publishers; calls are spans when what they
   const { call, stop } = await startService(t, { DEFAULT_PARTITIONS: 1, TRACES_ENDPOINT: collector.url })
   await call('PUT', '/v1/topics/orders', {})
   await call('PUT', GROUP, { retry: ['1ms'] })
-  const unsampled = `${PUBLISHER.slice(0, -1)}0`
   await call('POST', MESSAGES, { value: 1, id: 'one' }, { traceparent: PUBLISHER })
   await call('POST', MESSAGES, { value: 2 }, { traceparent: OTHER })
-  await call('POST', MESSAGES, { value: 3 }, { traceparent: unsampled })
+  await call('POST', MESSAGES, { value: 3 }, { traceparent: UNSAMPLED })
   await call('POST', MESSAGES, { value: 'traceparent' })
   const consumer = `00-${'12'.repeat(16)}-${'34'.repeat(8)}-01`
   const { records } = (await call('POST', ACQUIRE, {}, { traceparent: consumer })).json
@@ -213,7 +225,7 @@ t.test('what is acquired links to its publishers; calls are spans when what they
   let again = 0
   while (again < 4) again += (await call('POST', ACQUIRE, { wait: '5s' })).json.records.length
   await call('POST', ACQUIRE)
-  await call('POST', ACQUIRE, {}, { traceparent: unsampled })
+  await call('POST', ACQUIRE, {}, { traceparent: UNSAMPLED })
   const nowhere = '/v1/topics/orders/groups/nobody/acknowledge'
   await call('POST', nowhere, { acknowledgements: [{ receipt: 'r', type: 'accept' }] }, { traceparent: consumer })
   await call('POST', `${GROUP}/acknowledge`, { acknowledgements: [] }, { traceparent: consumer })
