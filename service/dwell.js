@@ -4,5 +4,11 @@
 
 import { existsSync } from 'node:fs'
 
+const NODE_MIN = 24
+
+if (Number.parseInt(process.versions.node, 10) < NODE_MIN) {
+  process.stderr.write(`dwell needs Node ${NODE_MIN} or newer; this is ${process.versions.node}.\n`)
+  process.exit(1)
+}
 const source = new URL('main.ts', import.meta.url)
 await import(existsSync(source) ? source.href : new URL('../dist/service/main.js', import.meta.url).href)

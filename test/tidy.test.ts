@@ -119,6 +119,7 @@ const SEAMS: Seam[] = [
       'storage/base/clock.ts': "reads the machine's boot id, which names a boot and is no data of ours",
       'service/cli/remote/contexts.ts': "the user's own file of addresses and tokens, in none of our directories",
       'service/cli/remote/connection.ts': 'reads the files of a token and of authorities that the user names',
+      'service/cli/remote/doctor-data.ts': 'adds up how large the files are that it would check',
       'service/cli/remote/doctor-machine.ts': 'measures a sync on a file that has no name any more',
       'service/cli/remote/doctor.ts': 'writes the bundle where the user says',
       'service/cli/remote/publish-lines.ts': 'reads the file of messages that the user names',

@@ -1,4 +1,4 @@
-// What the doctor finds on this machine: settings, room on the disk, how long a sync takes.
+// What the doctor finds on this machine: settings, room on the disk, how long a sync takes, the data directory.
 //
 // The sync is measured where the journal lies, on a file that is unlinked as soon as it is open: nothing is left in the data
 // directory, also when the doctor is killed.
@@ -10,6 +10,7 @@ import { defaultOf, environmentName, readSettings } from '../../config.ts'
 import { SETTINGS, type SettingRow, type Settings } from '../../settings.ts'
 import { formatSize } from '../../size.ts'
 import type { Finding } from './doctor.ts'
+import { lookAtData } from './doctor-data.ts'
 import { quantile } from './quantile.ts'
 
 const SYNCS = 50
@@ -47,7 +48,7 @@ export async function lookAtMachine(environment: NodeJS.ProcessEnv, dataDirector
   } else {
     const state = bytes < ROOM_BYTES ? 'odd' : 'good'
     findings.push({ what: 'disk', state, sentence: `${(bytes / GIB).toFixed(1)} GiB free at ${directory}` })
-    findings.push(await measureSync(directory))
+    findings.push(await measureSync(directory), await lookAtData(directory))
   }
   return { findings, settings: changedOf(environment) }
 }

@@ -4,6 +4,7 @@ import { SystemClock } from '../../../storage/index.ts'
 import { CallError, type DwellClient } from '../../client/index.ts'
 import { formatDuration } from '../../duration.ts'
 import { formatTime } from '../../time.ts'
+import { count } from '../words.ts'
 import type { Finding } from './doctor.ts'
 import { metricOf } from './metrics.ts'
 
@@ -49,51 +50,92 @@ export async function lookAtService(client: DwellClient, signal: AbortSignal): P
   }
 }
 
+/** One thing that the counters tell. */
+interface Row {
+  what: string
+  /** The metrics that it is made of. */
+  of: readonly string[]
+  /** `values` are those of `of`. */
+  judge(values: readonly number[]): { state: Finding['state']; sentence: string }
+}
+
+const ROWS: readonly Row[] = [
+  {
+    what: 'last start',
+    of: ['dwell_start_seconds', 'dwell_started_timestamp_seconds'],
+    judge: ([tookSeconds, atSeconds]) => {
+      const at = formatTime(Math.round(atSeconds * 1000))
+      return { state: 'good', sentence: `took ${duration(tookSeconds)} with its recovery, and was ready at ${at}` }
+    },
+  },
+  {
+    what: 'checkpoint',
+    of: ['dwell_checkpoint_age_seconds'],
+    judge: ([ageSeconds]) => {
+      const age = duration(ageSeconds)
+      return { state: 'good', sentence: `the last one is ${age} old: what came after is played again by a start` }
+    },
+  },
+  {
+    what: 'disk of the service',
+    of: ['dwell_disk_free_bytes', 'dwell_disk_low'],
+    judge: ([freeBytes, low]) => {
+      const free = `${(freeBytes / GIB).toFixed(1)} GiB free`
+      if (low === 0) return { state: 'good', sentence: free }
+      return { state: 'bad', sentence: `${free}: too little, publishing is refused` }
+    },
+  },
+  {
+    what: 'damage',
+    of: ['dwell_damage_found_total'],
+    judge: ([found]) => {
+      if (found === 0) return { state: 'good', sentence: 'none was met since the start' }
+      return { state: 'bad', sentence: `was met ${count(found, 'time')} since the start: the log says where` }
+    },
+  },
+  {
+    what: 'delayed messages',
+    of: ['dwell_delayed_pending', 'dwell_delayed_overdue', 'dwell_delayed_overdue_seconds'],
+    judge: ([pending, overdue, lateSeconds]) => {
+      const late =
+        overdue === 0 ? 'none is overdue' : `${overdue} are overdue, the next one for ${duration(lateSeconds)}`
+      return { state: lateSeconds >= LATE_SECONDS ? 'odd' : 'good', sentence: `${pending} wait, ${late}` }
+    },
+  },
+  {
+    what: 'timing wheel',
+    of: ['dwell_wheel_tick_age_seconds'],
+    judge: ([ageSeconds]) => {
+      return { state: ageSeconds >= TICK_SECONDS ? 'bad' : 'good', sentence: `ran ${duration(ageSeconds)} ago` }
+    },
+  },
+  {
+    what: 'slots',
+    of: ['dwell_wheel_slots_derived_total'],
+    judge: ([made]) => {
+      if (made === 0) return { state: 'good', sentence: 'all could be read since the start' }
+      return { state: 'odd', sentence: `${made} could not be read since the start, and were made anew` }
+    },
+  },
+  {
+    what: 'groups',
+    of: ['dwell_groups', 'dwell_groups_paused', 'dwell_push_endpoints_paused'],
+    judge: ([groups, paused, endpoints]) => {
+      const stand = `${groups}, of which ${paused} are paused; endpoints paused: ${endpoints}`
+      if (paused + endpoints === 0) return { state: 'good', sentence: stand }
+      return { state: 'odd', sentence: `${stand}: \`dwell groups list <topic>\` shows which` }
+    },
+  },
+]
+
+/** What the metrics tell; what an older or newer service does not tell is left out. */
 function findingsIn(metrics: string): Finding[] {
-  const value = (name: string) => metricOf(metrics, name) ?? 0
-  const duration = (seconds: number) => formatDuration(Math.round(seconds * 1000))
-  const [overdue, lateSeconds] = [value('dwell_delayed_overdue'), value('dwell_delayed_overdue_seconds')]
-  const tickSeconds = value('dwell_wheel_tick_age_seconds')
-  const paused = value('dwell_groups_paused') + value('dwell_push_endpoints_paused')
-  const damaged = value('dwell_wheel_slots_derived_total')
-  const isLow = value('dwell_disk_low') === 1
-  const findings: Finding[] = [
-    {
-      what: 'last start',
-      state: 'good',
-      sentence: `took ${duration(value('dwell_start_seconds'))} with its recovery, and was ready at ${formatTime(Math.round(value('dwell_started_timestamp_seconds') * 1000))}`,
-    },
-    {
-      what: 'checkpoint',
-      state: 'good',
-      sentence: `the last one is ${duration(value('dwell_checkpoint_age_seconds'))} old: what came after is played again by a start`,
-    },
-    {
-      what: 'disk of the service',
-      state: isLow ? 'bad' : 'good',
-      sentence: `${(value('dwell_disk_free_bytes') / GIB).toFixed(1)} GiB free${isLow ? ': too little, publishing is refused' : ''}`,
-    },
-    {
-      what: 'delayed messages',
-      state: lateSeconds >= LATE_SECONDS ? 'odd' : 'good',
-      sentence: `${value('dwell_delayed_pending')} wait, ${overdue} are overdue, the next one for ${duration(lateSeconds)}`,
-    },
-    {
-      what: 'timing wheel',
-      state: tickSeconds >= TICK_SECONDS ? 'bad' : 'good',
-      sentence: `ran ${duration(tickSeconds)} ago`,
-    },
-    {
-      what: 'groups',
-      state: paused > 0 ? 'odd' : 'good',
-      sentence: `${value('dwell_groups')}, of which ${value('dwell_groups_paused')} are paused; endpoints paused: ${value('dwell_push_endpoints_paused')}`,
-    },
-  ]
-  if (damaged > 0)
-    findings.push({
-      what: 'slots',
-      state: 'odd',
-      sentence: `${damaged} could not be read since the start, and were made anew`,
-    })
-  return findings
+  return ROWS.flatMap(({ what, of, judge }) => {
+    const values = of.map((name) => metricOf(metrics, name)).filter((value) => value !== undefined)
+    return values.length === of.length ? [{ what, ...judge(values) }] : []
+  })
+}
+
+function duration(seconds: number): string {
+  return formatDuration(Math.round(seconds * 1000))
 }

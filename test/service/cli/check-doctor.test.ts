@@ -74,7 +74,11 @@ t.test('doctor: what is broken is bad, and an exit code', async (t) => {
   const sick = await scriptedService(t, (asked, answer) => {
     if (asked.path === '/readyz')
       answer.json(200, { ready: true, publishing: false, clock: 'not believed', why: 'no room' }) // biome-ignore format: short
-    else answer.text(200, 'dwell_disk_low 1\ndwell_wheel_tick_age_seconds 60\ndwell_wheel_slots_derived_total 2\n')
+    else
+      answer.text(
+        200,
+        'dwell_disk_low 1\ndwell_disk_free_bytes 5\ndwell_wheel_tick_age_seconds 60\ndwell_wheel_slots_derived_total 2\n',
+      )
   })
   const { code, out } = await call(['doctor', '--url', sick.url], { DWELL_DATA_DIR: data })
   t.equal(code, 1)
