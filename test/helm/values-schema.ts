@@ -189,7 +189,9 @@ export function valuesSchema(): Schema {
       networkPolicy: group({
         enabled: flag('Whether there is a NetworkPolicy.'),
         from: objects('Who may connect; empty: everybody.'),
-        egress: objects('Where Dwell may connect to besides DNS: endpoints of push, the address of JWT_KEYS.'),
+        egress: objects(
+          'Where Dwell may connect to besides DNS: endpoints of push, the address of JWT_KEYS, the collector of traces.',
+        ),
       }),
       metrics: group({
         serviceMonitor: group({
