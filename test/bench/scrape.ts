@@ -1,16 +1,17 @@
 // What being watched costs: how long /metrics takes with a thousand topics and a thousand groups, and what scraping it once a second
-// (fifteen times as often as usual) takes from publishing.
+// (fifteen times as often as usual) takes from publishing, in requests and in time of cores.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BenchServer } from './bench-server.ts'
 import { measure, valueOfSize } from './load.ts'
+import { cpuMs } from './process-figures.ts'
 import { printTable, quantile, type Row } from './table.ts'
 
 const TOPICS = 1_000
 const SCRAPES = 20
 const SCRAPE_INTERVAL_MS = 1_000
 const CONNECTIONS = 64
-const RUNS = 3
+const RUNS = 5
 /** Calls at once, while topics and groups are made. */
 const AT_ONCE = 16
 
@@ -68,27 +69,54 @@ async function underLoad(server: BenchServer, seconds: number): Promise<void> {
     contentType: 'application/json',
     connections: CONNECTIONS,
   }
-  await measure({ ...load, seconds: 2 })
-  const rates: Record<'without' | 'with', number[]> = { without: [], with: [] }
-  for (let run = 0; run < RUNS; run++) {
-    rates.without.push((await measure({ ...load, seconds })).requestsPerSecond)
-    const scraping = new AbortController()
-    const scraped = scrapeUntil(server, scraping.signal)
-    rates.with.push((await measure({ ...load, seconds })).requestsPerSecond)
-    scraping.abort()
-    await scraped
+  const { pid } = server.process
+  const run = async (): Promise<Run> => {
+    const beganMs = cpuMs(pid)
+    const { requestsPerSecond } = await measure({ ...load, seconds })
+    return { requestsPerSecond, cpuUs: ((cpuMs(pid) - beganMs) * 1000) / (requestsPerSecond * seconds) }
   }
-  const median = (values: number[]) =>
-    quantile(
-      values.toSorted((a, b) => a - b),
-      0.5,
-    )
-  const rows = { 'req/s': median(rates.without), 'req/s scraped': median(rates.with) }
+  await measure({ ...load, seconds: 2 })
+  const without: Run[] = []
+  const scraped: Run[] = []
+  for (let i = 0; i < RUNS; i++) {
+    without.push(await run())
+    const scraping = new AbortController()
+    const ended = scrapeUntil(server, scraping.signal)
+    scraped.push(await run())
+    scraping.abort()
+    await ended
+  }
+  const rows = [
+    { scraped: 'no', ...medians(without) },
+    { scraped: 'yes', ...medians(scraped) },
+  ]
+  const [before, after] = rows
   printTable(
     'delayed publish while it is scraped',
     `${CONNECTIONS} connections, value 1 KiB, ${RUNS} interleaved runs of ${seconds} s, medians; a scrape each ${SCRAPE_INTERVAL_MS} ms`,
-    [{ ...rows, 'lost %': 100 * (1 - rows['req/s scraped'] / rows['req/s']) }],
+    [
+      ...rows,
+      {
+        scraped: 'costs %',
+        'req/s': 100 * (1 - after['req/s'] / before['req/s']),
+        'CPU µs/req': 100 * (after['CPU µs/req'] / before['CPU µs/req'] - 1),
+      },
+    ],
   )
+}
+
+/** What neighbours on the same cores take changes how many requests there are, but hardly what each of them costs. */
+interface Run {
+  requestsPerSecond: number
+  cpuUs: number
+}
+
+function medians(runs: readonly Run[]): { 'req/s': number; 'CPU µs/req': number } {
+  const of = (values: number[]) => quantile(values.sort((a, b) => a - b), 0.5) // biome-ignore format: one line
+  return {
+    'req/s': of(runs.map(({ requestsPerSecond }) => requestsPerSecond)),
+    'CPU µs/req': of(runs.map(({ cpuUs }) => cpuUs)),
+  }
 }
 
 async function scrapeUntil(server: BenchServer, signal: AbortSignal): Promise<void> {

@@ -16,11 +16,11 @@ import { Patient } from './alert-patient.ts'
 import { CHART, findTool } from './chart.ts'
 import { Prometheus } from './prometheus.ts'
 
-const WINDOW_SECONDS = 30
+const WINDOW_SECONDS = 60
 const FOR_SECONDS = 3
 const FIRES_WITHIN_MS = 90_000
 /** A start fills files ahead of their use: until then the disk seems to fill. */
-const WELL_WITHIN_MS = 60_000
+const WELL_WITHIN_MS = 120_000
 const LOOK_MS = 250
 
 const SECONDS: Record<string, number> = { m: 60, h: 3600, d: 86_400 }
