@@ -23,6 +23,7 @@ import { ArrivingBytes } from './http/arriving-bytes.ts'
 import { Listener } from './http/listener.ts'
 import { ServedHosts } from './http/served-hosts.ts'
 import { buildRoutes } from './http/server.ts'
+import { SlowBodies } from './http/slow-bodies.ts'
 import { Metrics, type MetricsOptions } from './metrics/metrics.ts'
 import { pendingByTopic } from './metrics/pending-by-topic.ts'
 import type { MetricSources } from './metrics/sources.ts'
@@ -304,6 +305,7 @@ export class Broker {
       quotas: new Quotas({ settings, clock, topics, groups }),
       pendingQuotas: new PendingQuotas({ settings, clock, topics, census: wheel.census }),
       arriving: new ArrivingBytes(settings.ARRIVING_BYTES_MAX),
+      slow: new SlowBodies(clock, settings.BODY_BYTES_PER_SECOND_MIN),
       delayed,
       groups,
       explainer,

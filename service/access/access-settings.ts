@@ -146,6 +146,20 @@ export const ACCESS_SETTINGS = {
     max: 64 * GIB,
     sentence: 'Bytes of bodies that are arriving, all requests together, beyond which more are answered 503.',
   },
+  BODY_BYTES_PER_SECOND_MIN: {
+    kind: 'bytes',
+    default: 1024,
+    min: 0,
+    max: GIB,
+    sentence: 'Bytes a second that a body has to bring, over ten seconds, or it is cut off (408); 0 any.',
+  },
+  ANSWER_TIMEOUT: {
+    kind: 'duration',
+    default: 60_000,
+    min: 1_000,
+    max: 3_600_000,
+    sentence: 'How long a client may leave an answer unread, beyond which its connection is closed.',
+  },
   ACQUIRES_WAITING_MAX: {
     kind: 'count',
     default: 20_000,

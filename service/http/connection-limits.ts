@@ -33,7 +33,7 @@ export interface ConnectionLimitsOptions {
   max: number
   /** From one address, or one network of IPv6. */
   ofAddressMax: number
-  /** Called for each that was not taken. */
+  /** Called for each that was not taken, or had to make room. */
   onDrop: () => void
 }
 
@@ -49,7 +49,10 @@ export function limitConnections({ server, clock, max, ofAddressMax, onDrop }: C
     const tooMany = Math.ceil(uses.count - FULL_SHARE * max)
     if (tooMany <= 0 || clock.monotonicMs() - sweptAtMs < SWEEP_MS) return
     sweptAtMs = clock.monotonicMs()
-    for (const socket of uses.dispensable(tooMany, SILENT_MS, KEEP_ALIVE_CROWDED_MS)) socket.destroy()
+    for (const socket of uses.dispensable(tooMany, SILENT_MS, KEEP_ALIVE_CROWDED_MS)) {
+      onDrop()
+      socket.destroy()
+    }
   }
 
   server.maxConnections = max

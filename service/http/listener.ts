@@ -26,6 +26,7 @@ import { answerClientError } from './client-errors.ts'
 import { KEEP_ALIVE_MS, limitConnections } from './connection-limits.ts'
 import { PROBLEM_TYPE, problemDocument } from './problems.ts'
 import type { ServedHosts } from './served-hosts.ts'
+import { giveUpUnread } from './unread-answers.ts'
 
 const HEADERS_TIMEOUT_MS_MAX = 10_000
 /** How often Node looks for requests that take too long; its default of 30 s would make the limits above as coarse. */
@@ -45,7 +46,7 @@ export interface ListenerOptions {
   readiness: Readiness
   /** The most connections there may be. */
   connectionsMax: number
-  /** Called for each connection that was not taken. */
+  /** Called for each connection that was not taken, or was given up. */
   onDrop: () => void
 }
 
@@ -89,6 +90,7 @@ export class Listener {
     })
     const ofAddressMax = settings.ADDRESS_CONNECTIONS_MAX || connectionsMax
     limitConnections({ server: this.#server, clock, max: connectionsMax, ofAddressMax, onDrop })
+    giveUpUnread({ server: this.#server, clock, withinMs: settings.ANSWER_TIMEOUT, onDrop })
   }
 
   /**

@@ -79,7 +79,7 @@ export function messageRoutes(app: FastifyInstance, parts: HttpParts): void {
   const { settings, publisher, space, topics, quotas, pendingQuotas, tracing } = parts
   const rules = ({ headers }: FastifyRequest) => messageRules(parts, headers)
   const countMax = settings.REQUEST_MESSAGES_MAX
-  const takeBody = bodyTaker(new BufferPool(), settings.REQUEST_BYTES_MAX, parts.arriving)
+  const takeBody = bodyTaker({ ...parts, pool: new BufferPool(), bytesMax: settings.REQUEST_BYTES_MAX })
 
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers()

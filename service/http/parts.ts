@@ -18,6 +18,7 @@ import type { Topics } from '../topics.ts'
 import type { Tracing } from '../tracing/tracing.ts'
 import type { ArrivingBytes } from './arriving-bytes.ts'
 import type { ServedHosts } from './served-hosts.ts'
+import type { SlowBodies } from './slow-bodies.ts'
 
 export interface HttpParts {
   settings: Settings
@@ -36,6 +37,8 @@ export interface HttpParts {
   pendingQuotas: PendingQuotas
   /** What arrives in all requests together. */
   arriving: ArrivingBytes
+  /** Cuts off what arrives too slowly. */
+  slow: SlowBodies
   delayed: DelayedMessages
   groups: Groups
   explainer: Explainer

@@ -7,6 +7,7 @@
 import { errorCodes, type FastifyRequest } from 'fastify'
 import { type BufferPool, DwellError, type PooledBuffer } from '../../storage/index.ts'
 import type { ArrivingBytes } from './arriving-bytes.ts'
+import type { Arriving, SlowBodies } from './slow-bodies.ts'
 
 /** A smaller body shares a buffer with others, as Node makes small buffers. */
 const POOLED_BYTES_MIN = 4 * 1024
@@ -28,8 +29,18 @@ export class RequestBody {
 
 type Taken = (error: Error | null, body?: RequestBody) => void
 
-/** A content type parser of fastify that takes in bodies of at most `bytesMax`, as long as there is room for what arrives. */
-export function bodyTaker(pool: BufferPool, bytesMax: number, arriving: ArrivingBytes) {
+export interface BodyTakerOptions {
+  pool: BufferPool
+  /** The largest that is taken. */
+  bytesMax: number
+  /** Whether there is room for what arrives. */
+  arriving: ArrivingBytes
+  /** Cuts off what arrives too slowly. */
+  slow: SlowBodies
+}
+
+/** A content type parser of fastify that takes in bodies. */
+export function bodyTaker({ pool, bytesMax, arriving, slow }: BodyTakerOptions) {
   return (request: FastifyRequest, payload: NodeJS.ReadableStream, taken: Taken): void => {
     const encoding = request.headers['content-encoding']
     if (encoding !== undefined && encoding !== 'identity') {
@@ -40,16 +51,17 @@ export function bodyTaker(pool: BufferPool, bytesMax: number, arriving: Arriving
     let room = length
     arriving.take(room)
     const chunks: Buffer[] = []
-    let size = 0
     const end = (error: Error | null, body?: RequestBody) => {
       payload.off('data', take).off('end', finish).off('error', fail)
+      slow.end(coming)
       arriving.giveBack(room)
-      request.caller.allowance?.spendBytes(size)
+      request.caller.allowance?.spendBytes(coming.size)
       taken(error, body)
     }
+    const coming: Arriving = { size: 0, cut: end }
     const take = (chunk: Buffer) => {
       chunks.push(chunk)
-      size += chunk.length
+      const size = (coming.size += chunk.length)
       if (size > bytesMax) return end(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE())
       if (size <= room) return
       // Of a body that does not say how long it is.
@@ -60,8 +72,9 @@ export function bodyTaker(pool: BufferPool, bytesMax: number, arriving: Arriving
         end(error as Error)
       }
     }
-    const finish = () => end(null, bodyOf(chunks, size, pool))
+    const finish = () => end(null, bodyOf(chunks, coming.size, pool))
     const fail = (error: Error) => end(Object.assign(error, { statusCode: 400 }))
+    slow.begin(coming)
     payload.on('data', take).on('end', finish).on('error', fail)
   }
 }

@@ -61,7 +61,7 @@ export async function buildRoutes(parts: HttpParts): Promise<FastifyInstance> {
   if (settings.LOG_LEVEL === 'debug') logRequests(app, log)
   traceRequests(app, parts.tracing)
   app.removeAllContentTypeParsers()
-  const takeBody = bodyTaker(new BufferPool(), settings.REQUEST_BYTES_MAX, parts.arriving)
+  const takeBody = bodyTaker({ ...parts, pool: new BufferPool(), bytesMax: settings.REQUEST_BYTES_MAX })
   app.addContentTypeParser('application/json', (request, payload, done) =>
     takeBody(request, payload, (error, body) => {
       if (body === undefined) return done(error)

@@ -68,7 +68,7 @@ export class Metrics {
   )
   readonly #droppedConnections = this.#counter(
     'dwell_http_connections_dropped_total',
-    'Connections that were not taken because there were too many.',
+    'Connections that were not taken or closed: there were too many, or an answer was left unread.',
   )
 
   constructor({ sources: given, namesMax, process }: MetricsOptions) {
