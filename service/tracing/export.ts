@@ -3,21 +3,15 @@
 // OTEL_RESOURCE_ATTRIBUTES.
 //
 // Always true:
-//   1. At most QUEUE_MAX spans wait and one request is under way; what comes beyond that is dropped.
-//   2. That spans cannot be delivered is said once, and once that they can be again.
-//   3. A stop waits CLOSE_MS for the last of them, whatever the collector does.
+//   1. At most QUEUE_MAX spans wait and one request is under way; what comes beyond that is lost, and told: lost-spans.ts.
+//   2. A stop waits CLOSE_MS for the last of them, whatever the collector does.
 
 import { type SpanContext, TraceFlags, type Tracer, trace } from '@opentelemetry/api'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources'
-import {
-  BatchSpanProcessor,
-  type Sampler,
-  SamplingDecision,
-  type SpanExporter,
-  TracerProvider,
-} from '@opentelemetry/sdk-trace'
-import { DwellError, type Log } from '../../storage/index.ts'
+import { BatchSpanProcessor, type Sampler, SamplingDecision, TracerProvider } from '@opentelemetry/sdk-trace'
+import { DwellError } from '../../storage/index.ts'
+import { LostSpans } from './lost-spans.ts'
 import type { TracingParts } from './tracing.ts'
 
 const QUEUE_MAX = 4_096
@@ -30,7 +24,8 @@ const CLOSE_MS = 2_000
 export function exportSpans(parts: TracingParts): { tracer: Tracer; close(): Promise<void> } {
   const { random, clock, log, clusterId } = parts
   const url = urlOf(parts.endpoint)
-  const exporter = told(new OTLPTraceExporter({ url: url.href, timeoutMillis: EXPORT_MS }), log, url)
+  const lost = new LostSpans({ log, endpoint: url.origin, waitingMax: QUEUE_MAX })
+  const exporter = lost.after(new OTLPTraceExporter({ url: url.href, timeoutMillis: EXPORT_MS }))
   const provider = new TracerProvider({
     sampler: FOLLOWS,
     resource: resourceFromAttributes({ 'service.name': 'dwell', 'service.instance.id': clusterId }).merge(
@@ -41,13 +36,15 @@ export function exportSpans(parts: TracingParts): { tracer: Tracer; close(): Pro
       generateSpanId: () => random.bytes(8).toString('hex'),
     },
     spanProcessors: [
-      new BatchSpanProcessor({
-        exporter,
-        maxQueueSize: QUEUE_MAX,
-        maxExportBatchSize: BATCH_MAX,
-        scheduledDelayMillis: EVERY_MS,
-        exportTimeoutMillis: EXPORT_MS,
-      }),
+      lost.before(
+        new BatchSpanProcessor({
+          exporter,
+          maxQueueSize: QUEUE_MAX,
+          maxExportBatchSize: BATCH_MAX,
+          scheduledDelayMillis: EVERY_MS,
+          exportTimeoutMillis: EXPORT_MS,
+        }),
+      ),
     ],
   })
   const close = async () => {
@@ -72,27 +69,6 @@ const FOLLOWS: Sampler = {
 
 function isSampled({ traceFlags }: SpanContext): boolean {
   return (traceFlags & TraceFlags.SAMPLED) !== 0
-}
-
-/** An exporter whose failures stand in the log, once each time that they begin and end. */
-function told(exporter: SpanExporter, log: Log, { origin: endpoint }: URL): SpanExporter {
-  let lost = 0
-  return {
-    export: (spans, done) =>
-      exporter.export(spans, (result) => {
-        if (result.error !== undefined) {
-          if (lost === 0)
-            log.warn({ endpoint, reason: result.error.message }, 'Spans cannot be delivered; they are lost.')
-          lost += spans.length
-        } else if (lost > 0) {
-          log.info({ endpoint, lost }, 'Spans can be delivered again.')
-          lost = 0
-        }
-        done(result)
-      }),
-    shutdown: () => exporter.shutdown(),
-    forceFlush: () => exporter.forceFlush?.() ?? Promise.resolve(),
-  }
 }
 
 function urlOf(endpoint: string): URL {

@@ -1,7 +1,7 @@
 // What the service tells of its work to whoever collects traces. Without the setting TRACES_ENDPOINT nobody does: then there is
 // no Tracing, and of OpenTelemetry nothing is loaded.
 //
-// Which spans there are, by the conventions of OpenTelemetry for messaging; whoever delivers decides nothing about sampling:
+// Which spans there are, by the conventions of OpenTelemetry for messaging:
 //
 //   span           type      parent                            links
 //   publish T      send      the request's context             none

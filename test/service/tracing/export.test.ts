@@ -58,9 +58,10 @@ t.test('that spans are lost is said once, and once that they are not any more', 
 
 t.test('a collector that hangs holds so many spans and no more, and a stop two seconds', async (t) => {
   const collector = await TraceCollector.start(t)
-  const { tracing, call, clock } = await tracingTo(collector)
+  const { tracing, call, clock, logged } = await tracingTo(collector)
   collector.status = 0
   call(20_000)
+  t.match(logged.at(-1), { msg: /cannot be delivered/, reason: '4096 wait already.' })
   await until(() => collector.requests === 1)
   let closed = false
   const closing = tracing.close().then(() => (closed = true))
