@@ -148,7 +148,7 @@ export class HandClock {
       case 'not believed':
         if (wallMs < handMs)
           return `${says}: that cannot be right, so nothing is dispatched until the clock is set right.`
-        return `${says}: that is too far ahead to be right. If it is right, start once with a longer CLOCK_JUMP_MAX.`
+        return `${says}: that is too far ahead to be right. If it is right, start once with a longer DWELL_CLOCK_JUMP_MAX.`
     }
   }
 
