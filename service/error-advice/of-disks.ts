@@ -101,7 +101,7 @@ export const OF_DISKS = {
   },
   OVERFLOW_FAILED: {
     means: 'The store of messages that are due beyond the wheel could not be written; the service ends.',
-    because: ['The disk is full or has a fault.'],
+    because: ['LevelDB met an error while it wrote or compacted: no room, no descriptors, or a disk with a fault.'],
     todo: ['Mend the disk or make room, and start the service again; nothing that was answered is lost.'],
     example: { detail: 'The overflow store cannot be written: IO error: input/output error' },
   },
@@ -149,7 +149,7 @@ export const OF_DISKS = {
   SLOT_DAMAGED: {
     means:
       'A file of one second of the timing wheel is damaged. Its messages stand in `__delay` too and are derived from there.',
-    because: ['The disk changed what was written to it.'],
+    because: ['A bit flipped in it, or a power cut took bytes that the disk had not kept yet.'],
     todo: ['Nothing, if it passes: the slot is made anew. If it stays, start the service again and look at its log.'],
     example: {
       detail: 'The slot 1795514400 is damaged at byte 6: its checksum does not match.',

@@ -289,6 +289,18 @@ export const OF_THINGS = {
         'No delay can be reckoned now; deliverAt can be given. The wall clock says 1970-01-01T00:02:11.000Z, the hand stands at 2026-11-20T10:00:00.000Z: that cannot be right, so nothing is dispatched until the clock is set right.',
     },
   },
+  STARTING: {
+    means:
+      'The service has just been started and is reading what it needs to know. The port is open, and nothing else is answered yet.',
+    because: [
+      'It was started a moment ago. After a crash it reads the journal since the last checkpoint, which takes seconds.',
+    ],
+    todo: [
+      'Try again after `Retry-After`; `/readyz` answers 200 when it serves.',
+      'In a cluster let the readiness probe ask `/readyz`, so that no traffic comes before.',
+    ],
+    example: { detail: 'The service is starting.' },
+  },
   ENGINE_CLOSED: {
     means: 'The service is stopping and takes nothing new.',
     because: ['It was told to stop: an upgrade, a move to another machine, the end of a container.'],

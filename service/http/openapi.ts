@@ -8,8 +8,10 @@
 
 import { STATUS_CODES } from 'node:http'
 import program from 'dwell/package.json' with { type: 'json' }
+import { ADVICE } from '../error-advice/index.ts'
 import { ERRORS, type ErrorCode } from '../errors.ts'
 import { PROBLEM_MEDIA, Problem } from './problem-schema.ts'
+import { problemDocument } from './problems.ts'
 import { errorsOf } from './route-errors.ts'
 import { BY_HAND, HERE, OPTIONAL_BODY } from './schemas.ts'
 
@@ -180,8 +182,8 @@ function problemAnswer(status: number, codes: readonly ErrorCode[]): Json {
 }
 
 function problemExample(code: ErrorCode): Json {
-  const { title, status } = ERRORS[code]
-  return { type: `/docs/errors/${code}`, title, status, code, detail: `${title}.` }
+  const { detail, ...facts } = ADVICE[code].example
+  return JSON.parse(problemDocument(code, detail, facts))
 }
 
 function reference(kind: 'schemas' | 'responses' | 'headers' | 'examples', name: string): Json {

@@ -2,12 +2,10 @@
 
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
-import { DwellError } from '../../storage/index.ts'
 import { CLOCK_STATES } from '../../timewheel/index.ts'
 import { STRANGER } from '../access/caller.ts'
 import { RIGHTS } from '../access/rights.ts'
 import { ANYONE, needsAll, needsSome } from '../access/route-access.ts'
-import { ERRORS, errorRow } from '../errors.ts'
 import { detailsOfGroup, detailsOfTopic } from '../metrics/detailed.ts'
 import type { HttpParts } from './parts.ts'
 import { READS } from './route-errors.ts'
@@ -49,20 +47,6 @@ const NotReady = Type.Object(
     why: Type.String({ description: 'What it waits for.' }),
   },
   { title: 'NotReady', description: 'Not ready.', examples: [{ ready: false, why: 'The service is stopping.' }] },
-)
-const ErrorPath = Type.Object({ code: Type.String({ description: 'The code.', examples: ['TOPIC_NOT_FOUND'] }) })
-const ErrorMeaning = Type.Object(
-  {
-    code: Type.String({ description: 'The code.' }),
-    status: Type.Integer({ description: 'The status it comes with.' }),
-    title: Type.String({ description: 'What it means.' }),
-    retryable: Type.Boolean({ description: 'Whether the same request may succeed later without being changed.' }),
-  },
-  {
-    title: 'ErrorMeaning',
-    description: 'What a code means.',
-    examples: [{ code: 'TOPIC_NOT_FOUND', status: 404, title: 'There is no such topic', retryable: false }],
-  },
 )
 const METRICS_PAGE = {
   description: 'In the text format of Prometheus.',
@@ -169,26 +153,6 @@ export function operationRoutes(app: FastifyInstance, parts: HttpParts): void {
       if (group === undefined) return detailsOfTopic(engine, wheel.census, topic)
       const { waiting } = await groups.view(topic, group)
       return detailsOfGroup(groups.describe(topic, group), waiting)
-    },
-  )
-
-  app.get<{ Params: { code: string } }>(
-    '/docs/errors/:code',
-    {
-      config: { access: ANYONE },
-      schema: {
-        tags,
-        querystring,
-        operationId: 'getErrorCode',
-        summary: 'What a code means',
-        description: 'Where the type of a problem leads to.',
-        params: ErrorPath,
-        ...answers({ 200: ErrorMeaning }, ['ROUTE_NOT_FOUND']),
-      },
-    },
-    async ({ params: { code } }) => {
-      if (!Object.hasOwn(ERRORS, code)) throw new DwellError('ROUTE_NOT_FOUND', 'There is no error with this code.')
-      return { code, ...errorRow(code) }
     },
   )
 

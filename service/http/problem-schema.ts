@@ -33,6 +33,8 @@ export const Problem = Type.Object(
     lastOffset: whole('Up to which offset.'),
     logStartOffset: whole('The first offset that is kept.'),
     highWatermark: whole('The first offset that is not durable yet.'),
+    allow: text('Which methods the path takes.'),
+    accepted: text('Which content types are taken.'),
     id: text('Which message.'),
     state: text('What became of it already.'),
     task: text('Which redrive.'),

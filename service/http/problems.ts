@@ -74,6 +74,8 @@ export class Problems {
     reply
       .code(status)
       .header('content-type', PROBLEM_TYPE)
+      // It repeats what was asked for; no browser is to take that for a page.
+      .header('x-content-type-options', 'nosniff')
       .serializer((document) => document as string)
       .send(problemDocument(code, message, facts))
   }

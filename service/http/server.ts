@@ -9,6 +9,7 @@ import { consumeRoutes } from './consume.ts'
 import { deadLetterRoutes } from './dead-letters.ts'
 import { delayedRoutes } from './delayed.ts'
 import { delayedListRoutes } from './delayed-list.ts'
+import { docsRoutes } from './docs/docs.ts'
 import { explainRoutes } from './explain.ts'
 import { forecastRoutes } from './forecast.ts'
 import { addFrontDoor } from './front-door.ts'
@@ -93,6 +94,7 @@ export async function buildRoutes(parts: HttpParts): Promise<FastifyInstance> {
     deadLetterRoutes(scope, parts)
     redriveRoutes(scope, parts)
     operationRoutes(scope, parts)
+    docsRoutes(scope, parts)
     if (parts.testClock !== undefined) testClockRoutes(scope, parts, parts.testClock)
   })
   await app.ready()

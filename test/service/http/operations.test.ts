@@ -104,18 +104,6 @@ t.test('metrics tell what the wheel did', async (t) => {
   t.ok((await value('dwell_wheel_tick_age_seconds')) >= 0)
 })
 
-t.test('the type of a problem leads to what its code means', async (t) => {
-  const { call } = await startService(t)
-  const { json } = await call('GET', '/v1/topics/nowhere')
-  t.strictSame((await call('GET', json.type)).json, {
-    code: 'TOPIC_NOT_FOUND',
-    status: 404,
-    title: 'There is no such topic',
-    retryable: false,
-  })
-  t.match(await call('GET', '/docs/errors/toString'), { status: 404, json: { code: 'ROUTE_NOT_FOUND' } })
-})
-
 t.test('A26: a web page publishes nothing, whatever its content type', async (t) => {
   const { call, publish } = await startService(t)
   await publish('orders', { value: 1 })
