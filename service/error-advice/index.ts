@@ -7,6 +7,7 @@ import { OF_ACCESS } from './of-access.ts'
 import { OF_DISKS } from './of-disks.ts'
 import { OF_REQUESTS } from './of-requests.ts'
 import { OF_STARTS } from './of-starts.ts'
+import { OF_STATE } from './of-state.ts'
 import { OF_THINGS } from './of-things.ts'
 
 export type { Advice } from './advice.ts'
@@ -32,9 +33,14 @@ export const SECTIONS: readonly AdviceSection[] = [
     advice: OF_ACCESS,
   },
   {
-    title: 'What it names, and what stands against it',
-    summary: 'The request is well said, and cannot be done as things are.',
+    title: 'What it names',
+    summary: 'What the request is about is not there, or not there any more.',
     advice: OF_THINGS,
+  },
+  {
+    title: 'What stands against it',
+    summary: 'The request is well said, and cannot be done as things are.',
+    advice: OF_STATE,
   },
   {
     title: 'What disks do',
@@ -53,6 +59,7 @@ export const ADVICE: Readonly<Record<ErrorCode, Advice>> = {
   ...OF_REQUESTS,
   ...OF_ACCESS,
   ...OF_THINGS,
+  ...OF_STATE,
   ...OF_DISKS,
   ...OF_STARTS,
 }

@@ -115,7 +115,7 @@ export const OF_ACCESS = {
       'The endpoint lies at a host to which nothing may be pushed, so that a group cannot be used to reach into the network.',
     because: [
       'The host is not one of `DWELL_PUSH_ALLOWED_HOSTS`.',
-      'Its name leads to an address of this machine, of a private network or of the metadata of a cloud.',
+      'Its name leads to an address of this machine, of a network inside or of the metadata of a cloud.',
     ],
     todo: [
       'Check the spelling of the URL.',

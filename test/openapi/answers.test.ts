@@ -192,7 +192,8 @@ t.test('on every route a parameter that is not known is refused', async (t) => {
 
 t.test('what is wrong is refused as the document says', async (t) => {
   const { ask, does, refuses } = await heldService(t)
-  for (const path of ['/healthz', '/readyz', '/metrics', '/openapi.json', '/docs/errors/INTERNAL'])
+  const docs = ['/docs', '/docs/style.css', '/docs/errors']
+  for (const path of ['/healthz', '/readyz', '/metrics', '/openapi.json', '/docs/errors/INTERNAL', ...docs])
     await does('GET', path)
   await refuses('ROUTE_NOT_FOUND', 'GET', '/docs/errors/NOBODYS')
   await does('POST', `${TOPIC}/messages`, { value: 1 })

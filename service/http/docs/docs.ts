@@ -50,7 +50,7 @@ const ErrorMeaning = Type.Object(
 const ErrorAnswer = {
   description: 'The page, for whoever accepts text/html; else the same as JSON.',
   content: {
-    'application/json': { schema: ErrorMeaning },
+    'application/json': { schema: ErrorMeaning, example: meaningOf('TOPIC_NOT_FOUND') },
     'text/html': { schema: Type.String({ description: 'HTML.' }) },
   },
 }

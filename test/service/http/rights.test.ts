@@ -53,6 +53,9 @@ const ROUTES: Record<string, { rights: readonly Right[]; topics?: 'left out' | '
   'GET /metrics/detailed': { rights: RIGHTS },
   'GET /healthz': { rights: [] },
   'GET /readyz': { rights: [] },
+  'GET /docs': { rights: [] },
+  'GET /docs/style.css': { rights: [] },
+  'GET /docs/errors': { rights: [] },
   'GET /docs/errors/{code}': { rights: [] },
   'GET /openapi.json': { rights: [] },
 }
