@@ -2,24 +2,37 @@
 //
 //   npm run stops -- [--rounds 50] [--connections 64] [--seconds 1]
 //
-// Of every round: the process ends with 0 within its grace; calls of acquire that wait are answered; a request that was under way
-// is answered, and nobody is refused or reset before the stop. Afterwards every message that was acknowledged, at once or with a
-// delay, is delivered.
+// Of every round: the process ends with 0 within its grace and cuts nothing off; what was begun before the signal is answered;
+// calls of acquire that wait and uploads under way are answered; idle connections are closed. Every second round has a
+// DWELL_STOP_DELAY, and publishers that leave when /readyz tells them to, as behind a load balancer: none of them is refused anything. Over all rounds: every message that was acknowledged, at once or with a
+// delay, is delivered; every message is pushed once, and every dead letter redriven once, whatever was under way.
 
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { DwellProcess } from '../support/dwell-process.ts'
 import { HttpClient } from '../support/http-client.ts'
+import {
+  DELAY_MS,
+  idleConnections,
+  Numbers,
+  Publishers,
+  Receiver,
+  redrive,
+  redriven,
+  uploads,
+  waitingCalls,
+} from './stop-load.ts'
 
 const GRACE_MS = 10_000
-const WAITING_CALLS = 8
-/** What was begun so shortly before the signal may not have reached the process when it closed its connections. */
-const UNSURE_MS = 25
-const DELAY_MS = 2_000
+const STOP_DELAY_MS = 1_000
+/** The second half of an upload comes so long after the port was closed. */
+const UPLOAD_MS = 200
 const ACQUIRE_MAX = 1_000
+/** Connections beside those of the publishers. */
+const MORE_CONNECTIONS = 16
 
 const { values: flags } = parseArgs({
   options: {
@@ -33,100 +46,94 @@ const connections = Number(flags.connections)
 const loadMs = Number(flags.seconds) * 1000
 
 const work = mkdtempSync(join(tmpdir(), 'dwell-stops-'))
-/** Numbers of the messages that were answered with success. */
-const acknowledged = new Set<number>()
-let next = 0
-
-interface Failure {
-  begunMs: number
-  why: string
-}
+const logPath = join(work, 'log')
+const numbers = new Numbers()
+const receiver = new Receiver()
 
 async function main(): Promise<void> {
-  const tookMs: number[] = []
-  for (let round = 1; round <= rounds; round++) tookMs.push(await oneRound(round))
-  const { size } = acknowledged
-  const missing = await notDelivered()
-  tookMs.sort((a, b) => a - b)
-  const middle = Math.round(tookMs[tookMs.length >> 1])
+  await receiver.listen()
+  const tookMs: { delayed: number[]; atOnce: number[] } = { delayed: [], atOnce: [] }
+  for (let round = 1; round <= rounds; round++) {
+    const delayMs = round % 2 === 0 ? STOP_DELAY_MS : 0
+    tookMs[delayMs > 0 ? 'delayed' : 'atOnce'].push(await oneRound(round, delayMs))
+  }
+  const { size } = numbers.acknowledged
+  const server = await start(0)
+  const missing = await notDelivered(server.client)
+  const pushes = await receiver.wrong()
+  const redrives = { missing: 0, repeated: 0 }
+  for (let round = 1; round <= rounds; round++) {
+    const { missing, repeated } = await redriven(server.client, round)
+    redrives.missing += missing
+    redrives.repeated += repeated
+  }
+  await server.stop()
   console.log(
     `${rounds} stops under ${connections} connections: ${size} messages acknowledged, ${missing} of them lost; ` +
-      `a stop takes ${middle} ms, at most ${Math.round(tookMs[tookMs.length - 1])} ms`,
+      `${pushes.pushed} pushed, ${pushes.missing} missing, ${pushes.repeated} pushed again; ` +
+      `dead letters redriven: ${redrives.missing} missing, ${redrives.repeated} twice; ` +
+      `a stop takes ${spread(tookMs.atOnce)}, with a delay of ${STOP_DELAY_MS} ms ${spread(tookMs.delayed)}`,
   )
-  if (missing > 0) throw new Error('messages are lost')
+  if (missing + pushes.missing + pushes.repeated + redrives.missing + redrives.repeated > 0)
+    throw new Error('messages are lost, or came twice')
+}
+
+function spread(tookMs: number[]): string {
+  const sorted = tookMs.toSorted((a, b) => a - b)
+  return `${Math.round(sorted[sorted.length >> 1])} ms, at most ${Math.round(sorted.at(-1) ?? 0)} ms`
 }
 
 /** How long the stop took. */
-async function oneRound(round: number): Promise<number> {
-  const server = await start()
-  const client = new HttpClient(server.port, connections + WAITING_CALLS)
-  const failures: Failure[] = []
-  let isOver = false
-  const publishers = Array.from({ length: connections }, async () => {
-    while (!isOver) {
-      const begunMs = performance.now()
-      const number = next++
-      const body = { value: number, delay: number % 2 === 0 ? 0 : DELAY_MS }
-      try {
-        const { status, text } = await client.call('POST', '/v1/topics/orders/messages', { body })
-        if (status === 201) acknowledged.add(number)
-        else failures.push({ begunMs, why: `${status} ${text}` })
-      } catch (error) {
-        failures.push({ begunMs, why: (error as Error).message })
-        if (server.running) await sleep(5)
-        else return
-      }
-    }
-  })
-  await client.call('PUT', '/v1/topics/quiet', { body: { partitions: 1 } })
-  const waiting = Array.from({ length: WAITING_CALLS }, () =>
-    client.call('POST', '/v1/topics/quiet/groups/g/acquire', { body: { wait: '30s' } }).then(
-      ({ status, json }) =>
-        status === 200 && (json as { records: unknown[] }).records.length === 0 ? '' : `${status}`,
-      (error) => (error as Error).message,
-    ),
-  )
+async function oneRound(round: number, delayMs: number): Promise<number> {
+  const server = await start(delayMs)
+  await receiver.load(server.client)
+  await redrive(server.client, round)
+  const client = new HttpClient(server.port, connections + MORE_CONNECTIONS)
+  const waiting = await waitingCalls(client)
+  const idle = idleConnections(server.port)
+  const publishers = new Publishers(client, connections, numbers)
   await sleep(loadMs)
+  const uploading = await uploads(server.port, numbers)
   const signalMs = performance.now()
-  const { code, signal } = await server.stop()
+  const leaving = delayMs > 0 ? publishers.leaveWhenNotReady(client) : undefined
+  const exiting = server.stop()
+  const uploaded = uploading(delayMs + UPLOAD_MS)
+  const { code, signal } = await exiting
   const tookMs = performance.now() - signalMs
-  isOver = true
-  await Promise.all(publishers)
-  const unanswered = (await Promise.all(waiting)).filter((why) => why !== '')
-  client.close()
-  const early = failures.filter(({ begunMs }) => begunMs < signalMs - UNSURE_MS)
+  await leaving
   const wrong = [
     ...(code === 0 ? [] : [`it ended with ${code ?? signal}`]),
     ...(tookMs <= GRACE_MS ? [] : [`it took ${tookMs} ms`]),
-    ...unanswered.map((why) => `a call that waited got: ${why}`),
-    ...early.map(({ why, begunMs }) => `begun ${Math.round(signalMs - begunMs)} ms before the signal: ${why}`),
+    ...(readFileSync(logPath, 'utf8').includes('cut off') ? ['something was cut off'] : []),
+    ...(await publishers.wrong(signalMs, delayMs > 0 ? Number.POSITIVE_INFINITY : signalMs)),
+    ...(await waiting()),
+    ...(await uploaded),
+    ...(await idle()),
   ]
+  client.close()
   if (wrong.length > 0) throw new Error(`round ${round}: ${wrong.slice(0, 5).join('; ')}`)
   return tookMs
 }
 
-function start(): Promise<DwellProcess> {
-  return DwellProcess.start({ dataDirectory: join(work, 'data'), logPath: join(work, 'log') })
+function start(delayMs: number): Promise<DwellProcess> {
+  const settings = { DWELL_STOP_DELAY: `${delayMs}ms`, DWELL_PUSH_ALLOWED_HOSTS: '127.0.0.1' }
+  return DwellProcess.start({ dataDirectory: join(work, 'data'), logPath, settings })
 }
 
 /** Consumes all that there is, and answers how many acknowledged messages are not among it. */
-async function notDelivered(): Promise<number> {
-  const server = await start()
+async function notDelivered(client: HttpClient): Promise<number> {
   const group = '/v1/topics/orders/groups/all'
-  try {
-    for (;;) {
-      const { json } = await server.client.call('POST', `${group}/acquire`, {
-        body: { max: ACQUIRE_MAX, wait: `${2 * DELAY_MS}ms` },
-        timeoutMs: 60_000,
-      })
-      const { records } = json as { records: { value: number; receipt: string }[] }
-      if (records.length === 0) return acknowledged.size
-      for (const { value } of records) acknowledged.delete(value)
-      const acknowledgements = records.map(({ receipt }) => ({ receipt, type: 'accept' }))
-      await server.client.call('POST', `${group}/acknowledge`, { body: { acknowledgements } })
-    }
-  } finally {
-    await server.stop()
+  const { acknowledged } = numbers
+  for (;;) {
+    const { json } = await client.call('POST', `${group}/acquire`, {
+      body: { max: ACQUIRE_MAX, wait: `${2 * DELAY_MS}ms` },
+      timeoutMs: 60_000,
+    })
+    const { records } = json as { records: { value: number; receipt: string }[] }
+    if (records.length === 0) return acknowledged.size
+    for (const { value } of records) acknowledged.delete(value)
+    const acknowledgements = records.map(({ receipt }) => ({ receipt, type: 'accept' }))
+    await client.call('POST', `${group}/acknowledge`, { body: { acknowledgements } })
   }
 }
 
