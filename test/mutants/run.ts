@@ -112,7 +112,11 @@ function argumentsOf({ seeds, world }: Exclude<Finder, { test: string }>): strin
 
 /** Runs a program of the copy until it ends, or until what it has said is `enough`. */
 async function run(args: string[], enough: (out: string) => boolean): Promise<{ code: number | null; out: string }> {
-  const child = spawn(process.execPath, args, { cwd: tree, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, args, {
+    cwd: tree,
+    env: { ...process.env, SWEEP: 'all' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let out = ''
   const hear = (part: Buffer) => {
     out += part

@@ -1,9 +1,11 @@
 // The process is killed, the power is cut or the disk fails at every single call that a scenario makes of the disk; the
-// log that is opened afterwards has to agree with everything that was answered. See log-history.ts for what that means.
+// log that is opened afterwards has to agree with everything that was answered. See log-history.ts for what that means, and
+// sampled.ts for which calls `npm test` tries.
 
 import t from 'tap'
 import { type DwellError, EmbeddedEngine, SILENT } from '../../storage/index.ts'
 import { ManualClock } from '../support/manual-clock.ts'
+import { sampled } from '../support/sampled.ts'
 import { SeededRandom } from '../support/seeded-random.ts'
 import { LogHistory } from './log-history.ts'
 import { DATA, SimulatedDisk } from './simulated-disk.ts'
@@ -139,7 +141,7 @@ t.test('the scenario itself, without a crash, leaves what was answered', async (
 
 t.test('killed at any call of the disk, nothing acknowledged is lost and every append is whole', async (t) => {
   const calls = await callsOfScenario()
-  for (let at = 0; at < calls; at++) {
+  for (const at of sampled(Array(calls).keys())) {
     const disk = new SimulatedDisk()
     let what = ''
     disk.onCall = (call, name) => {
@@ -155,7 +157,7 @@ t.test('killed at any call of the disk, nothing acknowledged is lost and every a
 
 t.test('power cut at any call of the disk, nothing acknowledged is lost and every append is whole', async (t) => {
   const calls = await callsOfScenario()
-  for (let at = 0; at < calls; at++) {
+  for (const at of sampled(Array(calls).keys())) {
     const disk = new SimulatedDisk()
     let what = ''
     disk.onCall = (call, name) => {
@@ -175,7 +177,7 @@ t.test('power cut at any call of the disk, nothing acknowledged is lost and ever
 
 t.test('killed, and the checkpoint lost as well: nothing acknowledged is lost either', async (t) => {
   const calls = await callsOfScenario()
-  for (let at = 0; at < calls; at += 3) {
+  for (const at of sampled(Array(calls).keys())) {
     const disk = new SimulatedDisk()
     disk.onCall = (call) => (call === at ? 'die after' : 'go on')
     const history = await runUntilDeath(disk)
@@ -185,7 +187,7 @@ t.test('killed, and the checkpoint lost as well: nothing acknowledged is lost ei
     const wrong = await contradictions(left, history, new ManualClock(), false).catch((error) => [String(error)])
     if (wrong.length > 0) return void t.same(wrong, [], `killed after call ${at}`)
   }
-  t.pass(`${calls} calls, every third`)
+  t.pass(`${calls} calls`)
 })
 
 t.test('killed again and again during recovery, it ends with the same log', async (t) => {
@@ -207,7 +209,7 @@ t.test('killed again and again during recovery, it ends with the same log', asyn
 t.test('after a call of the disk has failed, no append is answered with success', async (t) => {
   const calls = await callsOfScenario()
   const failures = { atOpen: 0, whileRunning: 0, unnoticed: 0 }
-  for (let at = 0; at < calls; at++) {
+  for (const at of sampled(Array(calls).keys())) {
     const disk = new SimulatedDisk()
     let failed = false
     let what = ''

@@ -1,7 +1,9 @@
-// Each row of the table of damage: every bit and every length that it speaks of leads to what it says.
+// Each row of the table of damage: every bit and every length that it speaks of leads to what it says;
+// `npm test` tries a sample (sampled.ts).
 
 import t from 'tap'
 import { LOG_DAMAGE } from '../../storage/damage.ts'
+import { sampled } from '../support/sampled.ts'
 import { damagesOf, killedLog, outcomeOf } from './damaged-log.ts'
 
 // Minutes of a loaded machine; seconds of a quiet one.
@@ -19,7 +21,7 @@ for (const { file, hit, verdict, code } of LOG_DAMAGE) {
   t.test(`${file}, ${hit}: ${verdict}`, async (t) => {
     const expected = { verdict: verdict === 'rebuild' ? 'keep' : verdict, code, wrong: [] }
     let tried = 0
-    for (const { path, place, bytes } of damages[`${file}: ${hit}`]()) {
+    for (const { path, place, bytes } of sampled(damages[`${file}: ${hit}`]())) {
       const disk = original.afterKill()
       if (bytes === undefined) disk.takeAway(path)
       else disk.place(path, bytes)

@@ -1,8 +1,10 @@
 // The power is cut at every call that the scenario makes of the disk and of the overflow store; and ten times in a row, or
-// the process is killed, while it starts again. What runs afterwards has to agree with everything that was answered.
+// the process is killed, while it starts again. What runs afterwards has to agree with everything that was answered. See
+// sampled.ts for which calls `npm test` tries.
 
 import t from 'tap'
 import { Said } from '../storage/log-on-simulated-disk.ts'
+import { sampled, sampledCount } from '../support/sampled.ts'
 import { SeededRandom } from '../support/seeded-random.ts'
 import { agrees, CHANGES, callsOfScenario, run } from './sweep-scenario.ts'
 import { Machine } from './wheel-on-simulated-disk.ts'
@@ -10,13 +12,13 @@ import { Machine } from './wheel-on-simulated-disk.ts'
 // Minutes of a loaded machine; seconds of a quiet one.
 t.setTimeout(300_000)
 
-const ROUNDS = 60
+const ROUNDS = sampledCount(60)
 
 t.test('power cut at any call: nothing acknowledged is lost, early or there twice', async (t) => {
   const calls = await callsOfScenario()
   let tried = 0
   let onSynced = 0
-  for (const [at, what] of calls.entries()) {
+  for (const [at, what] of sampled(calls.entries())) {
     if (!CHANGES.test(what)) continue
     tried++
     const said = new Said()
