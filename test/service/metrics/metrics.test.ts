@@ -64,17 +64,24 @@ t.test('publishing is counted by topic and acks, what is published twice once', 
 })
 
 t.test('a topic that is called as the rest are counts with them: no series is there twice', async (t) => {
-  const { call, publish } = await startService(t, { METRICS_TOPICS_MAX: 3 })
-  for (const topic of ['_other', 'orders']) {
-    await publish(topic, { messages: [{ value: 1 }, { value: 2, delay: '1h' }] })
-    await call('PUT', `/v1/topics/${topic}/groups/_other`, {})
+  const { call, publish } = await startService(t, { METRICS_TOPICS_MAX: 2 })
+  for (const [topic, delayed] of [
+    ['_other', 1],
+    ['orders', 3],
+    ['mails', 2],
+    ['few', 1],
+  ] as const) {
+    const later = Array.from({ length: delayed }, (_, value) => ({ value, delay: '1h' }))
+    await publish(topic, { messages: [{ value: 0 }, ...later] })
+    await call('PUT', `/v1/topics/${topic}/groups/workers`, {})
   }
-  const series = (await linesOf(call)).map((line) => line.replace(/ [^ ]*$/, '')).filter((line) => !/^(#|$)/.test(line))
+  const series = (await linesOf(call)).filter((line) => !/^(#|$)/.test(line)).map((line) => line.replace(/ \S+$/, ''))
   t.equal(new Set(series).size, series.length)
-  t.equal(await numberOf(call, 'dwell_published_by_topic_total{topic="_other",acks="all"}'), 2)
-  t.equal(await numberOf(call, 'dwell_delayed_pending_by_topic{topic="_other"}'), 1)
-  t.equal(await numberOf(call, 'dwell_group_lag{topic="_other",group="_other"}'), 1)
-  t.equal(await numberOf(call, 'dwell_group_lag{topic="orders",group="_other"}'), 1)
+  const published = (topic: string) => numberOf(call, `dwell_published_by_topic_total{topic="${topic}",acks="all"}`)
+  t.same(await Promise.all(['orders', 'mails', '_other'].map(published)), [4, 3, 4])
+  t.equal(await numberOf(call, 'dwell_delayed_pending_by_topic{topic="_other"}'), 2)
+  const lags = series.filter((line) => line.startsWith('dwell_group_lag{topic="_other"'))
+  t.same(lags, ['dwell_group_lag{topic="_other",group="_other"}'])
 })
 
 t.test('what groups have before them is told by group and by tier, for as many as may be named', async (t) => {
