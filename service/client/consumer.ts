@@ -46,7 +46,7 @@ export interface ConsumerOptions {
   stopWithinMs?: number
   /** Ends after so many records. */
   recordsMax?: number
-  /** Ends when a call that waited found nothing, and nothing is in hand. */
+  /** Ends when a call that waited found nothing, and nothing is in hand; with TOPIC_NOT_FOUND where there is no topic. */
   untilEmpty?: boolean
   /** Stops the consumer, as stop() does. */
   signal?: AbortSignal
@@ -149,6 +149,8 @@ export class Consumer<V = unknown> {
         if (signal.aborted) return
         this.#tell(error as CallError)
         if (!(error instanceof CallError) || !mayHelp(error)) throw error
+        // Nothing is in a topic that is not there; who waits for its end would wait for ever.
+        if (untilEmpty && error.code === 'TOPIC_NOT_FOUND') throw error
         await pause(this.#surroundings, backoffMs(this.#surroundings, ++failures, error.retryAfterMs), signal)
       }
     }

@@ -22,6 +22,8 @@ export async function runConsumer(
     if (error.message === told) return
     told = error.message
     void tell(remote, error)
+    const isAwaited = error.retryable || (error.code === 'TOPIC_NOT_FOUND' && !options.untilEmpty)
+    if (isAwaited && !remote.json) void remote.notes.line('It is tried again until it works; Ctrl-C ends it.')
   }
   const handleWhileRead: Handler<unknown> = async (record, context) => {
     const outcome = await handle(record, context)

@@ -92,6 +92,7 @@ t.test('what goes wrong is a sentence, and an exit code', async (t) => {
     [['publish', 'orders', 'x', '--context', 'nope'], 2, /^There is no context "nope"/],
     [['publish', 'orders', 'x', '--header', 'nope'], 2, /It must be name=value/],
     [['publish'], 2, /missing required argument 'topic'/],
+    [['consume', 'nothing-here', 'g', '--until-empty'], 1, /^There is no topic nothing-here\.\n$/],
     [['consume', 'nothing-here', 'g', '--max', 'many'], 2, /It must be a whole number/],
   ]
   for (const [args, code, error] of rows) t.match(await call(args), { code, error, out: '' }, args.join(' '))

@@ -209,6 +209,9 @@ t.test('it ends after so many, or when there is nothing', async (t) => {
   await all.group.hand(0)
   await all.consumer.done
   t.equal(all.consumer.stats.accepted, 2)
+  const none = play(() => {}, { untilEmpty: true })
+  await none.group.fail('TOPIC_NOT_FOUND')
+  await t.rejects(none.consumer.done, { code: 'TOPIC_NOT_FOUND' })
 })
 
 t.test('a signal stops it, also one that was aborted before', async () => {
