@@ -73,7 +73,7 @@ export function targetOf(envelope: Buffer): Place {
 
 /** What takes the target of a cancelled or moved one away where it lies: the envelope for the target's slot. */
 export function withdrawalOf(fact: Buffer): Buffer {
-  return fact[0] === MOVED ? cancelledEnvelope(targetOf(fact), topicIdOf(fact)) : fact
+  return fact[0] === MOVED ? cancelledEnvelope(targetOf(fact), topicIdOf(fact)) : fact.subarray(0, CANCELLED_SIZE)
 }
 
 /** The id of the topic that a message, a moved or a cancelled one is of. */

@@ -34,7 +34,8 @@ export class DelayTable {
   add(offset: number, envelope: Buffer, settled: boolean): void {
     const at = offset - this.fromOffset
     this.#flags[at] |= READ | (isMessage(envelope) ? MESSAGE : 0) | (settled ? SETTLED : 0)
-    this.#checksums[at] = crc32c(envelope)
+    // Of a message its slot has all; what takes one away may say more here than there.
+    this.#checksums[at] = crc32c(isWithdrawal(envelope) ? withdrawalOf(envelope) : envelope)
     if (kindOf(envelope) === MOVED) this.#withdrawals.set(offset, crc32c(withdrawalOf(envelope)))
     if (kindOf(envelope) === MOVED || isWithdrawal(envelope)) this.withdraw(targetOf(envelope).offset)
   }
