@@ -32,6 +32,7 @@ const Change = Type.Object(
     url: Type.Optional(
       Type.String({
         maxLength: URL_LENGTH_MAX,
+        ...byHand({ pattern: '^https?://' }),
         description: 'http or https, at a host that DWELL_PUSH_ALLOWED_HOSTS names. A new endpoint needs it.',
       }),
     ),

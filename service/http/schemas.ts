@@ -68,7 +68,8 @@ export function optionalBody<T extends TSchema>(body: T): { body: T } {
 }
 export const bodyMayBeMissing = {
   preValidation: (request: { body: unknown }, _reply: unknown, done: () => void) => {
-    request.body ??= {}
+    // Not `??=`: null is a body, and a wrong one.
+    if (request.body === undefined) request.body = {}
     done()
   },
 }

@@ -55,6 +55,8 @@ export async function buildRoutes(parts: HttpParts): Promise<FastifyInstance> {
   app.addHook('onRoute', ({ method, url }) => known.add(method, url))
   app.setNotFoundHandler((request, reply) => problems.send(noSuchRoute(request, known), request, reply))
   addFrontDoor(app, parts)
+  // Before fastify asks more of a method than that there is a route for it, as it does of QUERY.
+  app.addHook('onRequest', (request, _reply, done) => done(request.is404 ? noSuchRoute(request, known) : undefined))
   app.addHook('onResponse', (request, reply, done) => {
     metrics.countRequest(request.method, request.routeOptions.url, reply.statusCode, reply.elapsedTime)
     done()

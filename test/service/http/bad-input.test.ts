@@ -521,3 +521,23 @@ t.test('a used-up or invented receipt is invalid and harms nothing else', async 
     [0, 0, 0, 0],
   )
 })
+
+t.test('what is no number is not taken for one, and null is no missing body', async (t) => {
+  const { call } = await startService(t)
+  for (const text of ['true', '0x10', '1e2', '%201', '+1', '']) {
+    const { status, json } = await call('GET', `/v1/forecast?seconds=${text}`)
+    t.match([status, json.code, json.field], [400, 'INVALID_FIELD', 'seconds'], `seconds=${text}`)
+  }
+  t.equal((await call('GET', '/v1/forecast?seconds=10')).status, 200)
+  await call('PUT', '/v1/topics/orders', {})
+  const refused = await call('POST', '/v1/topics/orders/groups/g/acquire', 'null')
+  t.match(refused, { status: 400, json: { code: 'INVALID_FIELD' } })
+})
+
+t.test('a method that a path does not take is refused before anything is asked of its body', async (t) => {
+  const { call } = await startService(t)
+  for (const method of ['QUERY', 'PATCH', 'OPTIONS']) {
+    const { status, json, headers } = await call(method, '/v1/topics')
+    t.match([status, json.code, headers.allow], [405, 'METHOD_NOT_ALLOWED', /GET/], method)
+  }
+})

@@ -137,7 +137,7 @@ t.test('what is wrong with a read is told alike for records and batches', async 
       t.match(answer, { status: 400, json: { code: 'INVALID_FIELD', field } }, `${resource} ${field}=${value}`)
     }
     t.match(await call('GET', `${PARTITION}/${resource}?${field}=1.5`), {
-      json: { detail: `${field} must be a whole number.` },
+      json: { detail: new RegExp(`^${field} must be a whole number`) },
     })
     t.equal((await call('GET', `${PARTITION}/${resource}?${field}=${max}`)).status, 200)
     for (const [query, status, fields] of wrong) {
