@@ -1,5 +1,5 @@
-// What every request passes before its handler, in this order: where it was sent to and from which page, who sends it, and
-// whether he may. Nothing of a body is read before that.
+// What every request passes before its handler, in this order: its form, where it was sent to and from which page, who sends
+// it, and whether he may. Nothing of a body is read before that.
 //
 // Always true:
 //   1. A route says beside itself what it asks (access/route-access.ts); one that does not is not built.
@@ -13,6 +13,7 @@ import type { Allowance } from '../access/allowance.ts'
 import type { Authenticator } from '../access/authenticator.ts'
 import { type Caller, EVERYBODY, STRANGER } from '../access/caller.ts'
 import type { RouteAccess } from '../access/route-access.ts'
+import { checkForm } from './request-form.ts'
 import type { ServedHosts } from './served-hosts.ts'
 
 declare module 'fastify' {
@@ -43,6 +44,7 @@ export function addFrontDoor(app: FastifyInstance, { access: { authenticator }, 
   app.addHook('onRequest', (request, _reply, done) => {
     let identified: Promise<void> | undefined
     try {
+      checkForm(request.raw)
       hosts.check(request.raw.headers)
       identified = admit(request, authenticator)
     } catch (error) {

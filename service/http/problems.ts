@@ -69,8 +69,10 @@ export class Problems {
     if (status === 405) reply.header('allow', String(facts.allow))
     if (status === 415 && facts.accepted !== undefined) reply.header('accept', String(facts.accepted))
     if (status === 401) reply.header('www-authenticate', 'Bearer realm="dwell"')
-    // A body that was not read to its end would be taken for the next request.
-    if (status === 413 || status === 408 || isMuchToCome(request)) reply.header('connection', 'close')
+    // A body that was not read to its end would be taken for the next request, and so might be what lies behind a form that
+    // others read differently.
+    const isDoubtful = status === 413 || status === 408 || code === 'INVALID_REQUEST'
+    if (isDoubtful || isMuchToCome(request)) reply.header('connection', 'close')
     reply
       .code(status)
       .header('content-type', PROBLEM_TYPE)

@@ -19,7 +19,7 @@ export class ServedHosts {
   readonly #endings: string[] = []
   readonly #anyName: boolean
   /** The one that was allowed last: nearly all requests name the same. */
-  #last = ''
+  #last: string | undefined
 
   /**
    * `setting` is a list of names, `*.name` for all below one; `asksForTokens` whether nobody comes in without a token.
@@ -47,7 +47,7 @@ export class ServedHosts {
       const sentence = `This service does not answer to the name ${JSON.stringify(host.slice(0, 100))}. Name it in DWELL_ALLOWED_HOSTS.`
       throw new DwellError('HOST_NOT_ALLOWED', sentence)
     }
-    this.#last = host ?? ''
+    this.#last = host ?? this.#last
     if (origin !== undefined && !isSameOrigin(origin, host))
       throw new DwellError('ORIGIN_NOT_ALLOWED', 'Requests of web pages (with an Origin header) are not accepted.')
   }

@@ -1,5 +1,7 @@
 // What tokens and limits cost: the same publishes to a server that asks for nothing, and to one with a thousand tokens and every
-// limit on, set so high that none is reached.
+// limit on, set so high that none is reached. Short bursts in turns, every other round backwards, and each compared with that of
+// its own round: so what else the machine does, and a server that grows, meet all of them. A second server that asks for
+// nothing shows by its own ratio what such a comparison is worth.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -11,7 +13,8 @@ import { type Measured, measure, valueOfSize } from './load.ts'
 import { cpuMs } from './process-figures.ts'
 import { printTable, quantile, type Row } from './table.ts'
 
-const RUNS = 5
+const ROUNDS = 10
+const KINDS = ['open', 'again', 'token', 'web'] as const
 const TOKENS = 1_000
 const MANY = '1000000'
 const LIMITS = {
@@ -32,11 +35,13 @@ interface Run extends Measured {
   cpuUs: number
 }
 
-type Runs = Record<'open' | 'token' | 'web', Run[]>
+type Kind = (typeof KINDS)[number]
+type Runs = Record<Kind, Run[]>
 
 export async function frontDoor(seconds: number): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'dwell-bench-tokens-'))
   const open = await BenchServer.start()
+  const again = await BenchServer.start()
   let guarded: BenchServer | undefined
   try {
     const holders = Array.from({ length: TOKENS }, (_, i) => holder(`shop-${i}`, ['publish'], ['orders', 'shop.*']))
@@ -49,6 +54,7 @@ export async function frontDoor(seconds: number): Promise<void> {
     guarded = server
     const asked = {
       open: { server: open, headers: {} },
+      again: { server: again, headers: {} },
       token: { server, headers: holders[TOKENS / 2].headers },
       web: { server, headers: { authorization: `Bearer ${web.token}` } },
     }
@@ -59,8 +65,8 @@ export async function frontDoor(seconds: number): Promise<void> {
     ]
     const rows: Row[] = []
     for (const { messages, ...load } of loads) {
-      const runs: Runs = { open: [], token: [], web: [] }
-      const run = async (kind: keyof Runs, seconds: number): Promise<Run> => {
+      const runs: Runs = { open: [], again: [], token: [], web: [] }
+      const run = async (kind: Kind, seconds: number): Promise<Run> => {
         const { server, headers } = asked[kind]
         const url = `http://127.0.0.1:${server.port}/v1/topics/orders/messages?results=none`
         const beforeMs = cpuMs(server.process.pid)
@@ -68,24 +74,25 @@ export async function frontDoor(seconds: number): Promise<void> {
         const published = measured.requestsPerSecond * seconds * messages
         return { ...measured, cpuUs: ((cpuMs(server.process.pid) - beforeMs) * 1000) / published }
       }
-      for (const kind of ['open', 'token', 'web'] as const) await run(kind, 2)
-      for (let i = 0; i < RUNS; i++)
-        for (const kind of ['open', 'token', 'web'] as const) runs[kind].push(await run(kind, seconds))
+      for (const kind of KINDS) await run(kind, 2)
+      for (let i = 0; i < ROUNDS; i++)
+        for (const kind of i % 2 === 0 ? KINDS : KINDS.toReversed()) runs[kind].push(await run(kind, seconds))
       rows.push(rowOf(messages, load.connections, runs))
     }
     printTable(
       'delayed publish with a token and all limits on, beside a server that asks for nothing',
-      `value 1 KiB, acks=all, ${TOKENS} tokens, ${RUNS} interleaved runs of ${seconds} s each, medians`,
+      `value 1 KiB, acks=all, ${TOKENS} tokens, ${ROUNDS} rounds of bursts of ${seconds} s, every other one backwards; medians`,
       rows,
     )
   } finally {
     await open.stop()
+    await again.stop()
     await guarded?.stop()
     rmSync(folder, { recursive: true })
   }
 }
 
-function rowOf(messages: number, connections: number, { open, token, web }: Runs): Row {
+function rowOf(messages: number, connections: number, { open, again, token, web }: Runs): Row {
   const rate = (runs: Run[]) => median(runs.map(({ requestsPerSecond }) => requestsPerSecond * messages))
   const ratio = (runs: Run[]) =>
     median(runs.map(({ requestsPerSecond }, i) => requestsPerSecond / open[i].requestsPerSecond))
@@ -96,9 +103,11 @@ function rowOf(messages: number, connections: number, { open, token, web }: Runs
     'open msg/s': rate(open),
     'token msg/s': rate(token),
     'web msg/s': rate(web),
+    'open again ratio': ratio(again),
     'token ratio': ratio(token),
     'web ratio': ratio(web),
     'open cpu µs': cpu(open),
+    'again cpu µs': cpu(again),
     'token cpu µs': cpu(token),
     'web cpu µs': cpu(web),
     'open p99 ms': median(open.map(({ p99Ms }) => p99Ms)),
