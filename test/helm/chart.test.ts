@@ -9,7 +9,7 @@ import { hashOf, isTokenShaped } from '../../service/access/token.ts'
 import { readTokenRows } from '../../service/access/tokens-file.ts'
 import { parseDuration } from '../../service/duration.ts'
 import { SETTINGS } from '../../service/settings.ts'
-import { CHART, GOLDEN, golden, needs, RENDERS, ROOT, render, run, SCHEMAS } from './chart.ts'
+import { CHART, GOLDEN, golden, needs, needsSchemas, RENDERS, ROOT, render, run, SCHEMAS } from './chart.ts'
 import { README, renewed } from './readme.ts'
 import { OF_THE_CHART, type Schema, schemaText } from './values-schema.ts'
 
@@ -55,7 +55,7 @@ t.test('it renders what it rendered', needs('helm'), async (t) => {
   }
 })
 
-t.test('Kubernetes knows every field of it', needs('helm', 'kubeconform'), async (t) => {
+t.test('Kubernetes knows every field of it', needsSchemas(), async (t) => {
   const conform = (yaml: string) => run('kubeconform', ['-strict', '-schema-location', SCHEMAS, '-'], yaml)
   for (const [name, values] of Object.entries(RENDERS)) {
     const { status, stdout, stderr } = conform(render(values).stdout)

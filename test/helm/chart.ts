@@ -2,7 +2,7 @@
 // kept.
 
 import { spawnSync } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
 
@@ -41,6 +41,12 @@ function isExecutable(path: string): boolean {
 export function needs(...names: string[]): { skip: string | false } {
   const missing = names.filter((name) => findTool(name) === undefined)
   return { skip: missing.length > 0 && `without ${missing.join(', ')}: test/helm/tools brings it` }
+}
+
+/** The same for a test with kubeconform, which needs schemas as well. */
+export function needsSchemas(): { skip: string | false } {
+  if (existsSync(join(CACHE, 'schemas', 'statefulset-apps-v1.json'))) return needs('helm', 'kubeconform')
+  return { skip: 'without schemas of Kubernetes: test/helm/tools makes them' }
 }
 
 export interface Ran {
