@@ -1,11 +1,12 @@
 // The process is killed, the power is cut or the disk fails at every call of the disk that changes something while a topic
 // is compacted, cut by retention and by deleteRecords(), and read. What a log must hold then: compacted-history.ts.
 //
-// Here every second call or less is taken; EVERY_CALL=1 takes all of them (segment-exchange.test.ts always does).
+// sampled.ts says which calls `npm test` tries (segment-exchange.test.ts tries all).
 
 import t, { type Test } from 'tap'
 import { DwellError, type EmbeddedEngine } from '../../storage/index.ts'
 import { ManualClock } from '../support/manual-clock.ts'
+import { sampled } from '../support/sampled.ts'
 import { SeededRandom } from '../support/seeded-random.ts'
 import { CompactedHistory } from './compacted-history.ts'
 import { keyed, recordsIn } from './compacted-model.ts'
@@ -167,17 +168,12 @@ async function changes(): Promise<{ call: number; what: string }[]> {
     .filter(({ call, what }) => call >= firstCall && /^(write|sync|truncate|rename|remove)/.test(what))
 }
 
-function isTaken(index: number, step: number): boolean {
-  return process.env.EVERY_CALL !== undefined || index % step === 0
-}
-
 async function sweep(
   t: Test,
   fate: 'die before' | 'die after',
   leave: (disk: SimulatedDisk, run: Run, seed: number) => SimulatedDisk,
-  step: number,
 ): Promise<void> {
-  const calls = (await changes()).filter((_, i) => isTaken(i, step))
+  const calls = [...sampled(await changes())]
   for (const { call: at, what } of calls) {
     const disk = new SimulatedDisk()
     disk.onCall = (call) => (call === at ? fate : 'go on')
@@ -189,51 +185,36 @@ async function sweep(
 }
 
 t.test('killed at any call of the disk, every key has its last value', async (t) => {
-  await sweep(t, 'die after', (disk) => disk.afterKill(), 2)
+  await sweep(t, 'die after', (disk) => disk.afterKill())
 })
 
 t.test('power cut at any call of the disk, every key has its last value', async (t) => {
-  await sweep(
-    t,
-    'die before',
-    (disk, run, seed) => {
-      const random = new SeededRandom(seed)
-      run.clock.reboot()
-      return disk.afterPowerCut(() => random.fraction())
-    },
-    2,
-  )
+  await sweep(t, 'die before', (disk, run, seed) => {
+    const random = new SeededRandom(seed)
+    run.clock.reboot()
+    return disk.afterPowerCut(() => random.fraction())
+  })
 })
 
 t.test('killed, and the power cut before anything was synced, every key has its last value', async (t) => {
-  await sweep(
-    t,
-    'die after',
-    (disk, run, seed) => {
-      const random = new SeededRandom(seed)
-      run.clock.reboot()
-      return disk.afterKill().afterPowerCut(() => random.fraction())
-    },
-    6,
-  )
+  await sweep(t, 'die after', (disk, run, seed) => {
+    const random = new SeededRandom(seed)
+    run.clock.reboot()
+    return disk.afterKill().afterPowerCut(() => random.fraction())
+  })
 })
 
 t.test('killed, and the checkpoint lost as well, every key has its last value', async (t) => {
-  await sweep(
-    t,
-    'die after',
-    (disk) => {
-      const left = disk.afterKill()
-      left.takeAway(`${DATA}/checkpoint`)
-      return left
-    },
-    6,
-  )
+  await sweep(t, 'die after', (disk) => {
+    const left = disk.afterKill()
+    left.takeAway(`${DATA}/checkpoint`)
+    return left
+  })
 })
 
 t.test('a call of the disk that fails stops the log or only the pass, and every key has its last value', async (t) => {
   const outcomes = { stopped: 0, wentOn: 0 }
-  for (const { call: at, what } of (await changes()).filter((_, i) => isTaken(i, 4))) {
+  for (const { call: at, what } of sampled(await changes())) {
     const disk = new SimulatedDisk()
     disk.onCall = (call, name) => {
       if (call !== at) return 'go on'

@@ -5,6 +5,7 @@ import { dirname } from 'node:path'
 import t from 'tap'
 import { DwellError, readRecords } from '../../storage/index.ts'
 import { record } from '../contract/engine.ts'
+import { sampledCount } from '../support/sampled.ts'
 import { SeededRandom } from '../support/seeded-random.ts'
 import { openLog } from './log-on-simulated-disk.ts'
 import { SimulatedDisk } from './simulated-disk.ts'
@@ -12,7 +13,7 @@ import { SimulatedDisk } from './simulated-disk.ts'
 // Minutes of a loaded machine; seconds of a quiet one.
 t.setTimeout(300_000)
 
-const ROUNDS = 400
+const ROUNDS = sampledCount(400)
 
 async function killedLog(): Promise<SimulatedDisk> {
   const disk = new SimulatedDisk()
