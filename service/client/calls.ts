@@ -67,6 +67,11 @@ export class Calls {
     return this.#options.surroundings
   }
 
+  /** How long one try may take when a call says nothing. */
+  get timeoutMs(): number {
+    return this.#options.timeoutMs
+  }
+
   /** The trace of whoever calls, as fields of a header. */
   trace(): Record<string, string> | undefined {
     return traceFields(this.#options.trace)

@@ -145,8 +145,6 @@ export interface AcquireOptions extends CallOptions {
   lockMs?: number
 }
 
-const TIMEOUT_MS = 30_000
-
 /** Made by DwellClient.group(). Each method throws CallError, or the reason of the signal. */
 export class Group {
   readonly topic: string
@@ -163,7 +161,7 @@ export class Group {
 
   /** Takes records under a lock. An answer that is lost leaves them locked until their lock is over. */
   acquire<V = unknown>({ max, waitMs, lockMs, ...options }: AcquireOptions = {}): Promise<Acquired<V>> {
-    const timeoutMs = options.timeoutMs ?? (waitMs ?? 0) + TIMEOUT_MS
+    const timeoutMs = options.timeoutMs ?? (waitMs ?? 0) + this.#calls.timeoutMs
     const body = { max, wait: waitMs, lock: lockMs }
     const path = `${this.#path}/acquire`
     return this.#calls.json({
