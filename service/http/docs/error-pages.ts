@@ -4,9 +4,10 @@
 import { ADVICE, SECTIONS } from '../../error-advice/index.ts'
 import { ERRORS, type ErrorCode, type ErrorRow } from '../../errors.ts'
 import { problemDocument } from '../problems.ts'
-import { type Html, html, prose } from './html.ts'
+import { type Html, html } from './html.ts'
 import { type Contents, page } from './layout.ts'
 import { type OpenApiDocument, type Route, routesOf } from './openapi-document.ts'
+import { prose } from './prose.ts'
 
 /** What all of them have in common, for whom a sentence is to be told whether the same request helps. */
 export function whetherAgain({ status, retryable }: ErrorRow): string {

@@ -19,11 +19,6 @@ export function html(texts: TemplateStringsArray, ...parts: readonly Part[]): Ht
   return new Html(text)
 }
 
-/** Prose in which `code` stands between backticks. */
-export function prose(text: string): Html[] {
-  return text.split('`').map((part, i) => (i % 2 === 0 ? html`${part}` : html`<code>${part}</code>`))
-}
-
 function textOf(part: Part): string {
   if (part instanceof Html) return part.text
   if (typeof part === 'object') return part.map(textOf).join('')

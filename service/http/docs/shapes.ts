@@ -1,8 +1,9 @@
 // Schemas in words and tables: what a field may hold, with links to the shapes that have names.
 
 import { wantedOf } from '../violations.ts'
-import { type Html, html, prose } from './html.ts'
+import { type Html, html } from './html.ts'
 import { nameIn, type Schema } from './openapi-document.ts'
+import { prose } from './prose.ts'
 
 /** What may stand where `schema` stands. */
 export function kindOf(schema: Schema): Html {
