@@ -121,15 +121,10 @@ function add(to: Waiting, { count, bytes }: Waiting): void {
 function admit(waiting: Waiting, more: Waiting, { count, bytes, where }: Bounds): void {
   if (count > 0 && waiting.count + more.count > count) {
     const sentence = `At most ${count} delayed messages may wait ${where}; ${waiting.count} do, and these are ${more.count}.`
-    throw new DwellError('TOO_MANY_PENDING', sentence, { limit: count, ...retry(more.count <= count) })
+    throw new DwellError('TOO_MANY_PENDING', sentence, { limit: count, retryAfterSeconds: RETRY_SECONDS })
   }
   if (bytes > 0 && waiting.bytes + more.bytes > bytes) {
     const sentence = `Delayed messages of at most ${bytes} bytes may wait ${where}; ${waiting.bytes} do, and these have ${more.bytes}.`
-    throw new DwellError('TOO_MANY_PENDING_BYTES', sentence, { limit: bytes, ...retry(more.bytes <= bytes) })
+    throw new DwellError('TOO_MANY_PENDING_BYTES', sentence, { limit: bytes, retryAfterSeconds: RETRY_SECONDS })
   }
-}
-
-/** What is more than may ever wait, will not fit later either. */
-function retry(helps: boolean): { retryAfterSeconds?: number } {
-  return helps ? { retryAfterSeconds: RETRY_SECONDS } : {}
 }

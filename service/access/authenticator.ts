@@ -1,15 +1,15 @@
 // Finds out who holds the token that came with a request.
 //
 // Hot path: of what a token costs a publish, hashing it was half. A connection shows the same one again and again, so what it
-// showed last is remembered with it, while the tokens are those of then; it is compared in constant time, for a proxy may send
-// the requests of many on one connection.
+// showed last is remembered with it, while the tokens are those of then, and a web token is not over; it is compared in constant
+// time, for a proxy may send the requests of many on one connection.
 
 import { timingSafeEqual } from 'node:crypto'
 import { type Clock, DwellError, Turns } from '../../storage/index.ts'
 import type { Caller } from './caller.ts'
 import { FailedAttempts } from './failed-attempts.ts'
 import type { Tokens } from './tokens.ts'
-import { UNKNOWN_KEY, type WebTokens } from './web-tokens.ts'
+import { UNKNOWN_KEY, type Verified, type WebTokens } from './web-tokens.ts'
 
 const BEARER = /^Bearer +([^ ]+) *$/i
 /** Each takes a thread of Node's pool for some tenths of a millisecond. */
@@ -26,6 +26,8 @@ interface Shown {
   tokens: Tokens
   authorization: Buffer
   caller: Caller
+  /** Of a web token. */
+  verified: Verified | undefined
 }
 
 export interface AuthenticatorOptions {
@@ -61,22 +63,35 @@ export class Authenticator {
       throw new DwellError('TOKEN_MISSING', 'Send a token: Authorization: Bearer <token>.')
     const tokens = this.#options.tokens()
     const shown = this.#shown.get(connection)
-    if (shown?.tokens === tokens && isSame(shown.authorization, authorization)) return shown.caller
+    if (shown?.tokens === tokens && this.#isShown(shown, authorization)) return shown.caller
     const token = BEARER.exec(authorization)?.[1]
     if (token === undefined)
       throw new DwellError('TOKEN_MISSING', 'Authorization must be Bearer, a space, and a token.')
     const caller = tokens.callerOf(token)
     if (caller !== undefined) {
-      this.#shown.set(connection, { tokens, authorization: Buffer.from(authorization, 'latin1'), caller })
+      this.#remember(connection, authorization, caller)
       return caller
     }
     const { webTokens } = this.#options
     const address = connection.remoteAddress ?? ''
-    const known = webTokens?.rememberedCaller(token)
-    if (known !== undefined) return known
+    const known = webTokens?.remembered(token)
+    if (known !== undefined) {
+      this.#remember(connection, authorization, known.caller, known)
+      return known.caller
+    }
     this.#checkAttempts(address)
     if (webTokens === undefined || !WEB_TOKEN.test(token)) throw this.#wrong(address)
     return this.#callerOfWebToken(webTokens, token, address)
+  }
+
+  #remember(connection: Connection, authorization: string, caller: Caller, verified?: Verified): void {
+    const tokens = this.#options.tokens()
+    this.#shown.set(connection, { tokens, authorization: Buffer.from(authorization, 'latin1'), caller, verified })
+  }
+
+  #isShown({ authorization: shown, verified }: Shown, authorization: string): boolean {
+    if (!isSame(shown, authorization)) return false
+    return verified === undefined || this.#options.webTokens?.isGood(verified) === true
   }
 
   async #callerOfWebToken(webTokens: WebTokens, token: string, address: string): Promise<Caller> {
@@ -90,8 +105,8 @@ export class Authenticator {
   /** A few at a time, so that whoever sends a thousand wrong ones at once is slowed when the first of them are found wrong. */
   #inTurn(webTokens: WebTokens, token: string, address: string): Promise<Caller | typeof UNKNOWN_KEY> {
     return this.#turns.run(async () => {
-      const known = webTokens.rememberedCaller(token)
-      if (known !== undefined) return known
+      const known = webTokens.remembered(token)
+      if (known !== undefined) return known.caller
       this.#checkAttempts(address)
       const found = await webTokens.callerOf(token)
       if (found === undefined) throw this.#wrong(address)

@@ -50,7 +50,8 @@ export interface WebTokensOptions {
   topicsClaim: string
 }
 
-interface Remembered {
+/** A token that was found right. */
+export interface Verified {
   caller: Caller
   untilMs: number
   keys: JWTVerifyGetKey
@@ -58,18 +59,22 @@ interface Remembered {
 
 export class WebTokens {
   readonly #options: WebTokensOptions
-  readonly #remembered = new Map<string, Remembered>()
+  readonly #remembered = new Map<string, Verified>()
 
   constructor(options: WebTokensOptions) {
     this.#options = options
   }
 
-  /** Who holds a token that was found right not long ago. */
-  rememberedCaller(token: string): Caller | undefined {
+  /** What is known of a token that was found right not long ago. */
+  remembered(token: string): Verified | undefined {
     const found = this.#remembered.get(hashOf(token))
-    if (found === undefined) return undefined
+    return found !== undefined && this.isGood(found) ? found : undefined
+  }
+
+  /** Whether it need not be looked at again: it is not over, and the keys are those of then. */
+  isGood({ untilMs, keys }: Verified): boolean {
     const { keySet, clock } = this.#options
-    return clock.wallMs() < found.untilMs && keySet.keys === found.keys ? found.caller : undefined
+    return clock.wallMs() < untilMs && keySet.keys === keys
   }
 
   /**
@@ -129,7 +134,7 @@ export class WebTokens {
       .map((word) => (word.startsWith(RIGHT_BEGINNING) ? word.slice(RIGHT_BEGINNING.length) : word))
       .filter((word): word is Right => isRight(word))
     const patterns = topicsClaim === '' ? ['*'] : wordsOf(claimAt(payload, topicsClaim)).filter(isPattern)
-    const name = `jwt:${payload.sub ?? ''}`
+    const name = `jwt:${typeof payload.sub === 'string' ? payload.sub : ''}`
     const topics = new TopicScope(patterns.slice(0, PATTERNS_MAX))
     return new Caller(name, rights, topics, this.#options.allowances.of(name))
   }

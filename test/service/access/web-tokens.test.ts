@@ -1,5 +1,6 @@
 // FAULTS.md rows A6, A7: JSON Web Tokens that are forged, foreign or old, and an address of keys that misbehaves.
 
+import { KeyObject, sign } from 'node:crypto'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { createServer, type ServerResponse } from 'node:http'
@@ -85,7 +86,7 @@ async function opened(t: Test, settings: Partial<Settings>, clock = new ManualCl
     const found = await callerOf(token, address)
     return typeof found === 'string' ? found : found.name
   }
-  return { clock, callerOf, nameOf }
+  return { access, clock, callerOf, nameOf }
 }
 
 function keysFile(t: Test, ...keys: readonly Key[]): string {
@@ -165,12 +166,132 @@ t.test('forged, foreign and old tokens are refused, and say no more than that', 
       key: await makeKey('ours', 'ES384'),
       algorithm: 'ES384',
     }),
-    'a critical header that nobody knows': await signed(clock, { header: { crit: ['x'], x: 1 } }).catch(() => 'a.b.c'),
     'no token': 'hello',
     'three parts of nothing': '..',
     'too long': `${header}.${part({ ...claims, padding: 'x'.repeat(9_000) })}.${signature}`,
   }
   for (const [what, token] of Object.entries(wrong)) t.equal(await nameOf(token), 'TOKEN_WRONG', what)
+})
+
+/** A token with any header and claims, signed as the header says or not; jose itself would not make it. */
+function forged(header: object, claims: unknown): string {
+  const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const text = `${part(header)}.${part(claims)}`
+  const key = KeyObject.from(ours.privateKey)
+  return `${text}.${sign('sha256', Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`
+}
+
+t.test(
+  'tokens with the right signature and odd headers and claims are refused, or give what can be read',
+  async (t) => {
+    const { clock, nameOf, callerOf } = await opened(t, { JWT_KEYS: keysFile(t, ours, rsa) })
+    const nowS = Math.floor(clock.wallMs() / 1000)
+    const alg = { alg: 'ES256', kid: 'ours' }
+    const claims = { iss: ISSUER, aud: AUDIENCE, sub: 'ada', scope: 'publish', dwell_topics: ['*'], exp: nowS + 600 }
+    const taken: Record<string, [header: object, claims: unknown]> = {
+      'as it should be': [alg, claims],
+      'typ of an access token': [{ ...alg, typ: 'at+jwt' }, claims],
+      'several audiences': [alg, { ...claims, aud: ['billing', AUDIENCE] }],
+      'over for less than clocks differ': [alg, { ...claims, exp: nowS - 4 }],
+      'valid in less than clocks differ': [alg, { ...claims, nbf: nowS + 4 }],
+      'an address of keys, which is not asked': [
+        { ...alg, jku: 'http://127.0.0.1:1/', x5u: 'http://127.0.0.1:1/' },
+        claims,
+      ],
+      'claims named as what objects inherit': [alg, { ...claims, constructor: 'admin', toString: 1 }],
+    }
+    for (const [what, [header, payload]] of Object.entries(taken))
+      t.equal(await nameOf(forged(header, payload)), 'jwt:ada', what)
+    const refused: Record<string, [header: object, claims: unknown]> = {
+      'critical, and not known': [{ ...alg, crit: ['x'], x: 1 }, claims],
+      'critical, and empty': [{ ...alg, crit: [] }, claims],
+      'a payload that is not encoded': [{ ...alg, crit: ['b64'], b64: false }, claims],
+      'over for longer than clocks differ': [alg, { ...claims, exp: nowS - 5 }],
+      'valid later than clocks differ': [alg, { ...claims, nbf: nowS + 6 }],
+      'an end in text': [alg, { ...claims, exp: String(nowS + 600) }],
+      'an end without end': [alg, { ...claims, exp: null }],
+      'a beginning in text': [alg, { ...claims, nbf: 'now' }],
+      'an issuer in a list': [alg, { ...claims, iss: [ISSUER] }],
+      'an audience in an object': [alg, { ...claims, aud: { dwell: true } }],
+      'claims in a list': [alg, [claims]],
+      'claims that are text': [alg, 'admin'],
+      'no claims': [alg, null],
+      'another algorithm than the signature is of': [{ ...alg, alg: 'RS256', kid: 'rsa' }, claims],
+      'an algorithm that is no text': [{ ...alg, alg: ['ES256'] }, claims],
+      'no algorithm': [{ kid: 'ours' }, claims],
+      'the key of another algorithm': [{ ...alg, kid: 'rsa' }, claims],
+      'a key of no name': [{ ...alg, kid: '../ours' }, claims],
+    }
+    for (const [what, [header, payload]] of Object.entries(refused))
+      t.equal(await nameOf(forged(header, payload)), 'TOKEN_WRONG', what)
+    const right = forged(alg, claims)
+    for (const odd of [
+      `${right}=`,
+      `${right}.`,
+      `.${right}`,
+      `${right}.${right}`,
+      right.replace('.', '..'),
+      right.toUpperCase(),
+    ])
+      t.match(await nameOf(odd), /^TOKEN_/, odd.slice(-10))
+
+    const rightsOf = async (change: object) => {
+      const caller = (await callerOf(forged(alg, { ...claims, ...change }))) as Caller
+      t.equal(caller.name.startsWith('jwt:'), true)
+      return [caller.sees('orders'), passes(() => caller.check(needs('publish'), 'orders'))]
+    }
+    t.strictSame(await rightsOf({ sub: { name: 'ada' } }), [true, true], 'a holder that is no text has no name')
+    t.strictSame(await rightsOf({ scope: [['publish']] }), [true, false])
+    t.strictSame(await rightsOf({ scope: 1 }), [true, false])
+    t.strictSame(await rightsOf({ scope: 'PUBLISH Publish publish,admin' }), [true, false])
+    t.strictSame(await rightsOf({ dwell_topics: { orders: true } }), [false, false])
+    t.strictSame(await rightsOf({ dwell_topics: [['*']] }), [false, false])
+    t.strictSame(
+      await rightsOf({ dwell_topics: Array(200).fill('x').concat('*') }),
+      [false, false],
+      'not beyond the first 100',
+    )
+  },
+)
+
+function passes(check: () => void): boolean {
+  try {
+    check()
+    return true
+  } catch {
+    return false
+  }
+}
+
+t.test('keys that could be taken for one another are not guessed among, and one for encryption is none', async (t) => {
+  const two = await opened(t, { JWT_KEYS: keysFile(t, ours, theirs) })
+  t.equal(await two.nameOf(await signed(two.clock)), 'TOKEN_WRONG', 'two keys of one name')
+  const encryption = { ...ours, jwk: { ...ours.jwk, use: 'enc' } }
+  const other = await opened(t, { JWT_KEYS: keysFile(t, encryption, rsa) })
+  t.equal(await other.nameOf(await signed(other.clock)), 'TOKEN_WRONG')
+})
+
+t.test('what a connection showed is known again only as long as it is right', async (t) => {
+  const path = keysFile(t, ours, rsa)
+  const { clock, access } = await opened(t, { JWT_KEYS: path })
+  const connection = { remoteAddress: '10.1.1.1' }
+  const nameOf = async (token: string) => {
+    try {
+      return (await access.authenticator?.callerOf(`Bearer ${token}`, connection))?.name
+    } catch (error) {
+      return (error as { code: string }).code
+    }
+  }
+  const short = await signed(clock, { untilS: 120 })
+  const long = await signed(clock, { claims: { sub: 'ben' } })
+  for (const token of [short, short, long, short, short])
+    t.equal(await nameOf(token), token === short ? 'jwt:ada' : 'jwt:ben')
+  clock.jump(126_000)
+  t.equal(await nameOf(short), 'TOKEN_WRONG', 'not beyond its end')
+  for (let i = 0; i < 3; i++) t.equal(await nameOf(long), 'jwt:ben')
+  writeFileSync(path, documentOf(rsa))
+  for (let i = 0; i < 100 && (await nameOf(long)) === 'jwt:ben'; i++) await clock.advance(LOOK_MS / 10)
+  t.equal(await nameOf(long), 'TOKEN_WRONG', 'nor when its key was taken away')
 })
 
 t.test(
