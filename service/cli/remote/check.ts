@@ -52,19 +52,17 @@ const ROWS: readonly Row[] = [
   },
   {
     usage: 'lag <topic> <group>',
-    description: 'How many records a group has not finished; a paused group is a warning.',
+    description: 'How many records a group has not finished; a paused group, or endpoint, is a warning.',
     thresholds: { warn: '1000', crit: '10000', read: wholeOf },
     examples: ['dwell check lag orders billing', 'dwell check lag orders billing --warn 100 --crit 1000'],
     look: async (client, [topic, group], limits, signal) => {
-      const { partitions, paused } = await client.group(topic, group).describe({ signal })
+      const { partitions, paused, push } = await client.group(topic, group).describe({ signal })
       const lag = partitions.reduce((sum, partition) => sum + partition.lag, 0)
       const found = judged(lag, limits, `lag of ${group} on ${topic} is ${lag}`, { lag: { value: lag, unit: '' } })
-      if (paused === undefined) return found
-      return {
-        ...found,
-        status: found.status === 'OK' ? 'WARNING' : found.status,
-        sentence: `${found.sentence}, paused`,
-      }
+      const stands = paused !== undefined ? 'paused' : push?.paused !== undefined ? 'its endpoint is paused' : undefined
+      if (stands === undefined) return found
+      const status = found.status === 'OK' ? 'WARNING' : found.status
+      return { ...found, status, sentence: `${found.sentence}, ${stands}` }
     },
   },
   {

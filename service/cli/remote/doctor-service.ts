@@ -121,7 +121,7 @@ const ROWS: readonly Row[] = [
     what: 'groups',
     of: ['dwell_groups', 'dwell_groups_paused', 'dwell_push_endpoints_paused'],
     judge: ([groups, paused, endpoints]) => {
-      const stand = `${groups}, of which ${paused} are paused; endpoints paused: ${endpoints}`
+      const stand = `${groups}, of which ${paused} are paused, and ${count(endpoints, 'endpoint')}`
       if (paused + endpoints === 0) return { state: 'good', sentence: stand }
       return { state: 'odd', sentence: `${stand}: \`dwell groups list <topic>\` shows which` }
     },

@@ -89,7 +89,7 @@ async function list(remote: Remote, [topic]: string[]): Promise<number> {
     ORDER: 'order',
     START: 'start',
     PUSH: ({ push }) => push?.url,
-    PAUSED: ({ paused }) => (paused === undefined ? 'no' : 'yes'),
+    PAUSED: ({ paused, push }) => (paused !== undefined ? 'yes' : push?.paused !== undefined ? 'endpoint' : 'no'),
   })
   return answer(remote, { groups }, lines)
 }

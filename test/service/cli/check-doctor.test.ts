@@ -43,6 +43,17 @@ t.test('check: what cannot be known is unknown', async (t) => {
   t.match(await call(['check', 'ready', '--url', sick.url]), { code: 2, out: 'DWELL CRITICAL - not ready: The timing wheel has not run for 31 s.\n' }) // biome-ignore format: short
 })
 
+t.test('check lag, and the list of groups: an endpoint that is paused', async (t) => {
+  const push = { url: 'https://a', paused: { since: '2026-11-20T10:00:00.000Z', reason: 'HTTP 500' } }
+  const group = { topic: 'orders', group: 'g', retry: [], lock: '30s', order: 'none', start: 'earliest', push }
+  const { url } = await scriptedService(t, (asked, answer) =>
+    answer.json(200, asked.path.endsWith('/g') ? { ...group, partitions: [{ lag: 3 }] } : { groups: [group] }),
+  )
+  const lag = await call(['check', 'lag', 'orders', 'g', '--url', url])
+  t.match(lag, { code: 1, out: 'DWELL WARNING - lag of g on orders is 3, its endpoint is paused | lag=3\n' })
+  t.match((await call(['groups', 'list', 'orders', '--url', url])).out, /https:\/\/a +endpoint$/m)
+})
+
 t.test('doctor: a healthy service, and a bundle in which nothing of its messages is', async (t) => {
   const bundle = join(directory, 'bundle.json')
   const settings = { DWELL_DATA_DIR: data, DWELL_TOKENS_FILE: '/secret-path', DWELL_TOKEN: 'secret-token' }
