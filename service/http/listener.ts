@@ -137,18 +137,19 @@ export class Listener {
     for (let i = 0; i < ARRIVAL_TURNS; i++) await turn()
     const closed = new Promise((resolve) => this.#server.close(resolve))
     for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy()
-    let sweep = clock.setTimer(() => {}, SWEEP_MS)
-    const sweepOn = () => {
+    let isOver = false
+    const sweep = () => {
+      if (isOver) return
       this.#server.closeIdleConnections()
-      sweep = clock.setTimer(sweepOn, SWEEP_MS)
+      clock.setTimer(sweep, SWEEP_MS)
     }
-    sweepOn()
+    sweep()
     const cut = clock.setTimer(() => {
       log.warn({ connections: this.#sockets.size }, 'Requests still under way are cut off.')
       for (const socket of this.#sockets) socket.destroy()
     }, settings.STOP_TIMEOUT)
     await closed
-    sweep.cancel()
+    isOver = true
     cut.cancel()
   }
 

@@ -89,6 +89,8 @@ t.test('it says where it listens and what it recovered, and stops gracefully', a
     topics: 1,
     groups: 1,
     pending: 2,
+    tookMs: Number,
+    stepsMs: { directory: Number, log: Number, ids: Number, wheel: Number, groups: Number, delayed: Number },
   })
   second.child.kill('SIGTERM')
   t.strictSame(await second.ended, [0, null])
@@ -126,6 +128,14 @@ t.test('a request under way is finished before the stop; a second signal stops a
   await running.line('Stopping.')
   running.child.kill('SIGTERM')
   t.strictSame(await running.ended, [1, null])
+})
+
+t.test('a start that is told to stop ends with 0, wherever it is', async (t) => {
+  const running = serve(t, t.testdir())
+  await running.line('The port is open')
+  running.child.kill('SIGTERM')
+  t.strictSame(await running.ended, [0, null])
+  t.match(running.lines.at(-1)?.msg, /^Stopped/)
 })
 
 t.test('a request that never ends is cut off when the stop has waited long enough', async (t) => {
