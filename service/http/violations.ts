@@ -8,9 +8,8 @@
 
 import type { FastifyRequest } from 'fastify'
 import { DwellError } from '../../storage/index.ts'
-import { DURATION_FORMS } from '../duration.ts'
 import { invalidField, unknownField } from '../publish/message.ts'
-import { TIME_FORMS } from '../time.ts'
+import { type Schema, wantedOf } from './schema-words.ts'
 
 export type RequestPart = 'body' | 'querystring' | 'params' | 'headers'
 
@@ -22,25 +21,6 @@ export interface Violation {
   /** Where in what was given: `/retry/factor`, empty for all of it. */
   instancePath: string
   params: Record<string, unknown>
-}
-
-interface Schema {
-  type?: string
-  const?: unknown
-  enum?: unknown[]
-  anyOf?: Schema[]
-  items?: Schema
-  properties?: Record<string, Schema>
-  required?: string[]
-  description?: string
-  pattern?: string
-  minimum?: number
-  maximum?: number
-  multipleOf?: number
-  minLength?: number
-  maxLength?: number
-  minItems?: number
-  maxItems?: number
 }
 
 /** Of violations of `part` of a request, the one worth telling. */
@@ -110,58 +90,4 @@ function schemaAt(schema: Schema, schemaPath: string): Schema {
   let at: unknown = schema
   for (const step of schemaPath.split('/').slice(1)) at = (at as Record<string, unknown> | undefined)?.[step]
   return (at ?? {}) as Schema
-}
-
-/** What a schema lets pass, in words that fit behind "must be". */
-export function wantedOf(schema: Schema): string {
-  if (schema.description?.includes(DURATION_FORMS)) return `a duration: ${DURATION_FORMS}`
-  if (schema.description?.includes(TIME_FORMS)) return `a time: ${TIME_FORMS}`
-  if (schema.anyOf !== undefined) return oneOf(schema.anyOf.map(wantedOf))
-  if (schema.const !== undefined) return JSON.stringify(schema.const)
-  if (schema.enum !== undefined) return oneOf(schema.enum.map((value) => JSON.stringify(value)))
-  switch (schema.type) {
-    case 'integer':
-    case 'number':
-      return numberWanted(schema)
-    case 'string':
-      return textWanted(schema)
-    case 'array':
-      return `a list${counted(schema.minItems, schema.maxItems, 'elements')}`
-    case 'object':
-      return objectWanted(schema)
-    case 'boolean':
-      return 'true or false'
-    case 'null':
-      return 'null'
-    default:
-      return 'any JSON'
-  }
-}
-
-function oneOf(alternatives: readonly string[]): string {
-  // What is long comes last, or nobody sees where it ends.
-  const [last, ...others] = [...new Set(alternatives)].sort((a, b) => a.length - b.length).reverse()
-  return others.length === 0 ? last : `${others.reverse().join(', ')} or ${last}`
-}
-
-function numberWanted({ type, multipleOf, minimum, maximum }: Schema): string {
-  const what = type === 'integer' || multipleOf === 1 ? 'a whole number' : 'a number'
-  if (minimum === undefined) return maximum === undefined ? what : `${what} up to ${maximum}`
-  return maximum === undefined ? `${what} from ${minimum}` : `${what} from ${minimum} to ${maximum}`
-}
-
-function textWanted({ pattern, minLength, maxLength }: Schema): string {
-  if (pattern?.startsWith('^[0-9]')) return 'a whole number from 0'
-  return pattern === undefined ? `text${counted(minLength, maxLength, 'characters')}` : `text that matches ${pattern}`
-}
-
-function objectWanted({ properties = {}, required = [] }: Schema): string {
-  return required.length > 0 && Object.keys(properties).length > 0
-    ? `an object with ${required.join(', ')}`
-    : 'an object'
-}
-
-function counted(min: number | undefined, max: number | undefined, what: string): string {
-  if (max === undefined) return min === undefined ? '' : ` of at least ${min} ${what}`
-  return min === undefined ? ` of at most ${max} ${what}` : ` of ${min} to ${max} ${what}`
 }

@@ -2,26 +2,7 @@
 
 import type { ErrorCode } from '../../errors.ts'
 import { PROBLEM_MEDIA } from '../problem-schema.ts'
-
-export interface Schema {
-  $ref?: string
-  type?: string
-  const?: unknown
-  enum?: unknown[]
-  anyOf?: Schema[]
-  items?: Schema
-  properties?: Record<string, Schema>
-  additionalProperties?: Schema | boolean
-  required?: string[]
-  description?: string
-  default?: unknown
-  minimum?: number
-  maximum?: number
-  minLength?: number
-  maxLength?: number
-  minItems?: number
-  maxItems?: number
-}
+import type { Schema } from '../schema-words.ts'
 
 interface Media {
   schema: Schema

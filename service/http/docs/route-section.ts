@@ -1,6 +1,7 @@
 // One route on /docs: what it is for, what it takes, how to call it, what it answers, what it may refuse with.
 
 import type { ErrorCode } from '../../errors.ts'
+import type { Schema } from '../schema-words.ts'
 import { curlOf } from './curl.ts'
 import { type Html, html } from './html.ts'
 import {
@@ -10,7 +11,6 @@ import {
   type Parameter,
   type RequestBody,
   type Route,
-  type Schema,
   takesNothing,
 } from './openapi-document.ts'
 import { codeLink, prose } from './prose.ts'

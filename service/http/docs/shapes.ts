@@ -1,8 +1,8 @@
 // Schemas in words and tables: what a field may hold, with links to the shapes that have names.
 
-import { wantedOf } from '../violations.ts'
+import { type Schema, wantedOf } from '../schema-words.ts'
 import { type Html, html } from './html.ts'
-import { nameIn, type Schema } from './openapi-document.ts'
+import { nameIn } from './openapi-document.ts'
 import { prose } from './prose.ts'
 
 /** What may stand where `schema` stands. */
@@ -19,7 +19,7 @@ export function kindOf(schema: Schema): Html {
     return html`object of ${kindOf(schema.additionalProperties)}`
   }
   // A pattern says to people less than the description beside it.
-  const { pattern: _, ...plain } = schema as Schema & { pattern?: string }
+  const { pattern: _, ...plain } = schema
   return html`${wantedOf(plain)}`
 }
 
