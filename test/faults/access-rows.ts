@@ -1,4 +1,4 @@
-// The attacks on the front door that Dwell is to survive: rows A1 to A7, A16 to A26, A28 to A30 of the table of rows.ts. Most are
+// The attacks on the front door that Dwell is to survive: rows A1 to A7, A16 to A30 of the table of rows.ts. Most are
 // played against the real process by attacks.ts too.
 
 import type { FaultRow } from './rows.ts'
@@ -98,6 +98,13 @@ export const ACCESS_ROWS: Readonly<Record<string, FaultRow>> = {
     fault: 'a web page posts, or points its own name here',
     promise: '403 on every route; no page may read an answer',
     tests: [PLAYED, 'test/service/http/web-pages.test.ts', 'test/service/http/operations.test.ts'],
+  },
+  A27: {
+    fault: 'script in values, keys, headers, ids and reasons, for who looks at a page of the service',
+    promise:
+      'pages below /docs hold nothing that was stored or sent; nothing runs on them, and problems are never taken for pages',
+    tests: ['test/service/http/docs.test.ts', 'test/service/http/docs-in-browser.ts'],
+    how: 'the second by hand, in Chromium',
   },
   A28: {
     fault: 'a filter as a regular expression',
