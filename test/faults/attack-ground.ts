@@ -27,6 +27,7 @@ export class AttackGround {
     bystander: holder('bystander', RIGHTS, ['bystander']),
     publisher: holder('publisher', ['publish'], ['shop.*']),
     owner: holder('owner', RIGHTS, ['shop.*'], { topics: 10, pending: 100, waiting: 20 }),
+    hoarder: holder('hoarder', ['publish'], ['hoard'], { pendingBytes: 5_000_000 }),
     operator: holder('operator', RIGHTS),
   } satisfies Record<string, Holder>
   readonly keys: { privateKey: CryptoKey; publicKey: CryptoKey }

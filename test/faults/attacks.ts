@@ -1,5 +1,5 @@
 // The attacks on the front door that are played against the real process. Each answers what happened, in a few words, and
-// throws when that is not what is expected. FAULTS.md rows A1 to A7, A16 to A26, A28 to A30.
+// throws when that is not what is expected. FAULTS.md rows A1 to A7, A16 to A30.
 
 import { strict as assert } from 'node:assert'
 import { createServer } from 'node:http'
@@ -322,8 +322,8 @@ export const ATTACKS: readonly Attack[] = [
   },
   {
     row: 'A24',
-    what: 'messages for next year without end',
-    counted: 'TOO_MANY_PENDING',
+    what: 'messages for next year without end, many and large',
+    counted: 'TOO_MANY_PENDING_BYTES',
     async play(ground) {
       const { headers } = ground.holders.owner
       const messages = Array.from({ length: 40 }, () => ({ value: 'x', delay: '365d' }))
@@ -331,7 +331,19 @@ export const ATTACKS: readonly Attack[] = [
       for (let i = 0; i < 5; i++)
         statuses.push((await ground.send('POST', MESSAGES, { headers, body: { messages } })).status)
       assert.deepEqual(statuses, [201, 201, 429, 429, 429])
-      return '80 taken, 120 refused with 429'
+      const large = { value: 'x'.repeat(900_000), delay: '365d' }
+      const hoarder = ground.holders.hoarder.headers
+      let taken = 0
+      for (let i = 0; i < 20; i++) {
+        const answer = await ground.send('POST', '/v1/topics/hoard/messages', { headers: hoarder, body: large })
+        if (answer.status === 201) taken++
+        else {
+          expect(answer, 429, 'TOO_MANY_PENDING_BYTES')
+          assert.ok(Number(answer.headers['retry-after']) >= 1)
+        }
+      }
+      assert.equal(taken, 5)
+      return '80 taken, 120 refused with 429; of 20 large ones 5 taken, the others refused by their bytes'
     },
   },
   {
@@ -374,6 +386,28 @@ export const ATTACKS: readonly Attack[] = [
       const rebound = { host: 'evil.example', origin: 'http://evil.example' }
       expect(await ground.send('POST', MESSAGES, { headers: rebound, body: { value: 1 } }), 401)
       return '403; without the token 401 under any name'
+    },
+  },
+  {
+    row: 'A27',
+    what: 'script in a path, and in what errors say',
+    counted: 'ROUTE_NOT_FOUND',
+    async play(ground) {
+      const script = '<script>alert(1)</script>'
+      const paths = [`/docs/errors/${script}`, `/docs/${script}`, `/${script}`, `/v1/topics/${script}`]
+      const { headers } = ground.holders.owner
+      for (const path of paths) {
+        const answer = await ground.send('GET', encodeURI(path), { headers })
+        assert.ok(answer.status >= 400, path)
+        assert.match(String(answer.headers['content-type']), /^application\/problem\+json/)
+        assert.equal(answer.headers['x-content-type-options'], 'nosniff')
+      }
+      for (const path of ['/docs', '/docs/errors/INTERNAL']) {
+        const page = await ground.send('GET', path)
+        assert.match(String(page.headers['content-security-policy']), /default-src 'self'.*frame-ancestors 'none'/)
+        assert.doesNotMatch(page.text, /<script/i)
+      }
+      return 'never in a page: JSON that no browser takes for one; pages have no script, and may load none'
     },
   },
   {

@@ -12,7 +12,7 @@ const CLOCK_ROWS = 7
 const PUSH_ROWS = ['N4', 'A8', 'A9', 'A10', 'A11', 'A12', 'A13', 'A14', 'A15']
 const ACCESS_ROWS = [
   ...Array.from({ length: 7 }, (_, i) => `A${i + 1}`),
-  ...Array.from({ length: 15 }, (_, i) => `A${i + 16}`),
+  ...Array.from({ length: 17 }, (_, i) => `A${i + 16}`),
 ]
 
 t.test(

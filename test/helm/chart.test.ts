@@ -55,6 +55,59 @@ t.test('it renders what it rendered', needs('helm'), async (t) => {
   }
 })
 
+interface PodSpec {
+  automountServiceAccountToken?: boolean
+  hostNetwork?: boolean
+  hostPID?: boolean
+  hostIPC?: boolean
+  securityContext: { runAsNonRoot?: boolean; seccompProfile?: object }
+  initContainers?: Container[]
+  containers: Container[]
+  volumes?: { hostPath?: object }[]
+}
+
+interface Container {
+  securityContext: object
+  ports?: { hostPort?: number }[]
+}
+
+function podsOf(text: string): PodSpec[] {
+  const documents = text.split(/^---$/m).map((part) => parse(part))
+  return documents.flatMap((object) =>
+    object?.kind === 'Pod'
+      ? [object.spec]
+      : object?.spec?.template?.spec === undefined
+        ? []
+        : [object.spec.template.spec],
+  )
+}
+
+// FAULTS.md row A32.
+t.test(
+  'every pod keeps the standard `restricted`, writes to volumes only, and has no token of the cluster',
+  async (t) => {
+    for (const name of Object.keys(RENDERS)) {
+      const pods = podsOf(read(join(GOLDEN, `${name}.yaml`)))
+      t.ok(pods.length > 0, name)
+      for (const pod of pods) {
+        t.match(pod.securityContext, { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } }, name)
+        t.match(pod, { hostNetwork: undefined, hostPID: undefined, hostIPC: undefined }, name)
+        t.equal(pod.automountServiceAccountToken, false, name)
+        for (const volume of pod.volumes ?? []) t.notOk(volume.hostPath, name)
+        for (const { securityContext, ports = [] } of [...(pod.initContainers ?? []), ...pod.containers]) {
+          t.match(securityContext, {
+            allowPrivilegeEscalation: false,
+            readOnlyRootFilesystem: true,
+            capabilities: { drop: ['ALL'], add: undefined },
+            privileged: undefined,
+          })
+          for (const { hostPort } of ports) t.equal(hostPort, undefined, name)
+        }
+      }
+    }
+  },
+)
+
 t.test('Kubernetes knows every field of it', needsSchemas(), async (t) => {
   const conform = (yaml: string) => run('kubeconform', ['-strict', '-schema-location', SCHEMAS, '-'], yaml)
   for (const [name, values] of Object.entries(RENDERS)) {
