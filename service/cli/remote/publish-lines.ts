@@ -3,11 +3,13 @@
 // Always true:
 //   1. Memory is bounded: as much as the publisher holds, and the first few errors.
 //   2. A line that is refused takes no other with it. What concerns all of them (nobody answers, no right) ends the reading.
-//   3. An interruption ends the reading; what was read is still published and told of, so the line to go on from is known.
+//   3. An interruption ends the reading; what was read is still published, as long as one answer may take, and told of: the line
+//      to go on from is known.
 
 import { open } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
+import { SystemClock } from '../../../storage/index.ts'
 import { CallError, type Message, type Publisher } from '../../client/index.ts'
 import { EXIT, exitCodeOf } from '../exit-codes.ts'
 import { answer, tell } from '../terminal.ts'
@@ -26,6 +28,8 @@ export interface Source {
   /** What all messages have. */
   shared: Omit<Message, 'value'>
   idPrefix?: string
+  /** How long to wait for answers after an interruption. */
+  endWithinMs: number
 }
 
 /** Answers the exit code. @throws CallError INVALID_ARGUMENT; errors of the file */
@@ -37,6 +41,12 @@ export async function publishLines(remote: Remote, topic: string, source: Source
   const report = new Report(publisher)
   const progress = new Progress(process.stderr, input.size)
   let bytes = 0
+  let cancelTimer = () => {}
+  const end = () => {
+    const timer = new SystemClock().setTimer(() => publisher.abort(signal.reason), source.endWithinMs)
+    cancelTimer = () => timer.cancel()
+  }
+  signal.addEventListener('abort', end, { once: true })
   try {
     for await (const line of lines) {
       if (signal.aborted || report.stopped) break
@@ -49,6 +59,7 @@ export async function publishLines(remote: Remote, topic: string, source: Source
     }
     await publisher.close().catch(() => {})
   } finally {
+    cancelTimer()
     progress.end()
     input.stream.destroy()
   }
@@ -71,6 +82,8 @@ class Report {
   readonly #publisher: Publisher
   readonly #errors: string[] = []
   #failed = 0
+  /** Of them, those that nobody said anything about. */
+  #unanswered = 0
   #ended: CallError | undefined
   linesRead = 0
 
@@ -88,7 +101,10 @@ class Report {
     const number = this.linesRead
     published.catch((error: Error) => {
       this.#failed++
-      if (error instanceof CallError && concernsAll(error)) return this.#end(error)
+      if (error instanceof CallError && concernsAll(error)) {
+        this.#unanswered++
+        return this.#end(error)
+      }
       const sentence = error.message.replace(/^Line \d+: /, '')
       if (this.#errors.length < ERRORS_SHOWN) this.#errors.push(`Line ${number}: ${sentence}`)
     })
@@ -102,17 +118,19 @@ class Report {
       for (const error of this.#errors) await notes.line(error, 'red')
       const more = this.#failed - this.#errors.length
       if (more > 0 && this.#ended === undefined) await notes.line(`… and ${count(more, 'more line')}.`, 'red')
-      if (signal.aborted)
-        await notes.line(`Interrupted: of the lines 1 to ${this.linesRead} none is left to be published.`)
+      if (signal.aborted) {
+        const rest = this.#unanswered === 0 ? 'none is left to be published' : `${this.#unanswered} had no answer`
+        await notes.line(`Interrupted: of the lines 1 to ${this.linesRead} ${rest}.`)
+      }
     }
     const known = duplicates === 0 ? '' : `, of which ${duplicates.toLocaleString('en-US')} were known already`
     const document = { published, duplicates, failed: this.#failed, linesRead: this.linesRead, errors: this.#errors }
     await answer(remote, document, `Published ${count(published, 'message')}${known}.`)
+    if (signal.aborted) return EXIT.INTERRUPTED
     if (this.#ended !== undefined) {
       await tell(remote, this.#ended)
       return exitCodeOf(this.#ended)
     }
-    if (signal.aborted) return EXIT.INTERRUPTED
     return this.#failed > 0 ? EXIT.REFUSED : EXIT.DONE
   }
 

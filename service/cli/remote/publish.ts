@@ -6,7 +6,7 @@ import { buffer } from 'node:stream/consumers'
 import type { Command } from 'commander'
 import { CallError, type Message, type Published } from '../../client/index.ts'
 import { answer } from '../terminal.ts'
-import { mapOf, pairsOf, sentDuration, sentTime, valueIn, wholeOf } from './forms.ts'
+import { mapOf, msOf, pairsOf, sentDuration, sentTime, valueIn, wholeOf } from './forms.ts'
 import { publishLines } from './publish-lines.ts'
 import { addRemote, type Given, type Remote } from './remote.ts'
 
@@ -54,7 +54,14 @@ async function publish(remote: Remote, [topic, ...values]: string[], given: Give
   if (file !== undefined || lines) {
     if (shared.id !== undefined) throw wrong('An --id is for one message; for many there is --id-prefix.')
     const path = lines ? '-' : (file as string)
-    return publishLines(remote, topic, { path, isValues: lines === true, shared, idPrefix: idPrefix as string })
+    const endWithinMs = msOf(given.timeout as string)
+    return publishLines(remote, topic, {
+      path,
+      isValues: lines === true,
+      shared,
+      idPrefix: idPrefix as string,
+      endWithinMs,
+    })
   }
   if (values.length > 1 && shared.id !== undefined) throw wrong('An --id is for one message.')
   const contents =

@@ -80,6 +80,18 @@ t.test('an interrupted publish publishes what it has read, and says how far that
   }
 })
 
+t.test('an interrupted publish waits no longer for a service that hangs than for one answer', async (t) => {
+  const hanging = createServer(() => {})
+  await new Promise<void>((resolve) => hanging.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => void hanging.close().closeAllConnections())
+  const url = `http://127.0.0.1:${(hanging.address() as { port: number }).port}`
+  const line = `{"value":"${'x'.repeat(1_000)}"}\n`
+  const args = ['publish', 'orders', '--file', '-', '--timeout', '100ms', '--url', url]
+  const { code, out, error } = await typed(args, line.repeat(2_000), 'SIGINT')
+  t.match({ code, out }, { code: 130, out: 'Published 0 messages.\n' })
+  t.match(error, /^Interrupted: of the lines 1 to (\d+) \1 had no answer\.\n$/)
+})
+
 t.test('a publish that waits for its value ends when it is interrupted', async (t) => {
   t.match(await typed(['publish', 'waiting'], 'x'.repeat(1024 ** 2), 'SIGINT'), { code: 130, out: '', error: '' })
 })
