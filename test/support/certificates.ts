@@ -30,11 +30,11 @@ export function makeCertificate(directory: string, name: string, hosts = 'DNS:lo
   return at(directory, name)
 }
 
-/** One signed by another, for a client. */
-export function makeClientCertificate(directory: string, name: string, signer: Certificate): Certificate {
+/** One signed by another, for a client; over already when `days` is negative. */
+export function makeClientCertificate(directory: string, name: string, signer: Certificate, days = 2): Certificate {
   run(directory, ['req', ...KEY, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', `/CN=${name}`])
   const by = ['-CA', signer.certificate, '-CAkey', signer.key, '-CAcreateserial']
-  run(directory, ['x509', '-req', '-in', `${name}.csr`, ...by, '-out', `${name}.crt`, '-days', '2'])
+  run(directory, ['x509', '-req', '-in', `${name}.csr`, ...by, '-out', `${name}.crt`, '-days', String(days)])
   return at(directory, name)
 }
 

@@ -1,7 +1,7 @@
 // HTTPS: a certificate that is changed while the service runs, clients that have to show one, and shakes of hands that never end.
 
 import { once } from 'node:events'
-import { copyFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -65,6 +65,57 @@ t.test(
   },
 )
 
+t.test(
+  'a secret of Kubernetes is swapped whole, and files that are half written change nothing',
+  { skip },
+  async (t) => {
+    const folder = tokensFolder(t)
+    // tls.crt → ..data/tls.crt, and ..data is the link that is swapped.
+    const generation = (name: string) => {
+      mkdirSync(join(folder, name))
+      const made = makeCertificate(folder, `of${name}`)
+      copyFileSync(made.certificate, join(folder, name, 'tls.crt'))
+      copyFileSync(made.key, join(folder, name, 'tls.key'))
+      symlinkSync(name, join(folder, '..new'))
+      renameSync(join(folder, '..new'), join(folder, '..data'))
+      return made
+    }
+    generation('..1')
+    for (const file of ['tls.crt', 'tls.key']) symlinkSync(join('..data', file), join(folder, file))
+    const clock = new ManualClock()
+    const settings = { TLS_CERTIFICATE_FILE: join(folder, 'tls.crt'), TLS_KEY_FILE: join(folder, 'tls.key') }
+    const { port } = await startService(t, settings, { clock })
+    const look = async () => {
+      await clock.advance(LOOK_MS)
+      for (let i = 0; i < 100; i++) await new Promise((resolve) => setImmediate(resolve))
+    }
+    const before = await shownBy(port)
+    const second = generation('..2')
+    for (let i = 0; i < 20 && (await shownBy(port)) === before; i++) await look()
+    const shown = await shownBy(port)
+    t.not(shown, before)
+    t.equal(await statusOf(port, { ca: second.pem.cert }), 200)
+
+    const { cert, key } = second.pem
+    const halves = {
+      'tls.crt': [cert.subarray(0, 200), Buffer.alloc(0)],
+      'tls.key': [key.subarray(0, 100), Buffer.alloc(0)],
+    }
+    for (const [file, contents] of Object.entries(halves)) {
+      for (const half of contents) {
+        writeFileSync(join(folder, '..data', file), half)
+        await look()
+        await look()
+        t.equal(await shownBy(port), shown, `${file} of ${half.length} bytes`)
+      }
+      writeFileSync(join(folder, '..data', file), file === 'tls.crt' ? cert : key)
+    }
+    unlinkSync(join(folder, '..data'))
+    await look()
+    t.equal(await shownBy(port), shown, 'nor does it when they are gone')
+  },
+)
+
 t.test('where clients have to show a certificate, those without a right one are not answered', { skip }, async (t) => {
   const folder = tokensFolder(t)
   const own = makeCertificate(folder, 'own')
@@ -80,6 +131,8 @@ t.test('where clients have to show a certificate, those without a right one are 
   t.equal(await statusOf(port, { ca, ...client.pem }), 200)
   t.type(await statusOf(port, { ca }), 'string')
   t.type(await statusOf(port, { ca, ...stranger.pem }), 'string')
+  const over = makeClientCertificate(folder, 'over', signer, -1)
+  t.type(await statusOf(port, { ca, ...over.pem }), 'string', 'one that is over')
   t.equal(await statusOf(port, { ca, ...client.pem, maxVersion: 'TLSv1.2' }), 200)
   t.type(await statusOf(port, { ca, ...client.pem, maxVersion: 'TLSv1.1', minVersion: 'TLSv1' }), 'string')
 })

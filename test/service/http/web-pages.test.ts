@@ -50,8 +50,16 @@ t.test('a name that was pointed at this machine is not answered to, numbers and 
     'user@127.0.0.1',
     '[::1',
     '[evil.example]',
+    '[fe80::1%eth0]:7200',
+    '[fe80::1%25eth0]:7200',
+    'localhost@evil.example',
+    'localhost:7200:7200',
+    'localhost,evil.example',
+    'localhost/evil',
+    'localhost..',
   ]
   for (const host of refused) t.equal(codeOf(hosts, { host }), 'HOST_NOT_ALLOWED', host)
+  t.equal(codeOf(new ServedHosts('', false), { host: '' }), 'HOST_NOT_ALLOWED', 'nothing, as the first of all')
   t.equal(codeOf(hosts, {}), 'let in', 'no browser leaves it out')
 })
 
