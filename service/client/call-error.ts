@@ -73,6 +73,7 @@ const REFUSED_BEFORE: ReadonlySet<string> = new Set<ErrorCode>([
   'OVERLOADED',
   'CLOCK_WRONG',
   'KEYS_UNAVAILABLE',
+  'STARTING',
   'DISK_LOW',
 ])
 

@@ -86,6 +86,7 @@ t.test('a lost answer: what has an id is published again under it, what has none
 t.test('a call without an id is repeated where it is certain that nothing was done', async (t) => {
   const service = await scriptedService(t, (_asked, answer, index) => {
     if (index === 0) answer.problem(429, 'TOO_MANY_REQUESTS')
+    else if (index === 1) answer.problem(503, 'STARTING')
     else answer.json(202, { task: 'a' })
   })
   t.equal(await client(t, { url: service.url }).deadLetters('orders', 'g').redrive(), 'a')
