@@ -103,8 +103,6 @@ function ofLimits(old: Schema, now: Schema, at: string): string[] {
   })
   if (old.default !== undefined && old.default !== now.default)
     breaks.push(`${at}: its default was ${JSON.stringify(old.default)}, is ${JSON.stringify(now.default)}`)
-  const demands = JSON.stringify(now.anyOf)
-  if (demands !== undefined && demands !== JSON.stringify(old.anyOf)) breaks.push(`${at}: asks for one of ${demands}`)
   return breaks
 }
 
@@ -119,9 +117,8 @@ function whole(document: OpenApi, given: Schema): Schema {
   })
 }
 
-/** One of several schemas; not an object that asks for one of several fields. */
-function isChoice({ anyOf, properties }: Schema): boolean {
-  return anyOf !== undefined && properties === undefined
+function isChoice({ anyOf }: Schema): boolean {
+  return anyOf !== undefined
 }
 
 function choicesOf(schema: Schema): Schema[] {

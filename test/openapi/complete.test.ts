@@ -58,6 +58,12 @@ t.test('an object of a body has a name', async (t) => {
     Object.values<Schema>(properties),
   )
   for (const { properties, items } of nested) t.notOk(properties ?? items?.properties)
+  for (const [name, { properties, anyOf }] of Object.entries(document.components.schemas)) {
+    t.notOk(
+      properties && anyOf,
+      `${name} has fields or is a choice: of both, generated clients make a type of anything`,
+    )
+  }
 })
 
 t.test('every body has examples, and they are right', async (t) => {
