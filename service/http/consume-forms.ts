@@ -19,7 +19,7 @@ export const Acquire = Type.Object(
     lock: Type.Optional(
       here(
         Duration,
-        'How long the records are yours, 1 ms to a day. Absent: as the group has it, 30 s unless it is set.',
+        'How long the records are yours, 100 ms to a day. Absent: as the group has it, 30 s unless it is set.',
       ),
     ),
   },

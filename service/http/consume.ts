@@ -58,6 +58,7 @@ export function consumeRoutes(app: FastifyInstance, { groups, settings, stopping
         ...answers({ 200: Acquired }, [
           'INVALID_DURATION',
           'TOPIC_NOT_FOUND',
+          'GROUP_NOT_FOUND',
           'GROUP_NAME_AMBIGUOUS',
           'GROUP_PUSHES',
           'TOO_MANY_GROUPS',

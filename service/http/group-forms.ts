@@ -22,7 +22,7 @@ export const GroupChange = Type.Object(
   {
     retry: Type.Optional(Retry),
     jitter: Type.Optional(Jitter),
-    lock: Type.Optional(here(Duration, 'How long records are locked unless acquire says otherwise, 1 ms to a day.')),
+    lock: Type.Optional(here(Duration, 'How long records are locked unless acquire says otherwise, 100 ms to a day.')),
     maxInFlight: Type.Optional(Type.Integer(MAX_IN_FLIGHT)),
     order: Type.Optional(Order),
     start: Type.Optional(Start),

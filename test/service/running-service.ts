@@ -6,6 +6,7 @@ import { Broker } from '../../service/broker.ts'
 import { defaultSettings } from '../../service/config.ts'
 import type { Settings } from '../../service/settings.ts'
 import { type Clock, type Disk, SILENT, SystemClock, SystemDisk, SystemRandom } from '../../storage/index.ts'
+import { checkDocumented } from '../openapi/documented.ts'
 
 export interface Answer {
   status: number
@@ -49,7 +50,11 @@ export async function startService(
     onFailure: (error) => t.fail('the service failed', { error }),
   })
   const port = Number(new URL(broker.address).port)
-  const call: RunningService['call'] = (method, path, body, headers) => send(port, method, path, body, headers)
+  const call: RunningService['call'] = async (method, path, body, headers) => {
+    const answer = await send(port, method, path, body, headers)
+    checkDocumented(method, path, answer)
+    return answer
+  }
   return {
     port,
     directory,
