@@ -4,6 +4,7 @@ import Fastify from 'fastify'
 import t, { type Test } from 'tap'
 import type { HttpParts } from '../../../service/http/parts.ts'
 import { testClockRoutes } from '../../../service/http/test-clock.ts'
+import { compileValidator } from '../../../service/http/validation.ts'
 import type { Settings } from '../../../service/settings.ts'
 import { TestClock } from '../../../service/test-clock.ts'
 import { Subject } from '../../faults/subject.ts'
@@ -189,7 +190,7 @@ t.test('a call does not wait for ever for what is due: it says that it is not al
   const machine = new ManualClock()
   const testClock = new TestClock({ clock: machine, aheadMs: 0, spareMs: 0, remember: async () => {} })
   const parts = { wheel: { untilDispatched: () => new Promise(() => {}) }, stopping: new AbortController().signal }
-  const app = Fastify()
+  const app = Fastify().setValidatorCompiler(compileValidator)
   testClockRoutes(app, parts as unknown as HttpParts, testClock)
   const asked = app.inject({ method: 'POST', url: '/v1/test/clock', payload: { advance: '1s' } })
   while (machine.nextTimerInMs === Number.POSITIVE_INFINITY) await settle()
@@ -202,7 +203,7 @@ t.test('a stop that comes while the clock is moved is not waited out', async (t)
   const remember = async () => stopping.abort()
   const testClock = new TestClock({ clock: new ManualClock(), aheadMs: 0, spareMs: 0, remember })
   const parts = { wheel: { untilDispatched: () => new Promise(() => {}) }, stopping: stopping.signal }
-  const app = Fastify()
+  const app = Fastify().setValidatorCompiler(compileValidator)
   testClockRoutes(app, parts as unknown as HttpParts, testClock)
   const asked = app.inject({ method: 'POST', url: '/v1/test/clock', payload: { advance: '1s' } })
   const answer = await Promise.race([asked, settle(200)])
