@@ -54,7 +54,11 @@ export function addFrontDoor(app: FastifyInstance, { access: { authenticator }, 
     if (identified === undefined) done()
     else
       identified.then(
-        () => void setImmediate(done),
+        () =>
+          void setImmediate(() => {
+            // Whose client hung up meanwhile, it would hold room, records and a place in line for nobody, and never let go of them.
+            if (!request.raw.destroyed) done()
+          }),
         (error) => void setImmediate(done, error),
       )
   })
@@ -67,7 +71,11 @@ function admit(request: FastifyRequest, authenticator: Authenticator | undefined
   // Without one there is no such route, which everybody may know.
   if (authenticator === undefined || access === undefined) return undefined
   const caller = identify(authenticator, request, access)
-  if (caller instanceof Promise) return caller.then((found) => letIn(request, access, found))
+  if (caller instanceof Promise)
+    return caller.then((found) => {
+      // A connection that is closed already would never give back what it took.
+      if (!request.raw.destroyed) letIn(request, access, found)
+    })
   letIn(request, access, caller)
   return undefined
 }
