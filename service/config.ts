@@ -63,7 +63,7 @@ function checkJournal({ JOURNAL_FILE_BYTES, MESSAGE_BYTES_MAX }: Settings): void
   if (JOURNAL_FILE_BYTES >= leastBytes) return
   const given = `${environmentName('JOURNAL_FILE_BYTES')} is ${formatSize(JOURNAL_FILE_BYTES)}`
   const needed = `for ${environmentName('MESSAGE_BYTES_MAX')} of ${formatSize(MESSAGE_BYTES_MAX)} it must be at least ${formatSize(leastBytes)}`
-  throw new DwellError('INVALID_SETTING', `${given}; ${needed}.`, { setting: 'JOURNAL_FILE_BYTES' })
+  throw new DwellError('INVALID_SETTING', `${given}; ${needed}.`, { setting: environmentName('JOURNAL_FILE_BYTES') })
 }
 
 function parseSetting(row: SettingRow, text: string, source: string): unknown {

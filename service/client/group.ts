@@ -191,7 +191,7 @@ export class Group {
     return this.#calls.json({ method: 'PUT', path: this.#path, body: change, repeat: 'always', options })
   }
 
-  /** Moves the group to another place of the log; what is in flight or waits for a retry is forgotten. */
+  /** Moves the group to another place of the log. Receipts of its topic become void; only `latest` gives up what waits in tiers. */
   reset(to: 'earliest' | 'latest' | Time, options?: CallOptions): Promise<GroupDescription> {
     const path = `${this.#path}/reset`
     return this.#calls.json({ method: 'POST', path, body: { to: timeOf(to) }, repeat: 'always', options })

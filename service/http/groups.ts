@@ -140,7 +140,9 @@ export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts,
         ...ofGroup,
         operationId: 'resetGroup',
         summary: 'Move a group to another place of the log',
-        description: 'What it has in flight and in its tiers is let go; its dead letters stay.',
+        description:
+          'Receipts that are out for records of the topic become void. Retries go on waiting, but that latest gives up what ' +
+          'waits in tiers, too; dead letters stay.',
         body: Reset,
         ...answers({ 200: GroupDescription }, [...FINDS, ...WRITES, 'MISSING_FIELD', 'INVALID_TIME']),
       },

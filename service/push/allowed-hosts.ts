@@ -48,8 +48,8 @@ export class AllowedHosts {
     const isWild = entry.startsWith('*.')
     const name = hostOf(isWild ? entry.slice(2) : entry)
     if (name === undefined || isIP(name) !== 0 || !NAME.test(name)) {
-      const sentence = `PUSH_ALLOWED_HOSTS has "${entry}", which is no name, *.name, address or network such as 10.0.0.0/8.`
-      throw new DwellError('INVALID_SETTING', sentence, { setting: 'PUSH_ALLOWED_HOSTS' })
+      const sentence = `DWELL_PUSH_ALLOWED_HOSTS has "${entry}", which is no name, *.name, address or network such as 10.0.0.0/8.`
+      throw new DwellError('INVALID_SETTING', sentence, { setting: 'DWELL_PUSH_ALLOWED_HOSTS' })
     }
     if (isWild) this.#suffixes.push(`.${name}`)
     else this.#names.add(name)

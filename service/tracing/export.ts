@@ -74,6 +74,6 @@ function isSampled({ traceFlags }: SpanContext): boolean {
 function urlOf(endpoint: string): URL {
   const url = URL.parse(endpoint)
   if (url !== null && /^https?:$/.test(url.protocol)) return url
-  const sentence = 'TRACES_ENDPOINT must be an address such as http://collector:4318/v1/traces.'
-  throw new DwellError('INVALID_SETTING', sentence, { setting: 'TRACES_ENDPOINT' })
+  const sentence = 'DWELL_TRACES_ENDPOINT must be an address such as http://collector:4318/v1/traces.'
+  throw new DwellError('INVALID_SETTING', sentence, { setting: 'DWELL_TRACES_ENDPOINT' })
 }

@@ -2,7 +2,7 @@
 //
 // Always true:
 //   1. At most `waitingMax` spans wait; what ends beyond that is lost.
-//   2. The log says once that spans are lost, and once that they are not any more, and how many it were.
+//   2. The log says once that spans are lost, and once that they are not any more, and how many they were.
 
 import { TraceFlags } from '@opentelemetry/api'
 import type { SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace'

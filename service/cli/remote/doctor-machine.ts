@@ -94,7 +94,7 @@ function changedOf(environment: NodeJS.ProcessEnv): Record<string, string> {
     const variable = environmentName(name)
     const text = environment[variable]
     if (text === undefined || text === defaultOf(row)) continue
-    changed[variable] = /TOKEN|SECRET|KEY|PASS|URL/.test(name) ? '(set)' : text
+    changed[variable] = /TOKEN|SECRET|KEY|PASS|URL|ENDPOINT/.test(name) ? '(set)' : text
   }
   return changed
 }

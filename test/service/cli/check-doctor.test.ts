@@ -56,7 +56,12 @@ t.test('check lag, and the list of groups: an endpoint that is paused', async (t
 
 t.test('doctor: a healthy service, and a bundle in which nothing of its messages is', async (t) => {
   const bundle = join(directory, 'bundle.json')
-  const settings = { DWELL_DATA_DIR: data, DWELL_TOKENS_FILE: '/secret-path', DWELL_TOKEN: 'secret-token' }
+  const settings = {
+    DWELL_DATA_DIR: data,
+    DWELL_TOKENS_FILE: '/secret-path',
+    DWELL_TOKEN: 'secret-token',
+    DWELL_TRACES_ENDPOINT: 'http://dwell:secret-word@collector:4318/v1/traces',
+  }
   const { code, out, error } = await call(['doctor', '--bundle', bundle], settings)
   t.match({ code, error }, { code: 0, error: '' })
   for (const what of ['settings', 'disk', 'sync', 'service', 'clock', 'last start', 'checkpoint', 'timing wheel'])
