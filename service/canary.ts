@@ -15,7 +15,7 @@ import type { Groups } from './delivery/index.ts'
 import type { Publisher } from './publish/publish.ts'
 import type { Topics } from './topics.ts'
 
-export const CANARY_TOPIC = 'dwell-canary'
+const CANARY_TOPIC = 'dwell-canary'
 const GROUP = 'canary'
 const DELAY_MS = 5_000
 const LOST_MS = 30_000

@@ -18,6 +18,7 @@ export interface DamageTally {
   found: Readonly<Record<string, number>>
 }
 
+/** A log that counts the damage it is told of, from 0. */
 export function tallyDamage(log: Log): DamageTally {
   const found: Record<string, number> = Object.fromEntries(CODES.map((code) => [code, 0]))
   const counting =

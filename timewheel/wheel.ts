@@ -152,8 +152,9 @@ export class Wheel {
   }
 
   /**
-   * Cancels the message for `topic` that is, or once was, at `place`, and whose id is `id`: with the bytes of its record
-   * when `__ids` says so, which spares reading it. The answer is durable and will not change; `unknown` when no such message is remembered.
+   * Cancels the message for `topic` that is, or once was, at `place`, and whose id is `id`. `knownBytes` are those of its record
+   * when `__ids` says so, which spares reading it. The answer is durable and will not change; `unknown` when no such message is
+   * remembered.
    * @throws OVERLOADED, WHEEL_FAILED, ENGINE_CLOSED
    */
   async cancel(topic: string, place: Place, id = messageId(place), knownBytes?: number): Promise<Cancelled> {

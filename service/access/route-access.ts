@@ -1,7 +1,7 @@
 // What a route asks of who calls it: stands beside the route, in its `config`. A route without one is not built: see
 // service/http/front-door.ts.
 
-import { RIGHTS, type Right } from './rights.ts'
+import type { Right } from './rights.ts'
 
 /**
  * Which topics it is about. `path`: the one that its path names. `seen`: its handler leaves out what the caller does not see.
@@ -31,8 +31,6 @@ export function needsSome(...rights: readonly Right[]): RouteAccess {
 export function needsAll(...rights: readonly Right[]): RouteAccess {
   return { rights, topics: 'all' }
 }
-
-export const ANY_RIGHT = RIGHTS
 
 declare module 'fastify' {
   interface FastifyContextConfig {

@@ -15,6 +15,7 @@ export interface Terminal {
   json: boolean
 }
 
+/** That of this process. */
 export function terminalOf(json: boolean): Terminal {
   return { output: new Output(process.stdout), notes: new Output(process.stderr), json }
 }

@@ -8,7 +8,7 @@ import { At, AtMs, byHand, CLOSED, Duration, DurationText, here, Offset, oneOf, 
 
 export const NDJSON_MEDIA = 'application/x-ndjson'
 
-export const MessageId = Type.String({
+const MessageId = Type.String({
   minLength: 1,
   maxLength: ID_LENGTH_MAX,
   pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]*$',

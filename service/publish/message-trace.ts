@@ -12,7 +12,7 @@ import type { Header } from '../../storage/index.ts'
 import { hasContext } from '../tracing/trace-context.ts'
 import type { Message } from './message.ts'
 
-export const PUBLISHED_HEADER = '__dwell.published'
+const PUBLISHED_HEADER = '__dwell.published'
 
 /** Adds to a message that was read what is kept of its trace. `ofRequest`: the headers of the request's context. */
 export function keepTrace(message: Message, ofRequest: readonly Header[] | undefined, nowMs: number): void {

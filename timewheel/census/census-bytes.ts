@@ -1,4 +1,5 @@
-// The census in a checkpoint: five lists, of an earlier version the first three, each `length <4b>` in words of four bytes, and so many words, big-endian.
+// The census in a checkpoint: five lists, of an earlier version the first three, each `length <4b>` in words of four bytes, and
+// so many words, big-endian.
 //
 //   by topic   cells <4b>                                                    how many there are, one a minute and topic
 //              ┌──────────────┬──────────────┬───────────┬──────────────┐

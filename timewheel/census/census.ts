@@ -1,8 +1,7 @@
 // How many messages wait: by the second in which they are due, by topic, and by both; wherever they lie; and how many bytes
-// their records have, by topic. One call when a
-// message begins to wait and one when it stops, so that pending counts, the forecast and the list, which skips seconds that
-// have nothing for it, never look at messages. A call costs about 100 ns: 126,000 delayed messages a second come
-// by here.
+// their records have, by topic. One call when a message begins to wait and one when it stops, so that pending counts, the
+// forecast and the list, which skips seconds that have nothing for it, never look at messages. A call costs about 100 ns:
+// 126,000 delayed messages a second come by here.
 //
 // Always true:
 //   1. `count` and the count of each second are exact. So is the count of each topic, and of each second and topic, while

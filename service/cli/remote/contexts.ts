@@ -26,6 +26,7 @@ const PRIVATE_MODE = 0o600
 const OTHERS_MASK = 0o077
 const NAME = /^[A-Za-z0-9._-]{1,64}$/
 
+/** Where the file is, whether it exists or not. */
 export function contextsPath(environment: NodeJS.ProcessEnv): string {
   const { XDG_CONFIG_HOME, HOME } = environment
   // The specification of XDG: what is not absolute is ignored.
@@ -49,6 +50,7 @@ export async function readContexts(path: string): Promise<Contexts> {
   return found
 }
 
+/** Puts the file in place of the one that was there, for its owner's eyes alone. */
 export async function writeContexts(path: string, contexts: Contexts): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   const beside = `${path}.new`

@@ -15,6 +15,7 @@ export interface BundleParts {
   metrics: string
 }
 
+/** All that goes into the file. @throws the reason of the signal */
 export async function makeBundle(client: DwellClient, parts: BundleParts, signal: AbortSignal): Promise<object> {
   return {
     madeAt: formatTime(new SystemClock().wallMs()),

@@ -15,6 +15,7 @@ const MIB = 1024 ** 2
 const CHECKED_BYTES_MAX = 1024 * MIB
 const what = 'data'
 
+/** Holds the directory while it is looked at. */
 export async function lookAtData(directory: string): Promise<Finding> {
   const disk = new SystemDisk()
   try {

@@ -25,6 +25,7 @@ export interface Machine {
   settings: Record<string, string>
 }
 
+/** `dataDirectory` is looked at in place of that of the settings. */
 export async function lookAtMachine(environment: NodeJS.ProcessEnv, dataDirectory?: string): Promise<Machine> {
   const findings: Finding[] = []
   let settings: Settings | undefined

@@ -18,6 +18,7 @@ export interface Service {
   metrics: string
 }
 
+/** Never rejects because of the service: that nobody answers is a finding. */
 export async function lookAtService(client: DwellClient, signal: AbortSignal): Promise<Service> {
   const clock = new SystemClock()
   const beganMs = clock.monotonicMs()

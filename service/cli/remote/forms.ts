@@ -59,6 +59,7 @@ export function pairsOf(text: string, before: string[] = []): string[] {
   throw new InvalidArgumentError('It must be name=value.')
 }
 
+/** Pairs by their names; of a name that is given twice the last one counts. */
 export function mapOf(pairs: readonly string[]): Record<string, string> {
   return Object.fromEntries(pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]))
 }

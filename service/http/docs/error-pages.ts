@@ -10,7 +10,7 @@ import { type OpenApiDocument, type Route, routesOf } from './openapi-document.t
 import { prose } from './prose.ts'
 
 /** What all of them have in common, for whom a sentence is to be told whether the same request helps. */
-export function whetherAgain({ status, retryable }: ErrorRow): string {
+function whetherAgain({ status, retryable }: ErrorRow): string {
   if (!retryable) return 'No. The same request gets the same answer until something is changed.'
   if (status === 429 || status === 503 || status === 507) {
     return (
@@ -21,6 +21,7 @@ export function whetherAgain({ status, retryable }: ErrorRow): string {
   return 'Yes, the same may succeed later. Publishing again is safe with the same `id` in each message.'
 }
 
+/** The page of all codes, section by section. */
 export function errorsPage(): string {
   return page({
     title: 'Dwell: error codes',
@@ -43,6 +44,7 @@ ${codes.map(
   })
 }
 
+/** The page of one code; the document says which routes answer it. */
 export function errorPage(code: ErrorCode, document: OpenApiDocument): string {
   const row = ERRORS[code]
   const { means, because, todo } = ADVICE[code]

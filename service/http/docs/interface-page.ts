@@ -13,6 +13,7 @@ export interface InterfacePageOptions {
   withToken: boolean
 }
 
+/** The page of all routes and shapes. */
 export function interfacePage(document: OpenApiDocument, { withToken }: InterfacePageOptions): string {
   const { info, tags } = document
   const routes = routesOf(document)

@@ -19,6 +19,7 @@ export interface PageParts {
 
 export const STYLE_PATH = '/docs/style.css'
 
+/** A whole page, as text. */
 export function page({ title, summary, contents, body }: PageParts): string {
   return html`<!doctype html>
 <html lang="en">
