@@ -2,11 +2,11 @@
 // beyond that it is told when to come back, and no signature of its tokens is computed. A token of the file that is right is
 // taken all the same: others may share the address, and 256 random bits are not found by trying.
 //
-// Always true: the table has at most ADDRESSES_MAX rows; the address that was wrong the longest ago is forgotten first. An
-// IPv6 address stands for its network of 64 bits, which one machine has to itself.
+// Always true: the table has at most ADDRESSES_MAX rows; the address that was wrong the longest ago is forgotten first.
 
 import type { Clock } from '../../storage/index.ts'
 import { TokenBucket } from '../token-bucket.ts'
+import { networkOf } from './client-network.ts'
 
 const ADDRESSES_MAX = 10_000
 const AT_ONCE = 20
@@ -41,15 +41,4 @@ export class FailedAttempts {
     this.#buckets.set(network, bucket)
     if (this.#buckets.size > ADDRESSES_MAX) this.#buckets.delete(this.#buckets.keys().next().value as string)
   }
-}
-
-/** Whose address it is, as far as that can be told. */
-export function networkOf(address: string): string {
-  const plain = address.startsWith('::ffff:') && address.includes('.') ? address.slice('::ffff:'.length) : address
-  if (!plain.includes(':')) return plain
-  const [head, tail = ''] = plain.split('%')[0].split('::')
-  const front = head === '' ? [] : head.split(':')
-  const zeros = plain.includes('::') ? 8 - front.length - (tail === '' ? 0 : tail.split(':').length) : 0
-  const groups = [...front, ...new Array<string>(Math.max(0, zeros)).fill('0'), ...tail.split(':')]
-  return `${groups.slice(0, 4).join(':')}::/64`
 }

@@ -13,7 +13,7 @@ import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
 import type { Clock } from '../../storage/index.ts'
-import { networkOf } from '../access/failed-attempts.ts'
+import { networkOf } from '../access/client-network.ts'
 import { answerOnSocket } from './client-errors.ts'
 import { ConnectionUses } from './connection-uses.ts'
 

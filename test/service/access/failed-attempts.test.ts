@@ -1,5 +1,6 @@
 import t from 'tap'
-import { FailedAttempts, networkOf } from '../../../service/access/failed-attempts.ts'
+import { networkOf } from '../../../service/access/client-network.ts'
+import { FailedAttempts } from '../../../service/access/failed-attempts.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 
 t.test('FAULTS.md row A2: the table is bounded, and forgets who was wrong the longest ago', async (t) => {
