@@ -57,16 +57,16 @@ export const GOLDEN: Record<string, { of: [path: string, options?: Partial<DumpO
   envelopes: {
     of: ['topics/__delay-0/00000000000000000000.log', { records: true, values: true }],
     prints: [
-      'segment of __delay-0, 397 bytes: record batches from offset 0 on',
+      'segment of __delay-0, 401 bytes: record batches from offset 0 on',
       'byte 0  offsets 0 to 2, 3 records, 186 bytes, 2026-11-20T10:00:00.012Z',
       '    offset 0  2026-11-20T10:00:00.012Z  message due 2026-11-20T10:10:00.012Z for orders (topic id 1), id 01m7w6yd6c0000000000000000, no key, value "near"',
       '    offset 1  2026-11-20T10:00:00.012Z  message due 2026-11-20T15:00:00.012Z for orders (topic id 1), own id "mine", no key, value "far"',
       '    offset 2  2026-11-20T10:00:00.012Z  message due 2026-11-20T10:00:00.062Z for orders (topic id 1), id 01m7w6c39y0000000000000002, no key, value "now"',
-      'byte 186  offset 3, 1 record, 90 bytes, 2026-11-20T10:00:02.012Z',
+      'byte 186  offset 3, 1 record, 94 bytes, 2026-11-20T10:00:02.012Z',
       '    offset 3  2026-11-20T10:00:02.012Z  cancelled: offset 0, due 2026-11-20T10:10:00.012Z',
-      'byte 276  offset 4, 1 record, 121 bytes, 2026-11-20T10:00:02.012Z',
+      'byte 280  offset 4, 1 record, 121 bytes, 2026-11-20T10:00:02.012Z',
       '    offset 4  2026-11-20T10:00:02.012Z  moved from offset 1, due 2026-11-20T15:00:00.012Z: message due 2026-11-20T10:10:00.500Z for orders (topic id 1), own id "mine", no key, value "far"',
-      'byte 397  the end: 3 batches, 5 records printed',
+      'byte 401  the end: 3 batches, 5 records printed',
     ],
   },
   marks: {
@@ -101,20 +101,20 @@ export const GOLDEN: Record<string, { of: [path: string, options?: Partial<DumpO
   'the checkpoint of the log': {
     of: ['checkpoint'],
     prints: [
-      'checkpoint of the log (DWCP version 2), 1,283 bytes of contents',
+      'checkpoint of the log (DWCP version 2), 1,287 bytes of contents',
       'written in boot boot-1',
       'replay begins in journal file 1 at byte 86016, with frame 21',
       '4 partitions with segments',
       'topic id 0 partition 0: log start 0, safe up to 3, segment 0 up to byte 412, 412 bytes in all, 412 bytes of its last sector kept',
       'topic id 1 partition 0: log start 0, safe up to 26, segment 0 up to byte 9846, 9,846 bytes in all, 118 bytes of its last sector kept',
-      'topic id 2 partition 0: log start 0, safe up to 5, segment 0 up to byte 397, 397 bytes in all, 397 bytes of its last sector kept',
+      'topic id 2 partition 0: log start 0, safe up to 5, segment 0 up to byte 401, 401 bytes in all, 401 bytes of its last sector kept',
       'topic id 3 partition 0: log start 0, safe up to 1, segment 0 up to byte 116, 116 bytes in all, 116 bytes of its last sector kept',
     ],
   },
   'the checkpoint of the wheel': {
     of: ['wheel/checkpoint'],
     prints: [
-      'checkpoint of the wheel (DWWC version 2), 151 bytes of contents',
+      'checkpoint of the wheel (DWWC version 2), 175 bytes of contents',
       'written in boot boot-1',
       "the hand's clock was at 2026-11-20T10:00:02.312Z",
       '__delay is consumed up to offset 5',
@@ -127,7 +127,7 @@ export const GOLDEN: Record<string, { of: [path: string, options?: Partial<DumpO
   'the synced checkpoint of the wheel': {
     of: ['wheel/checkpoint.synced'],
     prints: [
-      'synced checkpoint of the wheel (DWWS version 1), 356 bytes of contents',
+      'synced checkpoint of the wheel (DWWS version 1), 380 bytes of contents',
       '1 slot with a copy of their last sector',
       'written in boot boot-1',
       "the hand's clock was at 2026-11-20T10:00:02.312Z",
