@@ -1,7 +1,7 @@
 // The package as npm packs it, put where npm installs it: the client for JavaScript and with its types, and the command.
 
 import { execFile } from 'node:child_process'
-import { globSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, globSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -10,7 +10,10 @@ import { DwellProcess } from '../../support/dwell-process.ts'
 
 t.setTimeout(110_000)
 
-const run = promisify(execFile)
+const exec = promisify(execFile)
+/** Runs a program as a stranger would: without what tap has every Node below it load, under which tsc does not start. */
+const run = (command: string, args: string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}) =>
+  exec('env', ['-u', 'NODE_OPTIONS', command, ...args], { ...options, encoding: 'utf8' })
 const ROOT = join(import.meta.dirname, '../../..')
 const PACKAGES = join(ROOT, 'node_modules')
 // Not below a folder of packages, as the folders of tap are: Node would find there what this one lacks.
@@ -21,15 +24,20 @@ mkdirSync(installed, { recursive: true })
 for (const name of readdirSync(PACKAGES)) {
   if (!name.startsWith('.') && name !== 'dwell') symlinkSync(join(PACKAGES, name), join(modules, name))
 }
-const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', folder], { cwd: ROOT })
-const [{ filename }] = JSON.parse(stdout)
-await run('tar', ['xzf', join(folder, filename), '--strip-components=1', '-C', installed])
 const server = await DwellProcess.start({ dataDirectory: join(folder, 'data'), logPath: join(folder, 'log') })
 t.teardown(async () => {
   await server.kill()
   rmSync(folder, { recursive: true })
 })
+
 const environment = { ...process.env, DWELL_URL: `http://127.0.0.1:${server.port}`, XDG_CONFIG_HOME: '/nonexistent' }
+
+t.test('npm packs it', async (t) => {
+  const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', folder], { cwd: ROOT })
+  const [{ filename }] = JSON.parse(stdout)
+  await run('tar', ['xzf', join(folder, filename), '--strip-components=1', '-C', installed])
+  t.ok(existsSync(join(installed, 'service/dwell.js')))
+})
 
 t.test('a program imports the client', async (t) => {
   t.same(
