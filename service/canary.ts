@@ -31,6 +31,7 @@ export interface CanaryOptions {
   groups: Groups
   /** From one to the next. */
   intervalMs: number
+  onPublished: (topic: string) => void
   onCaught: (latenessMs: number) => void
   onLost: () => void
 }
@@ -85,7 +86,7 @@ export class Canary {
 
   /** How late it was; undefined when it did not come. */
   async #publishAndCatch(): Promise<number | undefined> {
-    const { clock, hand, topics, publisher, groups } = this.#options
+    const { clock, hand, topics, publisher, groups, onPublished } = this.#options
     if (topics.find(CANARY_TOPIC) === undefined) {
       await topics.put(CANARY_TOPIC, { partitions: 1, retentionMs: RETENTION_MS })
     }
@@ -94,6 +95,7 @@ export class Canary {
     await publisher.publish(CANARY_TOPIC, [
       { value, form: undefined, key: null, headers: [], partition: -1, dueAtMs, id: '' },
     ])
+    onPublished(CANARY_TOPIC)
     const lostAtMs = clock.monotonicMs() + DELAY_MS + LOST_MS
     const { signal } = this.#stopping
     for (let waitMs = DELAY_MS + LOST_MS; waitMs > 0 && !signal.aborted; waitMs = lostAtMs - clock.monotonicMs()) {

@@ -15,6 +15,7 @@ export class Startup {
   readonly #beganMs: number
   readonly #stepsMs: Record<string, number> = {}
   #step: { name: string; beganMs: number } | undefined
+  #took = { tookMs: 0, atMs: 0 }
 
   constructor(options: StartupOptions) {
     this.#options = options
@@ -35,8 +36,15 @@ export class Startup {
 
   /** Ends the last step: how long each took, and all of it, in whole milliseconds. */
   done(): { tookMs: number; stepsMs: Readonly<Record<string, number>> } {
+    const { clock } = this.#options
     this.#end()
-    return { tookMs: Math.round(this.#options.clock.monotonicMs() - this.#beganMs), stepsMs: this.#stepsMs }
+    this.#took = { tookMs: Math.round(clock.monotonicMs() - this.#beganMs), atMs: clock.wallMs() }
+    return { tookMs: this.#took.tookMs, stepsMs: this.#stepsMs }
+  }
+
+  /** How long all of it took, and when it was done; 0 before that. */
+  get took(): { tookMs: number; atMs: number } {
+    return this.#took
   }
 
   #end(): void {

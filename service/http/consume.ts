@@ -6,24 +6,20 @@ import { DwellError } from '../../storage/index.ts'
 import { needs } from '../access/route-access.ts'
 import type { Acknowledgement, AcknowledgeResult, Delivery, Pause } from '../delivery/index.ts'
 import { parseDuration } from '../duration.ts'
-import { checkName } from '../names.ts'
 import { between, invalidField } from '../publish/message.ts'
 import { formatTime } from '../time.ts'
 import type { Operation } from '../tracing/tracing.ts'
 import { Acknowledge, Acknowledged, Acquire, Acquired, type Acknowledgement as Given } from './consume-forms.ts'
-import { JsonWriter } from './json-writer.ts'
-import { JSON_TYPE } from './messages.ts'
+import { lockOf } from './group-forms.ts'
+import { JSON_TYPE, JsonWriter } from './json-writer.ts'
 import type { HttpParts } from './parts.ts'
-import { writeBodyMembers } from './record-json.ts'
+import { attemptsJson, writeBodyMembers } from './record-json.ts'
 import { READS, WHEEL, WRITES } from './route-errors.ts'
-import { answers, bodyMayBeMissing, GroupPath, NoQuery, optionalBody } from './schemas.ts'
+import { answers, bodyMayBeMissing, GroupPath, NoQuery, namesOf, optionalBody } from './schemas.ts'
 import { Waiting } from './waiting.ts'
 import { WaitingCalls } from './waiting-calls.ts'
 
 const WAIT_MS_MAX = 5 * 60_000
-/** As of the setting GROUP_LOCK: a shorter lock is over before its answer has arrived. */
-const LOCK_MS_MIN = 100
-const LOCK_MS_MAX = 24 * 3_600_000
 /** About what a record takes in an answer beside its body. */
 const MEMBERS_SIZE = 320
 
@@ -137,15 +133,6 @@ function groupPushes(topic: string, group: string): DwellError {
   return new DwellError('GROUP_PUSHES', sentence, { topic, group })
 }
 
-export function namesOf({ topic, group }: { topic: string; group: string }): { topic: string; group: string } {
-  return { topic: checkName(topic, 'topic'), group: checkName(group, 'group') }
-}
-
-/** @throws INVALID_FIELD */
-export function lockOf(given: number | string): number {
-  return between(parseDuration(given, 'lock'), LOCK_MS_MIN, LOCK_MS_MAX, 'lock')
-}
-
 function acknowledgementOf(given: Static<typeof Given>, index: number, delayMaxMs: number): Acknowledgement {
   const { receipt, type, delay, reason, lock } = given
   if (type === 'accept' && delay === undefined && lock === undefined && reason === undefined) return { receipt, type }
@@ -200,13 +187,6 @@ function writeDelivery(json: JsonWriter, delivery: Delivery, lockedUntil: string
   json.text(
     `,"timestamp":"${formatTime(timestampMs)}","deliveryCount":${deliveryCount},"lockedUntil":"${lockedUntil}"${tried}}`,
   )
-}
-
-/** The members of a record that tell of its tries. */
-export function attemptsJson({ attempts, attemptsDropped }: Pick<Delivery, 'attempts' | 'attemptsDropped'>): string {
-  const kept = attempts.map(({ at, cause, reason }) => ({ at: formatTime(at), cause, reason }))
-  const dropped = attemptsDropped === undefined ? '' : `,"attemptsDropped":${attemptsDropped}`
-  return `"attempts":${JSON.stringify(kept)}${dropped}`
 }
 
 function resultJson(result: AcknowledgeResult): string {

@@ -4,9 +4,8 @@ import { type Static, Type } from 'typebox'
 import type { DeadLetter, DeadLetterFilter } from '../delivery/index.ts'
 import { invalidField, unknownField } from '../publish/message.ts'
 import { formatTime, parseTime } from '../time.ts'
-import { attemptsJson } from './consume.ts'
 import { Attempts, AttemptsDropped, RecordMembers } from './record-forms.ts'
-import { bodyMembers } from './record-json.ts'
+import { attemptsJson, bodyMembers } from './record-json.ts'
 import { At, byHand, Count, here, Offset, oneOf, Time } from './schemas.ts'
 
 const CAUSES: readonly string[] = ['CLIENT_REJECT', 'DELIVERY_COUNT_EXCEEDED']

@@ -7,7 +7,6 @@ import { needs } from '../access/route-access.ts'
 import type { ErrorCode } from '../errors.ts'
 import { invalidField } from '../publish/message.ts'
 import { formatTime } from '../time.ts'
-import { namesOf } from './consume.ts'
 import {
   DeadLetterPage,
   DeadLetterReasons,
@@ -18,7 +17,7 @@ import {
   OPEN,
   textOf,
 } from './dead-letter-forms.ts'
-import { JSON_TYPE } from './messages.ts'
+import { JSON_TYPE } from './json-writer.ts'
 import { PageMemory } from './page-memory.ts'
 import type { HttpParts } from './parts.ts'
 import { READS, WRITES } from './route-errors.ts'
@@ -31,6 +30,7 @@ import {
   GroupPath,
   here,
   NoQuery,
+  namesOf,
   optionalBody,
   QueryCount,
   RATE_MAX,

@@ -2,10 +2,16 @@
 
 import { Type } from 'typebox'
 import { IN_FLIGHT_MAX, REASON_LENGTH_MAX } from '../delivery/index.ts'
+import { parseDuration } from '../duration.ts'
+import { between } from '../publish/message.ts'
 import { DeadLettersChange, DeadLettersShown } from './dead-letter-settings.ts'
 import { PushChange, PushShown } from './push-forms.ts'
 import { Jitter, Retry } from './retry-forms.ts'
 import { At, AtMs, byHand, CLOSED, Count, Duration, here, Offset, oneOf, Pause } from './schemas.ts'
+
+/** As of the setting GROUP_LOCK: a shorter lock is over before its answer has arrived. */
+const LOCK_MS_MIN = 100
+const LOCK_MS_MAX = 24 * 3_600_000
 
 const Start = oneOf(['earliest', 'latest'], 'Where a new group begins. Later changes have no effect.')
 const Order = oneOf(
@@ -141,3 +147,8 @@ export const Reset = Type.Object(
   },
   { ...CLOSED, title: 'ResetGroup', description: 'Where to go on.', examples: [{ to: 'earliest' }] },
 )
+
+/** @throws INVALID_FIELD */
+export function lockOf(given: number | string): number {
+  return between(parseDuration(given, 'lock'), LOCK_MS_MIN, LOCK_MS_MAX, 'lock')
+}

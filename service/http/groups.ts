@@ -9,9 +9,8 @@ import { formatDuration } from '../duration.ts'
 import type { ErrorCode } from '../errors.ts'
 import { checkName } from '../names.ts'
 import { formatTime, parseTime } from '../time.ts'
-import { lockOf, namesOf } from './consume.ts'
 import { deadLettersAfter, deadLettersJson } from './dead-letter-settings.ts'
-import { Group, GroupChange, GroupDescription, GroupList, PauseBody, Reset } from './group-forms.ts'
+import { Group, GroupChange, GroupDescription, GroupList, lockOf, PauseBody, Reset } from './group-forms.ts'
 import type { HttpParts } from './parts.ts'
 import { pushAfter, pushJson } from './push-forms.ts'
 import { checkJitter, tiersOf } from './retry-forms.ts'
@@ -23,6 +22,7 @@ import {
   GroupPath,
   NoBody,
   NoQuery,
+  namesOf,
   optionalBody,
   pauseJson,
   TopicPath,

@@ -10,6 +10,9 @@ import type { ServerResponse } from 'node:http'
 import { BufferPool, type PooledBuffer } from '../../storage/index.ts'
 import { ControlBytes } from '../control-bytes.ts'
 
+/** Of answers whose JSON is put together by hand. */
+export const JSON_TYPE = 'application/json; charset=utf-8'
+
 const KIB = 1024
 const SMALL_BYTES = 8 * KIB
 /** More than a character takes in UTF-8. */

@@ -8,15 +8,16 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { BufferPool } from '../../storage/index.ts'
 import { needs } from '../access/route-access.ts'
 import type { ErrorCode } from '../errors.ts'
+import type { Acks } from '../metrics/published-by-topic.ts'
 import { checkName } from '../names.ts'
 import { idOf } from '../publish/delayed.ts'
 import { invalidField, type Message, unknownField } from '../publish/message.ts'
 import { readLines, readOneOrMore } from '../publish/message-batch.ts'
 import type { Published } from '../publish/publication.ts'
-import type { Acks } from '../publish/publish.ts'
 import { readRawMessage } from '../publish/raw-message.ts'
 import { formatTime } from '../time.ts'
 import type { Operation } from '../tracing/tracing.ts'
+import { JSON_TYPE } from './json-writer.ts'
 import {
   Published as Answer,
   messageBodies,
@@ -33,8 +34,6 @@ import { bodyTaker, RequestBody } from './request-body.ts'
 import { READS, WHEEL, WRITES } from './route-errors.ts'
 import { answers, TopicPath } from './schemas.ts'
 import { emptyBody } from './violations.ts'
-
-export const JSON_TYPE = 'application/json; charset=utf-8'
 
 const QUERY_NAMES = Object.keys(PublishQuery.properties)
 const RAW_NAMES = Object.keys(RawQuery.properties)
@@ -76,7 +75,7 @@ const unchecked = { validatorCompiler: () => () => true }
 const plain = { serializerCompiler: () => (text: unknown) => text as string }
 
 export function messageRoutes(app: FastifyInstance, parts: HttpParts): void {
-  const { settings, publisher, space, topics, quotas, pendingQuotas, tracing } = parts
+  const { settings, publisher, space, topics, quotas, pendingQuotas, tracing, metrics } = parts
   const rules = ({ headers }: FastifyRequest) => messageRules(parts, headers)
   const countMax = settings.REQUEST_MESSAGES_MAX
   const takeBody = bodyTaker({ ...parts, pool: new BufferPool(), bytesMax: settings.REQUEST_BYTES_MAX })
@@ -172,12 +171,15 @@ export function messageRoutes(app: FastifyInstance, parts: HttpParts): void {
     if (topics.find(topic) === undefined && settings.AUTO_CREATE_TOPICS)
       quotas.checkTopic(caller, topic, settings.DEFAULT_PARTITIONS)
     pendingQuotas.check(caller, topic, messages)
-    const published = publisher.publish(topic, messages, acks)
+    const published = publisher.publish(topic, messages)
     reply.code(201).header('content-type', JSON_TYPE)
     if (acks === '0') {
       // Whoever does not wait is not told of a failure either; one of the disk stops the process.
       published.then(
-        () => body.release(),
+        (results) => {
+          body.release()
+          metrics.countPublished(topic, acks, freshCount(results))
+        },
         () => {},
       )
       reply.send(`{"count":${messages.length}}`)
@@ -186,6 +188,7 @@ export function messageRoutes(app: FastifyInstance, parts: HttpParts): void {
     published.then(
       (results) => {
         body.release()
+        metrics.countPublished(topic, acks, freshCount(results))
         reply.send(quiet ? `{"count":${messages.length}}` : resultsJson(topic, messages, results))
       },
       (error) => reply.send(error),
@@ -217,6 +220,13 @@ function modeOf(query: Record<string, unknown>, known: readonly string[]): Mode 
     } else throw unknownField(name, known, 'query')
   }
   return mode
+}
+
+/** How many of them are no duplicates. */
+function freshCount(results: readonly Published[]): number {
+  let count = 0
+  for (let i = 0; i < results.length; i++) if (!results[i].duplicate) count++
+  return count
 }
 
 function resultsJson(topic: string, messages: readonly Message[], results: readonly Published[]): string {

@@ -2,7 +2,9 @@
 
 import { isUtf8 } from 'node:buffer'
 import { decodeRecordBody, type Header } from '../../storage/index.ts'
+import type { Delivery } from '../delivery/index.ts'
 import { FORM_HEADER, ID_HEADER, INTERNAL_HEADER_PREFIX } from '../publish/message.ts'
+import { formatTime } from '../time.ts'
 import type { JsonWriter } from './json-writer.ts'
 
 /**
@@ -63,4 +65,11 @@ function headerMember(before: string, [name, content]: Header): string {
       ? 'null'
       : JSON.stringify(Buffer.from(content.buffer, content.byteOffset, content.length).toString())
   return `${comma}${JSON.stringify(name)}:${text}`
+}
+
+/** The members of a record that tell of its tries. */
+export function attemptsJson({ attempts, attemptsDropped }: Pick<Delivery, 'attempts' | 'attemptsDropped'>): string {
+  const kept = attempts.map(({ at, cause, reason }) => ({ at: formatTime(at), cause, reason }))
+  const dropped = attemptsDropped === undefined ? '' : `,"attemptsDropped":${attemptsDropped}`
+  return `"attempts":${JSON.stringify(kept)}${dropped}`
 }

@@ -5,10 +5,9 @@ import { type Static, Type } from 'typebox'
 import { needs } from '../access/route-access.ts'
 import { DURATION_FORMS, parseDuration } from '../duration.ts'
 import { between } from '../publish/message.ts'
-import { namesOf } from './consume.ts'
 import type { HttpParts } from './parts.ts'
 import { READS } from './route-errors.ts'
-import { answers, CLOSED, Count, DurationText, GroupPath } from './schemas.ts'
+import { answers, CLOSED, Count, DurationText, GroupPath, namesOf } from './schemas.ts'
 
 const WITHIN_MS = 30_000
 const DIGITS = /^\d{1,15}$/

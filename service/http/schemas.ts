@@ -6,7 +6,7 @@
 import { type Static, type TSchema, Type } from 'typebox'
 import { DURATION_FORMS, DURATION_MS_MAX, DURATION_PATTERN } from '../duration.ts'
 import type { ErrorCode } from '../errors.ts'
-import { NAME_LENGTH_MAX, NAME_PATTERN, TOPIC_LENGTH_MAX } from '../names.ts'
+import { checkName, NAME_LENGTH_MAX, NAME_PATTERN, TOPIC_LENGTH_MAX } from '../names.ts'
 import { formatTime, TIME_FORMS, TIME_MS_MAX } from '../time.ts'
 
 export const CLOSED = { additionalProperties: false } as const
@@ -58,6 +58,11 @@ export const TopicName = name('topic', TOPIC_LENGTH_MAX, 'orders')
 export const GroupName = name('group', NAME_LENGTH_MAX, 'billing')
 export const TopicPath = Type.Object({ topic: TopicName })
 export const GroupPath = Type.Object({ topic: TopicName, group: GroupName })
+/** @throws INVALID_NAME */
+export function namesOf({ topic, group }: { topic: string; group: string }): { topic: string; group: string } {
+  return { topic: checkName(topic, 'topic'), group: checkName(group, 'group') }
+}
+
 export const NoQuery = Type.Object({}, CLOSED)
 export const NoBody = Type.Object({}, CLOSED)
 

@@ -3,11 +3,10 @@
 
 import { Counter, type Registry } from 'prom-client'
 import type { Written } from '../../storage/index.ts'
-import type { Acks } from '../publish/publish.ts'
 import { CountedHistogram } from './counted-histogram.ts'
 import { deliverySeries } from './delivery-series.ts'
 import { HttpRequests } from './http-requests.ts'
-import { PublishedByTopic } from './published-by-topic.ts'
+import { type Acks, PublishedByTopic } from './published-by-topic.ts'
 import { publishingSeries } from './publishing-series.ts'
 import { Series } from './series.ts'
 import { askedOnce, type MetricSources } from './sources.ts'
@@ -21,7 +20,6 @@ const GROUP_APPENDS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 1024]
 const GROUP_BYTES = [4, 16, 64, 256, 1024, 4096, 16_384].map((kib) => kib * KIB)
 
 export interface MetricsOptions {
-  sources: MetricSources
   /** Topics, groups and tiers that have a series of their own, each. */
   namesMax: number
   /** What is known of the process, where it is one of its own. */
@@ -31,7 +29,7 @@ export interface MetricsOptions {
 export class Metrics {
   readonly #series = new Series()
   readonly #process: Registry | undefined
-  readonly #forget: () => void
+  #forget = () => {}
   readonly #publishedByTopic: PublishedByTopic
   readonly #requests = new HttpRequests()
   readonly #lateness = this.#histogram(
@@ -71,15 +69,20 @@ export class Metrics {
     'Connections that were not taken or closed: there were too many, or an answer was left unread.',
   )
 
-  constructor({ sources: given, namesMax, process }: MetricsOptions) {
-    const { sources, forget } = askedOnce(given)
-    this.#forget = forget
+  /** Counts what it is told of from now on; the numbers that others keep it reads from watch() on. */
+  constructor({ namesMax, process }: MetricsOptions) {
     this.#process = process
     this.#publishedByTopic = new PublishedByTopic(namesMax)
+    for (const metric of this.#requests.metrics()) this.#series.own(metric)
+  }
+
+  /** Reads these whenever somebody looks; to be called once. */
+  watch(parts: MetricSources): void {
+    const { sources, forget } = askedOnce(parts)
+    this.#forget = forget
     publishingSeries(this.#series, sources, this.#publishedByTopic)
     deliverySeries(this.#series, sources)
     storageSeries(this.#series, sources)
-    for (const metric of this.#requests.metrics()) this.#series.own(metric)
   }
 
   get contentType(): string {
@@ -109,8 +112,9 @@ export class Metrics {
     this.#groupBytes.observe(bytes, 1)
   }
 
+  /** Duplicates are none of them. */
   countPublished(topic: string, acks: Acks, messages: number): void {
-    this.#publishedByTopic.count(topic, acks, messages)
+    if (messages > 0) this.#publishedByTopic.count(topic, acks, messages)
   }
 
   /** A request to `route`, undefined when there is none, was answered. */

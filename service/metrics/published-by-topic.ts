@@ -6,8 +6,10 @@
 //      series begins at 0 then, and what either is published while it has none counts as OTHER: no series ever jumps.
 //   3. Counting takes two look-ups, however many topics there are; of topics without a series CANDIDATES_MAX are remembered.
 
-import type { Acks } from '../publish/publish.ts'
 import { OTHER } from './other.ts'
+
+/** What the publisher waited for: nothing, or until it was durable, which 1 and all both mean. */
+export type Acks = '0' | '1' | 'all'
 
 const CANDIDATES_MAX = 10_000
 

@@ -17,8 +17,6 @@ import type { Claim, Ids } from './ids.ts'
 import type { Message } from './message.ts'
 import { Publication, type Published } from './publication.ts'
 
-export type Acks = '0' | '1' | 'all'
-
 export interface PublisherOptions {
   engine: LogEngine
   topics: Topics
@@ -28,8 +26,6 @@ export interface PublisherOptions {
   /** Throws while there is no room to publish. */
   space: { admit(): void }
   waitingBytesMax: number
-  /** Told of what was published, duplicates left out. */
-  onPublish?: (topic: string, acks: Acks, messages: number) => void
 }
 
 export class Publisher {
@@ -48,10 +44,9 @@ export class Publisher {
 
   /**
    * Publishes all of `messages` or none; resolves with one result each when they are durable.
-   * `acks` is what the caller waits for; it only counts.
    * @throws TOPIC_NOT_FOUND, TOPIC_OWNED_BY_GROUP, PARTITION_NOT_FOUND, KEY_REQUIRED, OVERLOADED, DISK_LOW, APPEND_TOO_LARGE, INVALID_NAME
    */
-  async publish(topicName: string, messages: readonly Message[], acks: Acks = 'all'): Promise<Published[]> {
+  async publish(topicName: string, messages: readonly Message[]): Promise<Published[]> {
     this.#options.space.admit()
     this.#options.topics.checkNotOwned(topicName)
     this.#checkPartitions(topicName, messages)
@@ -59,7 +54,7 @@ export class Publisher {
     if (topic.cleanup === 'compact') checkKeys(topic.name, messages)
     const ids = ownIdsOf(messages)
     const results = ids === undefined ? this.#append(topic, messages) : this.#appendWithIds(topic, messages, ids)
-    return this.#count(topic.name, acks, await results)
+    return this.#count(await results)
   }
 
   #checkPartitions(topicName: string, messages: readonly Message[]): void {
@@ -170,16 +165,11 @@ export class Publisher {
     this.#waitingBytes += bytes
   }
 
-  #count(topic: string, acks: Acks, results: Published[]): Published[] {
-    let published = 0
+  #count(results: Published[]): Published[] {
     for (let i = 0; i < results.length; i++) {
       if (results[i].duplicate) this.#counts.duplicates++
-      else {
-        this.#counts[results[i].kind]++
-        published++
-      }
+      else this.#counts[results[i].kind]++
     }
-    if (published > 0) this.#options.onPublish?.(topic, acks, published)
     return results
   }
 }

@@ -10,7 +10,9 @@ export const METRICS_PAGE = join(import.meta.dirname, '..', '..', 'service', 'me
 
 /** All metrics of the program; nothing is read. */
 export function allMetrics(): ReturnType<Metrics['describe']> {
-  return new Metrics({ sources: {} as MetricSources, namesMax: 0, process: watchProcess() }).describe()
+  const metrics = new Metrics({ namesMax: 0, process: watchProcess() })
+  metrics.watch({} as MetricSources)
+  return metrics.describe()
 }
 
 /** The page as it should be. */
