@@ -1,6 +1,8 @@
 // Requests by route and status, and how long they took by route. Routes are those of the server: a path that is none of them
 // counts as `none`, so there are only so many series. It is what prom-client calls a metric, as far as its registry asks.
 
+import { type Bucketed, Buckets } from './buckets.ts'
+
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30]
 
 /** What is not one of the server's routes. */
@@ -10,15 +12,7 @@ interface Route {
   method: string
   route: string
   byStatus: Map<number, number>
-  /** By bucket, not cumulated; the last one has no bound. */
-  counts: number[]
-  sumSeconds: number
-}
-
-interface Series {
-  metricName?: string
-  labels: Record<string, string | number>
-  value: number
+  seconds: Buckets
 }
 
 export class HttpRequests {
@@ -28,11 +22,7 @@ export class HttpRequests {
   count(method: string, route: string | undefined, status: number, tookMs: number): void {
     const found = this.#route(route === undefined ? NO_ROUTE : method, route ?? NO_ROUTE)
     found.byStatus.set(status, (found.byStatus.get(status) ?? 0) + 1)
-    const seconds = tookMs / 1000
-    let bucket = 0
-    while (bucket < SECONDS.length && seconds > SECONDS[bucket]) bucket++
-    found.counts[bucket]++
-    found.sumSeconds += seconds
+    found.seconds.observe(tookMs / 1000, 1)
   }
 
   #route(method: string, route: string): Route {
@@ -40,8 +30,7 @@ export class HttpRequests {
     if (methods === undefined) this.#routes.set(route, (methods = new Map()))
     let found = methods.get(method)
     if (found === undefined) {
-      const counts = new Array<number>(SECONDS.length + 1).fill(0)
-      methods.set(method, (found = { method, route, byStatus: new Map(), counts, sumSeconds: 0 }))
+      methods.set(method, (found = { method, route, byStatus: new Map(), seconds: new Buckets(SECONDS) }))
     }
     return found
   }
@@ -70,22 +59,13 @@ export class HttpRequests {
     ]
   }
 
-  *#byStatus(): Generator<Series> {
+  *#byStatus(): Generator<Omit<Bucketed, 'metricName'>> {
     for (const { method, route, byStatus } of this.#all()) {
       for (const [status, value] of byStatus) yield { labels: { method, route, status }, value }
     }
   }
 
-  *#times(name: string): Generator<Series> {
-    for (const { method, route, counts, sumSeconds } of this.#all()) {
-      let count = 0
-      for (const [i, inBucket] of counts.entries()) {
-        count += inBucket
-        const le = i < SECONDS.length ? String(SECONDS[i]) : '+Inf'
-        yield { metricName: `${name}_bucket`, labels: { method, route, le }, value: count }
-      }
-      yield { metricName: `${name}_sum`, labels: { method, route }, value: sumSeconds }
-      yield { metricName: `${name}_count`, labels: { method, route }, value: count }
-    }
+  *#times(name: string): Generator<Bucketed> {
+    for (const { method, route, seconds } of this.#all()) yield* seconds.series(name, { method, route })
   }
 }

@@ -38,29 +38,27 @@ export class Series {
     })
   }
 
-  /** A gauge with these labels; what is not read any more is no series any more. */
+  /** Gauges with these labels; what is not read any more is no series any more. */
   gauges(name: string, help: string, labelNames: readonly string[], read: () => Labelled): void {
-    new Gauge({
-      name,
-      help,
-      labelNames,
-      registers: [this.registry],
-      collect() {
-        this.reset()
-        for (const [labels, value] of read()) this.set(named(labelNames, labels), value)
-      },
-    })
+    this.#labelled(Gauge<string>, { name, help, labelNames }, read)
   }
 
+  /** Counters with these labels, as above. */
   counters(name: string, help: string, labelNames: readonly string[], read: () => Labelled): void {
-    new Counter({
-      name,
-      help,
-      labelNames,
+    this.#labelled(Counter<string>, { name, help, labelNames }, read)
+  }
+
+  #labelled(
+    Kind: typeof Gauge<string> | typeof Counter<string>,
+    described: { name: string; help: string; labelNames: readonly string[] },
+    read: () => Labelled,
+  ): void {
+    new Kind({
+      ...described,
       registers: [this.registry],
       collect() {
         this.reset()
-        for (const [labels, value] of read()) this.inc(named(labelNames, labels), value)
+        for (const [labels, value] of read()) this.inc(named(described.labelNames, labels), value)
       },
     })
   }
