@@ -56,6 +56,21 @@ async function portOf({ line }: Running): Promise<number> {
   return Number(new URL(String((await line('Listening')).address)).port)
 }
 
+t.test('SIGTERM to `npm start` stops the service in order, and leaves no process behind', async (t) => {
+  const root = join(import.meta.dirname, '../..')
+  const words = ['start', '--silent', '--', '--port', '0', '--data-dir', t.testdir()]
+  const npm = spawn('npm', words, { cwd: root, env: { ...process.env, DWELL_DISK_RESERVE_BYTES: '1MiB' } })
+  t.teardown(() => npm.kill('SIGKILL'))
+  let out = ''
+  npm.stdout.setEncoding('utf8').on('data', (part) => {
+    if (!out.includes('Listening') && (out + part).includes('Listening')) npm.kill('SIGTERM')
+    out += part
+  })
+  // Its output is closed when the last process that holds it has ended: the service itself.
+  await once(npm, 'close')
+  t.match(out, /Told to stop.*Stopped/s)
+})
+
 t.test('on all addresses it says so, not only the one by which it is reached from here', async (t) => {
   const { line } = serve(t, t.testdir(), { DWELL_HOST: '0.0.0.0', DWELL_OPEN_TO_ANYONE: 'true' })
   t.match(await line('Listening'), {

@@ -10,7 +10,8 @@ const ROOT = join(import.meta.dirname, '..', '..')
 /** What `npm start` passes to node. */
 const START_ARGUMENTS = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
   .scripts.start.split(' ')
-  .slice(1)
+  // Behind `exec node`.
+  .slice(2)
 
 export interface StartOptions {
   dataDirectory: string

@@ -79,12 +79,29 @@ t.test('a program in TypeScript is checked against its types', async (t) => {
 })
 
 t.test('the command runs', async (t) => {
-  const command = (args: string[]) =>
-    run(process.execPath, [join(installed, 'service/dwell.js'), ...args], { env: environment })
+  // As npm puts it into a folder of commands.
+  const link = join(folder, 'dwell')
+  symlinkSync(join(installed, 'service/dwell'), link)
+  const command = (args: string[], env: NodeJS.ProcessEnv = environment) => run(link, args, { env })
   t.match(await command(['publish', 'orders', 'two']), { stdout: /^Published: partition/, stderr: '' })
   t.match(await command(['verify', '--help']), { stdout: /^Usage: dwell verify/ })
   t.match(await command(['serve', '--port', 'many']).catch((error) => error), {
     code: 1,
     stderr: /^--port is "many"/,
   })
+  const older = join(folder, 'older')
+  mkdirSync(older)
+  writeFileSync(join(older, 'node'), '#!/bin/sh\necho v20.20.2\n', { mode: 0o755 })
+  const PATH = `${older}:${process.env.PATH}`
+  t.match(await command(['publish', 'orders', 'three'], { ...environment, PATH }).catch((error) => error), {
+    code: 1,
+    stderr: 'dwell needs Node 24 or newer; the one of PATH is v20.20.2.\n',
+  })
+  mkdirSync(join(installed, 'node_modules/.bin'), { recursive: true })
+  symlinkSync(process.execPath, join(installed, 'node_modules/.bin/node'))
+  t.match(
+    await command(['publish', 'orders', 'three'], { ...environment, PATH }),
+    { stdout: /^Published: partition/, stderr: '' },
+    'the one that npm ci brought along comes first',
+  )
 })
