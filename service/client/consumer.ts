@@ -178,14 +178,25 @@ export class Consumer<V = unknown> {
 
   /** What the handler answers; a handler that does not end when it is told to is not waited for. */
   async #outcomeOf(record: AcquiredRecord<V>, signal: AbortSignal): Promise<Outcome> {
-    const { promise: aborted, resolve } = Promise.withResolvers<Outcome>()
-    const abort = () => resolve({ type: 'release', reason: reasonOf(signal.reason) })
+    let abort = () => {}
+    const aborted = new Promise<Outcome>((resolve) => {
+      abort = () => resolve({ type: 'release', reason: reasonOf(signal.reason) })
+    })
     signal.addEventListener('abort', abort, { once: true })
     try {
-      const handled = Promise.try(this.#handler, record, { signal }).then(checked, failed)
-      return await Promise.race([handled, aborted])
+      return await Promise.race([this.#handle(record, signal), aborted])
     } finally {
       signal.removeEventListener('abort', abort)
+    }
+  }
+
+  /** Never rejects: what the handler throws, at once or later, releases. */
+  async #handle(record: AcquiredRecord<V>, signal: AbortSignal): Promise<Outcome> {
+    const handler = this.#handler
+    try {
+      return checked(await handler(record, { signal }))
+    } catch (error) {
+      return { type: 'release', reason: reasonOf(error) }
     }
   }
 
@@ -232,10 +243,6 @@ function checked(outcome: Answer): Outcome {
     default:
       return { type: 'release', reason: 'The handler answered something that is no outcome.' }
   }
-}
-
-function failed(error: unknown): Outcome {
-  return { type: 'release', reason: reasonOf(error) }
 }
 
 function reasonOf(error: unknown): string {

@@ -91,24 +91,20 @@ export class Publisher {
    * (CallError) may be left alone: flush() tells it.
    */
   publish(message: Message): Promise<Published> {
-    const { promise, resolve, reject } = Promise.withResolvers<Published>()
-    promise.catch(() => {})
-    let held: Held
-    try {
-      if (this.#closed) throw closed()
-      held = this.#hold(message, resolve, reject)
-      if (this.#line.length > 0 || this.#isFull) {
+    const published = new Promise<Published>((resolve, reject) => {
+      try {
+        if (this.#closed) throw closed()
+        const held = this.#hold(message, resolve, reject)
+        if (this.#line.length === 0 && !this.#isFull) return this.#take(held)
         if (this.#line.length >= this.#options.waitingMax) throw full()
         this.#line.push(() => this.#take(held))
-        return promise
+      } catch (error) {
+        this.#count(error)
+        reject(error)
       }
-    } catch (error) {
-      this.#count(error)
-      reject(error)
-      return promise
-    }
-    this.#take(held)
-    return promise
+    })
+    published.catch(() => {})
+    return published
   }
 
   /** Publishes all of `messages` in their order, no faster than there is room. @throws the first failure, when all are answered */

@@ -78,6 +78,18 @@ t.test('a program in TypeScript is checked against its types', async (t) => {
   t.equal(stdout, '')
 })
 
+t.test('the client asks for nothing that Node 20 does not have', async (t) => {
+  const index = join(ROOT, 'service/client/index.ts')
+  // The language as it was then, and Symbol.dispose.
+  const words =
+    '--noEmit --ignoreConfig --pretty false --strict --module nodenext --target es2023 --lib es2023,esnext.disposable ' +
+    '--types node --allowImportingTsExtensions --skipLibCheck'
+  const { stdout } = await run(join(PACKAGES, '.bin/tsc'), [...words.split(' '), index], { cwd: ROOT }).catch(
+    (error) => error,
+  )
+  t.equal(stdout, '')
+})
+
 t.test('the command runs', async (t) => {
   // As npm puts it into a folder of commands.
   const link = join(folder, 'dwell')
