@@ -58,8 +58,9 @@ async function portOf({ line }: Running): Promise<number> {
 
 t.test('SIGTERM to `npm start` stops the service in order, and leaves no process behind', async (t) => {
   const root = join(import.meta.dirname, '../..')
+  const { PATH, HOME } = process.env
   const words = ['start', '--silent', '--', '--port', '0', '--data-dir', t.testdir()]
-  const npm = spawn('npm', words, { cwd: root, env: { ...process.env, DWELL_DISK_RESERVE_BYTES: '1MiB' } })
+  const npm = spawn('npm', words, { cwd: root, env: { PATH, HOME, DWELL_DISK_RESERVE_BYTES: '1MiB' } })
   t.teardown(() => npm.kill('SIGKILL'))
   let out = ''
   npm.stdout.setEncoding('utf8').on('data', (part) => {

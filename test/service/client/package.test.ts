@@ -36,7 +36,7 @@ t.test('npm packs it', async (t) => {
   const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', folder], { cwd: ROOT })
   const [{ filename }] = JSON.parse(stdout)
   await run('tar', ['xzf', join(folder, filename), '--strip-components=1', '-C', installed])
-  t.ok(existsSync(join(installed, 'service/dwell.js')))
+  t.ok(existsSync(join(installed, 'service/dwell')))
 })
 
 t.test('a program imports the client', async (t) => {
