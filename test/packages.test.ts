@@ -1,4 +1,4 @@
-// FAULTS.md row A31: a package that was exchanged or that vanished. What is installed is what was looked at: the lock file says every
+// test/faults/README.md row A31: a package that was exchanged or that vanished. What is installed is what was looked at: the lock file says every
 // package's bytes, nothing comes from anywhere but a registry, and the few that run something when they are installed are named.
 
 import { execFileSync } from 'node:child_process'

@@ -1,5 +1,6 @@
 // Very many messages due in one second: how fast Dwell dispatches them into the log, how fast consumers get and accept
-// them, what memory that takes, and how late other messages are meanwhile. Then fewer and larger ones, beside others.
+// them, what memory that takes, and how late other messages are meanwhile. Then fewer and larger ones, beside others. Row I2 of
+// test/faults/README.md.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Bystanders } from './bystanders.ts'

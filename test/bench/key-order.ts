@@ -1,4 +1,5 @@
 // What it costs to keep the order of keys: the same records through groups with and without it, while some of them fail.
+// Row I3 of test/faults/README.md.
 
 import { BenchServer } from './bench-server.ts'
 import { fill } from './fill.ts'

@@ -1,4 +1,4 @@
-// What endpoints that hang, reset and drip do to the others (row N4 of FAULTS.md): 100 groups with an endpoint each, at a steady rate; how late
+// What endpoints that hang, reset and drip do to the others (row N4 of test/faults/README.md): 100 groups with an endpoint each, at a steady rate; how late
 // messages come to the 97 that are well, while all are well, and while three are not. The kinds take turns, on a fresh server
 // each, and each round is compared with itself: what the machine does to one, it does to all.
 

@@ -1,5 +1,5 @@
 // Ten thousand topics of one partition: the rate round robin over all of them against that to one, over HTTP and at the
-// engine; then how long a start takes with all of them, open files and memory.
+// engine; then how long a start takes with all of them, open files and memory. Row I3 of test/faults/README.md.
 
 import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'

@@ -1,4 +1,4 @@
-// Prints every attack (FAULTS.md rows A1 to A32): what is tried, what is promised, what happened when attacks.test.ts played it just
+// Prints every attack (test/faults/README.md rows A1 to A32): what is tried, what is promised, what happened when attacks.test.ts played it just
 // now against a real process, and which tests hold it.
 
 import { execFile } from 'node:child_process'

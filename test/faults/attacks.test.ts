@@ -1,5 +1,5 @@
 // Every attack of attacks.ts, one after the other, against one process: it goes on, its memory stays bounded, the bystander is
-// served, and what was refused is counted. FAULTS.md rows A1 to A6, A16 to A30.
+// served, and what was refused is counted. test/faults/README.md rows A1 to A6, A16 to A30.
 
 import t from 'tap'
 import { AttackGround } from './attack-ground.ts'

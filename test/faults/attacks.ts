@@ -1,5 +1,5 @@
 // The attacks on the front door that are played against the real process. Each answers what happened, in a few words, and
-// throws when that is not what is expected. FAULTS.md rows A1 to A7, A16 to A30.
+// throws when that is not what is expected. test/faults/README.md rows A1 to A7, A16 to A30.
 
 import { strict as assert } from 'node:assert'
 import { createServer } from 'node:http'

@@ -1,4 +1,4 @@
-// What the wall clock does to the real process, by libfaketime, while its monotonic clock goes on. FAULTS.md rows C1, C2, C4,
+// What the wall clock does to the real process, by libfaketime, while its monotonic clock goes on. test/faults/README.md rows C1, C2, C4,
 // C6. Drift, suspend and a monotonic clock that is wrong cannot be had this way: clock.test.ts has them injected.
 
 import t, { type Test } from 'tap'

@@ -1,4 +1,4 @@
-// What clocks do to the wheel, injected: a clock that a test moves, an engine in memory, real slot files. FAULTS.md rows C1 to
+// What clocks do to the wheel, injected: a clock that a test moves, an engine in memory, real slot files. test/faults/README.md rows C1 to
 // C5 and C7; the same on the real process: clock-process.test.ts.
 
 import t, { type Test } from 'tap'

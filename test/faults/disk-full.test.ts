@@ -1,4 +1,4 @@
-// A full disk, shown on a real one: a tmpfs of limited size. FAULTS.md rows D7, D8, D21.
+// A full disk, shown on a real one: a tmpfs of limited size. test/faults/README.md rows D7, D8, D21.
 
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'

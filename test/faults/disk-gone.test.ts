@@ -1,4 +1,4 @@
-// A disk that is taken away from under the real process. FAULTS.md rows D9, D21.
+// A disk that is taken away from under the real process. test/faults/README.md rows D9, D21.
 
 import { execFileSync } from 'node:child_process'
 import { chmodSync, chownSync, mkdirSync, renameSync, rmSync } from 'node:fs'

@@ -1,4 +1,4 @@
-// Calls of the real process that fail, by libfiu, which stands between the program and the C library. FAULTS.md rows D5,
+// Calls of the real process that fail, by libfiu, which stands between the program and the C library. test/faults/README.md rows D5,
 // D6, D10.
 
 import t, { type Test } from 'tap'

@@ -1,4 +1,4 @@
-// What the machine does to the real process. FAULTS.md rows P7 to P11, D18, D20.
+// What the machine does to the real process. test/faults/README.md rows P7 to P11, D18, D20, R2.
 
 import { cpSync, existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'

@@ -1,8 +1,10 @@
-// The faults of processes (P), disks (D), clocks (C) and endpoints (push-rows.ts) that Dwell is to survive, what it promises for
-// each, and which test would go red if it did not. rows.test.ts holds the table complete and its paths real. `how` says where a
-// test falls short of the fault.
+// The faults of processes (P), disks (D), clocks (C), and by files of their own of networks, input and resources (input-rows.ts), of
+// endpoints (push-rows.ts) and attacks (access-rows.ts), that Dwell is to survive, what it promises for each, and which test would
+// go red if it did not. README.md shows them; rows.test.ts holds both together, and paths real. `how` says where a test falls short
+// of the fault, and why there is none.
 
 import { ACCESS_ROWS } from './access-rows.ts'
+import { INPUT_ROWS } from './input-rows.ts'
 import { PUSH_ROWS } from './push-rows.ts'
 
 export interface FaultRow {
@@ -263,6 +265,7 @@ export const ROWS: Readonly<Record<string, FaultRow>> = {
     promise: 'each tick finds the present anew; a tick that stays away shows in a metric, and in /readyz after 30 s',
     tests: ['test/faults/clock.test.ts', 'test/timewheel/hand-clock.test.ts', 'test/service/http/clock.test.ts'],
   },
+  ...INPUT_ROWS,
   ...PUSH_ROWS,
   ...ACCESS_ROWS,
 }

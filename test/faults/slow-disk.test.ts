@@ -1,4 +1,4 @@
-// A disk that takes its time, at the seam: a sync lasts until the test lets it go. FAULTS.md rows D19, P10.
+// A disk that takes its time, at the seam: a sync lasts until the test lets it go. test/faults/README.md rows D19, P10.
 
 import t from 'tap'
 import { type Answer, startService } from '../service/running-service.ts'

@@ -82,7 +82,7 @@ function podsOf(text: string): PodSpec[] {
   )
 }
 
-// FAULTS.md row A32.
+// test/faults/README.md row A32.
 t.test(
   'every pod keeps the standard `restricted`, writes to volumes only, and has no token of the cluster',
   async (t) => {

@@ -4,7 +4,7 @@
 //
 // The cluster is that of KUBECONFIG; its nodes must have the image, or get it. All is done in a namespace of its own that enforces
 // the pod security standard `restricted`, and that is deleted at the end. It ends with 0 when every step came out as it must,
-// and with 0 and a reason where there is no kubectl, no helm or no KUBECONFIG. FAULTS.md row A32.
+// and with 0 and a reason where there is no kubectl, no helm or no KUBECONFIG. test/faults/README.md row A32.
 
 import { join } from 'node:path'
 import { CHART, needs, RENDERS, render, run } from './chart.ts'

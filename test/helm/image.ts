@@ -4,7 +4,7 @@
 //
 // CONTAINER is docker, podman or a program that takes their words. It is healthy, takes a delayed message, survives a kill and a
 // restart on its volume, delivers, and stops with 0 on SIGTERM. Ends with 0 and a reason where nothing runs containers, or the
-// bases of the image cannot be had. FAULTS.md row A32.
+// bases of the image cannot be had. test/faults/README.md row A32.
 
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'

@@ -1,4 +1,4 @@
-// FAULTS.md row D14 over what Kafka wrote: whatever happens to an index or a time index, reads by offset and by time
+// test/faults/README.md row D14 over what Kafka wrote: whatever happens to an index or a time index, reads by offset and by time
 // answer what they answered before.
 
 import t from 'tap'

@@ -1,4 +1,4 @@
-// FAULTS.md rows I1 and A21: any bytes to the JSON reader; JSON.parse is the judge of what is JSON.
+// test/faults/README.md rows I1 and A21: any bytes to the JSON reader; JSON.parse is the judge of what is JSON.
 
 import fc from 'fast-check'
 import t from 'tap'

@@ -1,4 +1,4 @@
-// The real process: how it starts, what it says, how it ends. FAULTS.md rows P8, P11, P12.
+// The real process: how it starts, what it says, how it ends. test/faults/README.md rows P8, P11, P12.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,4 +1,4 @@
-// FAULTS.md row I1: any bytes into any codec give their contents, or a word why not, in bounded time and memory. What the
+// test/faults/README.md row I1: any bytes into any codec give their contents, or a word why not, in bounded time and memory. What the
 // codecs do with whole batches of a real Kafka is in test/kafka/golden.test.ts.
 
 import { gzipSync, zstdCompressSync } from 'node:zlib'

@@ -1,5 +1,5 @@
 // Records as readers of the log see them. What a real Kafka wrote is in test/kafka/golden.test.ts; here are the bounds,
-// and FAULTS.md row I1: any bytes give a page or an error with a code.
+// and test/faults/README.md row I1: any bytes give a page or an error with a code.
 
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import fc from 'fast-check'

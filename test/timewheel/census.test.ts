@@ -1,5 +1,5 @@
 // The census against a plain list of what waits. Seconds lie around a full minute, and few pages are allowed, so that most
-// runs count loose messages too. FAULTS.md row A24.
+// runs count loose messages too. test/faults/README.md row A24.
 
 import fc from 'fast-check'
 import t from 'tap'

@@ -1,6 +1,6 @@
 // What waits, told four times: by a list that the test keeps, by the census, by the forecast, by the pages of the list of
 // delayed messages. They agree after any publishes, cancels, moves, dispatches, checkpoints and crashes; with so little memory
-// that messages lie in slot files, in several runs, in overflow and in the ready queue. FAULTS.md row A24: their bytes too.
+// that messages lie in slot files, in several runs, in overflow and in the ready queue. test/faults/README.md row A24: their bytes too.
 
 import fc from 'fast-check'
 import t from 'tap'

@@ -1,4 +1,4 @@
-// FAULTS.md rows A1, A2: who is let in, what stops the start, and that a change of the file is seen without one.
+// test/faults/README.md rows A1, A2: who is let in, what stops the start, and that a change of the file is seen without one.
 
 import { mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -3,7 +3,7 @@ import { networkOf } from '../../../service/access/client-network.ts'
 import { FailedAttempts } from '../../../service/access/failed-attempts.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 
-t.test('FAULTS.md row A2: the table is bounded, and forgets who was wrong the longest ago', async (t) => {
+t.test('row A2: the table is bounded, and forgets who was wrong the longest ago', async (t) => {
   const attempts = new FailedAttempts(new ManualClock())
   for (let i = 0; i < 20; i++) attempts.add('192.0.2.1')
   t.ok(attempts.waitMs('192.0.2.1') > 0)

@@ -1,4 +1,4 @@
-// FAULTS.md rows A6, A7: JSON Web Tokens that are forged, foreign or old, and an address of keys that misbehaves.
+// test/faults/README.md rows A6, A7: JSON Web Tokens that are forged, foreign or old, and an address of keys that misbehaves.
 
 import { KeyObject, sign } from 'node:crypto'
 import { once } from 'node:events'

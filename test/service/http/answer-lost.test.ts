@@ -1,4 +1,4 @@
-// P3: a real process, killed after its journal is written and before anybody has an answer. Whoever publishes again under
+// P3, N1: a real process, killed after its journal is written and before anybody has an answer. Whoever publishes again under
 // the same ids is told what was published; whatever the moment, each message is there once.
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'

@@ -1,4 +1,4 @@
-// FAULTS.md rows A5, A19, A20, A21, A22, I4: whatever is wrong with a request is told with a stable code, and nothing changes.
+// test/faults/README.md rows A5, A19, A20, A21, A22, I4: whatever is wrong with a request is told with a stable code, and nothing changes.
 
 import t from 'tap'
 import { type RunningService, startService } from '../running-service.ts'

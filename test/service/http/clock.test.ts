@@ -1,4 +1,4 @@
-// What those who run the service, and publishers, are told when the clocks are not right. FAULTS.md rows C1, C4, C7.
+// What those who run the service, and publishers, are told when the clocks are not right. test/faults/README.md rows C1, C4, C7.
 
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'

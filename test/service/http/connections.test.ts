@@ -1,4 +1,4 @@
-// FAULTS.md rows N2, N3, A16, A19: what clients do to their connections.
+// test/faults/README.md rows N2, N3, A16, A19: what clients do to their connections.
 
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'

@@ -5,7 +5,7 @@ import { startService } from '../running-service.ts'
 const GROUP = '/v1/topics/orders/groups/billing'
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
 
-t.test('a record is acquired with all that API.md says of it', async (t) => {
+t.test('a record is acquired with all that the OpenAPI document says of it', async (t) => {
   const { call, publish } = await startService(t)
   await publish('orders', {
     value: { order: 17 },

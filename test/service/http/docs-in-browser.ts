@@ -1,7 +1,7 @@
 // Looks at the pages below /docs in a real browser (Chromium), by hand: node test/service/http/docs-in-browser.ts [folder]
 //
 // Of each page, on a wide screen and on a phone, light and dark: nothing is wider than the screen, nothing was asked of another
-// host, nothing was refused by its policy, no script ran although hostile values are stored everywhere (FAULTS.md row A27). Leaves
+// host, nothing was refused by its policy, no script ran although hostile values are stored everywhere (test/faults/README.md row A27). Leaves
 // a picture of each in the folder. CHROMIUM names the program if it is not `chromium`.
 
 import { spawn } from 'node:child_process'

@@ -1,4 +1,4 @@
-// /docs and the pages of error codes: whole, linked, and made of nothing that somebody stored (FAULTS.md row A27).
+// /docs and the pages of error codes: whole, linked, and made of nothing that somebody stored (test/faults/README.md row A27).
 
 import t, { type Test } from 'tap'
 import { ERRORS } from '../../../service/errors.ts'

@@ -1,4 +1,4 @@
-// FAULTS.md rows A16, A17, A18, A23, A24: what one token, one address, and all together may ask for. Each refusal is a problem
+// test/faults/README.md rows A16, A17, A18, A23, A24, N5: what one token, one address, and all together may ask for. Each refusal is a problem
 // document, and others are served.
 
 import { once } from 'node:events'

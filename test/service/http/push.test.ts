@@ -1,4 +1,4 @@
-// The endpoint of a group over HTTP, and real pushes: rows A8, A14 and A15 of FAULTS.md.
+// The endpoint of a group over HTTP, and real pushes: rows A8, A14 and A15 of test/faults/README.md.
 
 import { Webhook } from 'standardwebhooks'
 import t, { type Test } from 'tap'

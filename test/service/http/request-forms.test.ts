@@ -1,4 +1,4 @@
-// FAULTS.md rows A1, A19, A26: forms of a request that two programs would read differently, so that what one lets through the other
+// test/faults/README.md rows A1, A19, A26: forms of a request that two programs would read differently, so that what one lets through the other
 // takes for something else. Each is refused, or read in the one way that is safe; after a refusal for its form the connection
 // ends, so that nothing behind it is taken for a request.
 

@@ -1,4 +1,4 @@
-// FAULTS.md rows A3, A4: every route with every right. The table is the decision: a route that is not in it fails here, and one that
+// test/faults/README.md rows A3, A4: every route with every right. The table is the decision: a route that is not in it fails here, and one that
 // does not say what it asks is not even built.
 
 import Fastify from 'fastify'

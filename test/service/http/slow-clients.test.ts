@@ -1,4 +1,4 @@
-// FAULTS.md rows A17, A18: who sends a body a byte at a time, and who asks for much and reads nothing of it. Each is given up after a
+// test/faults/README.md rows A17, A18: who sends a body a byte at a time, and who asks for much and reads nothing of it. Each is given up after a
 // bounded time, gives back what it held, and others are served meanwhile.
 
 import { once } from 'node:events'

@@ -1,4 +1,4 @@
-// FAULTS.md rows A1, A2, A3, A29: who comes in with which token, and what he sees.
+// test/faults/README.md rows A1, A2, A3, A29: who comes in with which token, and what he sees.
 
 import t from 'tap'
 import { RIGHTS } from '../../../service/access/rights.ts'

@@ -1,4 +1,4 @@
-// FAULTS.md row A26: a web page in a browser that can reach the service does nothing in its user's name.
+// test/faults/README.md row A26: a web page in a browser that can reach the service does nothing in its user's name.
 
 import t from 'tap'
 import { ServedHosts } from '../../../service/http/served-hosts.ts'

@@ -1,4 +1,4 @@
-// A message from its publisher's JSON to a consumer's JSON, without a server between. FAULTS.md rows I1, I4, A21.
+// A message from its publisher's JSON to a consumer's JSON, without a server between. test/faults/README.md rows I1, I4, A21.
 
 import fc from 'fast-check'
 import t from 'tap'

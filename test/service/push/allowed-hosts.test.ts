@@ -1,4 +1,4 @@
-// Where pushes may go: rows A8 to A10 and A12 of FAULTS.md.
+// Where pushes may go: rows A8 to A10 and A12 of test/faults/README.md.
 
 import t from 'tap'
 import { AllowedHosts } from '../../../service/push/allowed-hosts.ts'

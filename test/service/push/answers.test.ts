@@ -1,4 +1,4 @@
-// What becomes of a message, by what its endpoint does: rows N4, A11 and A13 of FAULTS.md. Each row here has an endpoint of its own.
+// What becomes of a message, by what its endpoint does: rows N4, A11 and A13 of test/faults/README.md. Each row here has an endpoint of its own.
 
 import type { Duplex } from 'node:stream'
 import t from 'tap'

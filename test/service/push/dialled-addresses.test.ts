@@ -1,4 +1,4 @@
-// The address that a socket dials is the one that was checked: rows A8 and A9 of FAULTS.md, on real sockets.
+// The address that a socket dials is the one that was checked: rows A8 and A9 of test/faults/README.md, on real sockets.
 
 import t from 'tap'
 import { AllowedHosts } from '../../../service/push/allowed-hosts.ts'

@@ -1,4 +1,4 @@
-// What an endpoint is sent: rows A14 and A15 of FAULTS.md.
+// What an endpoint is sent: rows A14 and A15 of test/faults/README.md.
 
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto'
 import t from 'tap'

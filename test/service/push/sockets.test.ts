@@ -1,4 +1,4 @@
-// Sockets to endpoints: used again, bounded also while they are idle, and dialled past addresses that are dead (row N4 of FAULTS.md).
+// Sockets to endpoints: used again, bounded also while they are idle, and dialled past addresses that are dead (row N4 of test/faults/README.md).
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { connect } from 'node:net'

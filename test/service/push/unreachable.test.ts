@@ -1,4 +1,4 @@
-// Endpoints that cannot be reached, or hardly: row N4 of FAULTS.md as far as it lies below HTTP.
+// Endpoints that cannot be reached, or hardly: row N4 of test/faults/README.md as far as it lies below HTTP.
 
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'

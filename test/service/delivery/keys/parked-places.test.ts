@@ -1,3 +1,5 @@
+// The places of parked records: as a plain list has them, and as quick when there are a million. test/faults/README.md row I2.
+
 import fc from 'fast-check'
 import t from 'tap'
 import { ParkedPlaces } from '../../../../service/delivery/keys/parked-places.ts'
