@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander'
 import { SystemClock } from '../../../storage/index.ts'
-import type { AcquiredRecord, Outcome } from '../../client/index.ts'
+import { type AcquiredRecord, CallError, type Outcome } from '../../client/index.ts'
 import { execute } from './exec.ts'
 import { countOf, durationOf, msOf } from './forms.ts'
 import { contentOf, valueText } from './records.ts'
@@ -17,7 +17,7 @@ export function addConsume(program: Command, environment: NodeJS.ProcessEnv): vo
     usage: 'consume <topic> <group>',
     description:
       'Prints what the group gets and accepts it, until it is interrupted. With --exec a command decides: it finds the value on ' +
-      'its standard input and the rest in MESSAGE_… variables, and its exit status 0 accepts, 75 releases, any other rejects.',
+      'its standard input and the rest in MESSAGE_… variables, and its exit status 0 accepts, 75 releases, 126 and 127 (it cannot be run) release and end, any other rejects.',
     options: (command) =>
       command
         .option('--exec <command>', 'a shell command to run for each message')
@@ -42,7 +42,7 @@ export function addConsume(program: Command, environment: NodeJS.ProcessEnv): vo
   })
 }
 
-function consume(remote: Remote, args: string[], given: Given, environment: NodeJS.ProcessEnv): Promise<number> {
+async function consume(remote: Remote, args: string[], given: Given, environment: NodeJS.ProcessEnv): Promise<number> {
   const { output, json } = remote
   const command = given.exec as string | undefined
   const shared = {
@@ -64,13 +64,24 @@ function consume(remote: Remote, args: string[], given: Given, environment: Node
     const timer = clock.setTimer(task, delayMs)
     return () => timer.cancel()
   }
-  const options = { command, group: args[1], environment, after }
+  const unusable = new AbortController()
+  const cannotRun = (why: string) => {
+    const sentence = `The command cannot be run (${why}): what was in hand is released, and nothing more is taken.`
+    unusable.abort(new CallError({ code: 'INVALID_ARGUMENT', sentence }))
+  }
+  const options = { command, cannotRun, group: args[1], environment, after }
   const run = async (record: AcquiredRecord, { signal }: { signal: AbortSignal }): Promise<Outcome> => {
     const outcome = await execute(record, signal, options)
     await output.line(verdictOf(record, outcome, json))
     return outcome
   }
-  return runConsumer(remote, args, run, { ...shared, concurrency: Number(given.concurrency) })
+  const signal = AbortSignal.any([remote.signal, unusable.signal])
+  const code = await runConsumer({ ...remote, signal }, args, run, {
+    ...shared,
+    concurrency: Number(given.concurrency),
+  })
+  unusable.signal.throwIfAborted()
+  return code
 }
 
 function lineOf(record: AcquiredRecord, json: boolean, onlyValue: boolean): string {

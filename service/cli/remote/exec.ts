@@ -1,6 +1,6 @@
 // A command that is run for each message of `dwell consume --exec`. The value goes to its standard input, what else is known of
 // the message into its environment, and its exit status acknowledges: 0 accept, 75 (EX_TEMPFAIL of sysexits.h) release, any
-// other reject.
+// other reject. 126 and 127 are the shell's word for a command that cannot be run: that says nothing of the message.
 //
 // Always true:
 //   1. Names of environment variables are made here: `MESSAGE_…`, and `MESSAGE_HEADER_…` of letters, digits and _. No header can
@@ -11,6 +11,8 @@ import { spawn } from 'node:child_process'
 import { type AcquiredRecord, type Outcome, valueBytes } from '../../client/index.ts'
 
 const TEMPORARY_FAILURE = 75
+/** Found, but no program; not found. */
+const CANNOT_RUN: ReadonlySet<number | null> = new Set([126, 127])
 /** What of its last words becomes the reason. */
 const TAIL_LENGTH = 300
 const KILL_AFTER_MS = 5_000
@@ -19,6 +21,8 @@ const ENVIRONMENT_LENGTH_MAX = 64 * 1024
 
 export interface ExecOptions {
   command: string
+  /** Told why, when the command cannot be run. */
+  cannotRun(why: string): void
   group: string
   environment: NodeJS.ProcessEnv
   /** Runs `task` later; the answer cancels it. */
@@ -27,7 +31,7 @@ export interface ExecOptions {
 
 /** Runs the command for one record; never rejects. */
 export function execute(record: AcquiredRecord, signal: AbortSignal, options: ExecOptions): Promise<Outcome> {
-  const { command, environment, after } = options
+  const { command, cannotRun, environment, after } = options
   return new Promise((resolve) => {
     const env = { ...environment, ...variablesOf(record, options.group) }
     const child = spawn('/bin/sh', ['-c', command], { env, stdio: ['pipe', 'inherit', 'pipe'], detached: true })
@@ -56,7 +60,11 @@ export function execute(record: AcquiredRecord, signal: AbortSignal, options: Ex
       process.stderr.write(part)
       tail = (tail + part.toString()).slice(-TAIL_LENGTH)
     })
-    child.on('close', (code, killedBy) => settle(outcomeOf(code, killedBy, tail.trim())))
+    child.on('close', (code, killedBy) => {
+      const outcome = outcomeOf(code, killedBy, tail.trim())
+      if (CANNOT_RUN.has(code)) cannotRun(outcome.reason as string)
+      settle(outcome)
+    })
     // A command that does not read its input has its reasons.
     child.stdin.on('error', () => {})
     child.stdin.end(valueBytes(record))
@@ -65,11 +73,13 @@ export function execute(record: AcquiredRecord, signal: AbortSignal, options: Ex
   })
 }
 
-function outcomeOf(code: number | null, killedBy: NodeJS.Signals | null, tail: string): Outcome {
+function outcomeOf(code: number | null, killedBy: NodeJS.Signals | null, tail: string): Outcome & { reason?: string } {
   if (code === 0) return { type: 'accept' }
   const said = tail === '' ? '' : `: ${tail}`
   if (code === null) return { type: 'release', reason: `killed by ${killedBy}${said}` }
-  return { type: code === TEMPORARY_FAILURE ? 'release' : 'reject', reason: `exit status ${code}${said}` }
+  const reason = `exit status ${code}${said}`
+  if (CANNOT_RUN.has(code)) return { type: 'release', delay: 0, reason }
+  return { type: code === TEMPORARY_FAILURE ? 'release' : 'reject', reason }
 }
 
 /** What is known of a message, as variables; what no variable can hold is left out. */

@@ -83,11 +83,14 @@ function sharedOf({ key, partition, header, delay, at, id }: Given): Omit<Messag
   }
 }
 
-/** All of it. @throws when it is interrupted meanwhile */
+/** All of it. @throws CallError INVALID_ARGUMENT when there is nothing; when it is interrupted meanwhile */
 async function standardInput(signal: AbortSignal): Promise<string | Uint8Array> {
   const bytes = await buffer(addAbortSignal(signal, process.stdin))
   // A line end at the end is the shell's.
-  return isUtf8(bytes) ? bytes.toString().replace(/\r?\n$/, '') : bytes
+  const content = isUtf8(bytes) ? bytes.toString().replace(/\r?\n$/, '') : bytes
+  // It is forgotten more often than meant: a variable that is not set, a command before the pipe that failed.
+  if (content.length === 0) throw wrong("Standard input is empty: for an empty message give the value ''.")
+  return content
 }
 
 function sentenceOf(result: Published): string {

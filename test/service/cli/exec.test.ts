@@ -21,8 +21,10 @@ const options = { group: 'g', environment: process.env, after: (ms: number, task
   const timer = setTimeout(task, ms)
   return () => clearTimeout(timer)
 } } // biome-ignore format: short
+let cannot = ''
+const cannotRun = (why: string) => (cannot = why)
 const run = (command: string, more: Partial<AcquiredRecord> = {}, signal = new AbortController().signal) => {
-  return execute(record(more), signal, { ...options, command })
+  return execute(record(more), signal, { ...options, command, cannotRun })
 }
 
 t.test('no header sets a variable that is not its own', async (t) => {
@@ -56,7 +58,11 @@ t.test('the value is its standard input, and its exit status the outcome', async
   t.same(await run('exit 75'), { type: 'release', reason: 'exit status 75' })
   t.same(await run('exit 1'), { type: 'reject', reason: 'exit status 1' })
   t.match(await run('kill -9 $$'), { type: 'release', reason: /^killed by SIGKILL/ })
-  t.match(await run('nothing-of-this-name'), { type: 'reject', reason: /^exit status 127: .*not found/ })
+  t.equal(cannot, '')
+  t.match(await run('nothing-of-this-name'), { type: 'release', delay: 0, reason: /^exit status 127: .*not found/ })
+  t.match(cannot, /^exit status 127/)
+  t.match(await run('/dev/null'), { type: 'release', delay: 0 })
+  t.match(cannot, /^exit status 126/)
   t.same(await run('exec <&-; exit 0', { value: 'x'.repeat(1_000_000) }), { type: 'accept' }, 'it need not read')
 })
 

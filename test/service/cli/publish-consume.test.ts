@@ -22,6 +22,7 @@ t.test('what is published by arguments, standard input and lines is consumed as 
   })
   t.match(await call(['publish', 'orders'], 'from a pipe\n'), { code: 0, out: /^Published:/ })
   t.match(await call(['publish', 'orders'], new Uint8Array([0xff, 0xfe])), { code: 0 })
+  t.match(await call(['publish', 'orders', '', '--delay', '1h']), { code: 0 }, 'an empty value that is meant')
   t.match(await call(['publish', 'orders', '--lines'], 'one\ntwo\n'), { code: 0, out: 'Published 2 messages.\n' })
   const delayed = await call(['publish', 'orders', 'later', '--delay', '1h', '--id', 'later-1'])
   t.match(delayed, { code: 0, out: /^Delayed: later-1 is due at 20/ })
@@ -69,6 +70,17 @@ esac`
   t.same(dead.records.map(({ reason }) => reason).sort(), ['exit status 1: no such customer', 'exit status 75: try 2'])
 })
 
+t.test('consume --exec: a command that cannot be run rejects nothing', async (t) => {
+  await server.client.call('PUT', '/v1/topics/typo', { body: { partitions: 1 } })
+  await call(['publish', 'typo', 'one', 'two', 'three', 'four'])
+  const { code, out, error } = await call(['consume', 'typo', 'g', '--exec', 'proces-order', '--concurrency', '2'])
+  t.equal(code, 2)
+  t.match(error, /^The command cannot be run \(exit status 127: .*proces-order.*\): what was in hand is released/m)
+  t.notMatch(out, /reject|accept/)
+  const all = await call(['consume', 'typo', 'g', '--until-empty', '--wait', '300ms', '--values'])
+  t.same(all.out.trim().split('\n').sort(), ['four', 'one', 'three', 'two'])
+})
+
 t.test('an interrupted consume finishes what is in hand, and nothing is lost', async (t) => {
   await call(['publish', 'slow', 'one'])
   const exec = 'echo began; sleep 0.5; echo ended'
@@ -88,9 +100,15 @@ t.test('what goes wrong is a sentence, and an exit code', async (t) => {
       3,
       /^The service at http:\/\/127.0.0.1:1 cannot be reached: .*\nIs it running/,
     ],
+    [
+      ['publish', 'orders', 'x', '--url', `https://127.0.0.1:${server.port}`],
+      3,
+      /^What answers at https:\S+ speaks no TLS: it may be http:\/\/127.0.0.1:\d+\.\n$/,
+    ],
     [['publish', 'orders', 'x', '--url', 'nonsense'], 2, /is no address of a service/],
     [['publish', 'orders', 'x', '--context', 'nope'], 2, /^There is no context "nope"/],
     [['publish', 'orders', 'x', '--header', 'nope'], 2, /It must be name=value/],
+    [['publish', 'orders'], 2, /^Standard input is empty/],
     [['publish'], 2, /missing required argument 'topic'/],
     [['consume', 'nothing-here', 'g', '--until-empty'], 1, /^There is no topic nothing-here\.\n$/],
     [['consume', 'nothing-here', 'g', '--max', 'many'], 2, /It must be a whole number/],
