@@ -11,8 +11,10 @@ export const CLIENT_CODES = {
   CONNECTION_LOST: true,
   /** No answer in time: the request may have been carried out. */
   TIMED_OUT: true,
-  /** The certificate of the other side is not trusted, or it speaks no TLS. */
+  /** The certificate of the other side is not trusted. */
   TLS_FAILED: false,
+  /** Something answers at this https address, but without TLS. */
+  TLS_NOT_SPOKEN: false,
   /** The answer is none of Dwell's: another service, or a proxy, is at this address. */
   ANSWER_UNREADABLE: false,
   /** The answer is larger than `answerBytesMax`. */

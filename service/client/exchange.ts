@@ -42,6 +42,8 @@ export interface Incoming {
 }
 
 const UNTRUSTED = /CERT|SELF_SIGNED|SSL|TLS|EPROTO|ALTNAME/
+/** OpenSSL's words for an answer that is no TLS. */
+const NO_TLS = /wrong version number|packet length too long|http request/i
 const IDLE_MS = 30_000
 
 export class Exchanges {
@@ -142,6 +144,11 @@ export class Exchanges {
 
   #lost(error: NodeJS.ErrnoException, connected: boolean): CallError {
     const { code = '', message } = error
+    if (!connected && NO_TLS.test(message)) {
+      const { origin, host } = this.#address.url
+      const sentence = `What answers at ${origin} speaks no TLS: it may be http://${host}.`
+      return new CallError({ code: 'TLS_NOT_SPOKEN', sentence, cause: error })
+    }
     if (!connected && UNTRUSTED.test(code)) {
       const sentence = `No trusted connection to ${this.#address.url.origin}: ${message}.`
       return new CallError({ code: 'TLS_FAILED', sentence, cause: error })
