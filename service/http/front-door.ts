@@ -29,10 +29,11 @@ export interface FrontDoorOptions {
 }
 
 /** Whose connection each is, with what gives it back. */
-const HOLDERS = new WeakMap<Socket, Map<Allowance, () => void>>()
+type Holders = WeakMap<Socket, Map<Allowance, () => void>>
 
 /** Puts the door in front of all routes that are added to `app` from now on. */
 export function addFrontDoor(app: FastifyInstance, { access: { authenticator }, hosts }: FrontDoorOptions): void {
+  const holders: Holders = new WeakMap()
   app.decorateRequest('caller')
 
   app.addHook('onRoute', (route) => {
@@ -46,7 +47,7 @@ export function addFrontDoor(app: FastifyInstance, { access: { authenticator }, 
     try {
       checkForm(request.raw)
       hosts.check(request.raw.headers)
-      identified = admit(request, authenticator)
+      identified = admit(request, authenticator, holders)
     } catch (error) {
       return done(error as Error)
     }
@@ -65,7 +66,11 @@ export function addFrontDoor(app: FastifyInstance, { access: { authenticator }, 
 }
 
 /** Sets the caller; a promise only where a signature has to be computed. */
-function admit(request: FastifyRequest, authenticator: Authenticator | undefined): Promise<void> | undefined {
+function admit(
+  request: FastifyRequest,
+  authenticator: Authenticator | undefined,
+  holders: Holders,
+): Promise<void> | undefined {
   const { access } = request.routeOptions.config
   request.caller = authenticator === undefined ? EVERYBODY : STRANGER
   // Without one there is no such route, which everybody may know.
@@ -74,9 +79,9 @@ function admit(request: FastifyRequest, authenticator: Authenticator | undefined
   if (caller instanceof Promise)
     return caller.then((found) => {
       // A connection that is closed already would never give back what it took.
-      if (!request.raw.destroyed) letIn(request, access, found)
+      if (!request.raw.destroyed) letIn(request, access, found, holders)
     })
-  letIn(request, access, caller)
+  letIn(request, access, caller, holders)
   return undefined
 }
 
@@ -109,28 +114,28 @@ function strangerFor(error: unknown): Caller {
 }
 
 /** @throws FORBIDDEN */
-function letIn(request: FastifyRequest, access: RouteAccess, caller: Caller): void {
+function letIn(request: FastifyRequest, access: RouteAccess, caller: Caller, holders: Holders): void {
   caller.check(access, (request.params as { topic?: string }).topic)
   const { allowance } = caller
   if (allowance !== undefined) {
     allowance.admitRequest()
-    if (allowance.limits.connections > 0) takeConnection(request.raw.socket, allowance)
+    if (allowance.limits.connections > 0) takeConnection(request.raw.socket, allowance, holders)
   }
   request.caller = caller
 }
 
 /** A connection counts for each caller who uses it: a proxy may send the requests of many on one. */
-function takeConnection(socket: Socket, allowance: Allowance): void {
-  const known = HOLDERS.get(socket)
+function takeConnection(socket: Socket, allowance: Allowance, holders: Holders): void {
+  const known = holders.get(socket)
   if (known?.has(allowance)) return
   const release = allowance.takeConnection()
   if (known !== undefined) {
     known.set(allowance, release)
     return
   }
-  const holders = new Map([[allowance, release]])
-  HOLDERS.set(socket, holders)
+  const releases = new Map([[allowance, release]])
+  holders.set(socket, releases)
   socket.once('close', () => {
-    for (const giveBack of holders.values()) giveBack()
+    for (const giveBack of releases.values()) giveBack()
   })
 }
