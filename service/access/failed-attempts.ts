@@ -22,10 +22,6 @@ export class FailedAttempts {
     this.#clock = clock
   }
 
-  get addresses(): number {
-    return this.#buckets.size
-  }
-
   /** How long it is until this address may be wrong again; 0 when it may. */
   waitMs(address: string): number {
     return this.#buckets.get(networkOf(address))?.waitMs ?? 0

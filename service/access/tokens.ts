@@ -20,10 +20,6 @@ export class Tokens {
     }
   }
 
-  get size(): number {
-    return this.#callers.size
-  }
-
   /** Who holds `token`; undefined when it is none of these. */
   callerOf(token: string): Caller | undefined {
     if (!isTokenShaped(token)) return undefined

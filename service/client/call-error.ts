@@ -4,7 +4,7 @@
 import { type ErrorCode, errorRow, isErrorCode } from '../errors.ts'
 
 /** What can go wrong before, or instead of, an answer of the service; whether trying again may help. */
-export const CLIENT_CODES = {
+const CLIENT_CODES = {
   /** No connection was made: nothing can have happened. */
   UNREACHABLE: true,
   /** The connection broke before the answer was whole: the request may have been carried out. */

@@ -11,10 +11,6 @@ export class ArrivingBytes {
     this.#max = max
   }
 
-  get held(): number {
-    return this.#held
-  }
-
   /** @throws OVERLOADED; a body is let in however large it is when nothing else arrives */
   take(size: number): void {
     if (this.#held > 0 && this.#held + size > this.#max)

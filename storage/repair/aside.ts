@@ -5,7 +5,7 @@ import { dirname, join, relative } from 'node:path'
 import type { Disk } from '../base/disk.ts'
 
 const COPY_BYTES = 1024 * 1024
-export const ASIDE = 'aside'
+const ASIDE = 'aside'
 
 export class Aside {
   readonly #disk: Disk

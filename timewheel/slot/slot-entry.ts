@@ -16,7 +16,7 @@ export const RANKED_SIZE = ENTRY_HEADER_SIZE + 18
 const ENTRY_SIZE_MAX = 64 * 1024 * 1024
 
 /** The rank of a message at `offset`. */
-export function rankOf(offset: number): number {
+function rankOf(offset: number): number {
   return 2 * offset + 1
 }
 

@@ -12,7 +12,6 @@ const SIZE = 27
 const TEXT_LENGTH = 36
 const SOURCE_AT = TOKEN_SIZE
 const OFFSET_AT = TOKEN_SIZE + 3
-export const SOURCE_INDEX_MAX = 2 ** 24 - 1
 
 /** Writes receipts of one acquisition, one source after the other. */
 export class ReceiptWriter {
