@@ -25,6 +25,8 @@ export interface TextRow {
   /** What is allowed; anything when absent. */
   choices?: readonly string[]
   sentence: string
+  /** It may hold a secret, or says where one lies: it is shown to nobody. */
+  secret?: true
 }
 interface BooleanRow {
   kind: 'boolean'
@@ -246,6 +248,7 @@ export const SETTINGS = {
     kind: 'text',
     default: '',
     sentence: 'Where spans are sent, by OTLP over HTTP, such as http://collector:4318/v1/traces. Empty: none are made.',
+    secret: true,
   },
   CANARY_INTERVAL: {
     kind: 'duration',

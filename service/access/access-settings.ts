@@ -11,6 +11,7 @@ export const ACCESS_SETTINGS = {
     kind: 'text',
     default: '',
     sentence: 'File with the hashes of tokens and what they may do; see `dwell tokens`. Read again when it changes.',
+    secret: true,
   },
   OPEN_TO_ANYONE: {
     kind: 'boolean',
@@ -32,6 +33,7 @@ export const ACCESS_SETTINGS = {
     kind: 'text',
     default: '',
     sentence: 'JSON Web Key Set that signs accepted JSON Web Tokens: a file, or an https address. Empty: none are.',
+    secret: true,
   },
   JWT_ISSUER: { kind: 'text', default: '', sentence: 'Who must have issued a JSON Web Token (iss).' },
   JWT_AUDIENCE: { kind: 'text', default: '', sentence: 'Whom a JSON Web Token must be made for (aud).' },
@@ -187,7 +189,7 @@ export const ACCESS_SETTINGS = {
     sentence:
       'Certificate of the service with those above it, PEM: with it, HTTPS. Read again when it changes, as its key is.',
   },
-  TLS_KEY_FILE: { kind: 'text', default: '', sentence: 'Private key of that certificate, PEM.' },
+  TLS_KEY_FILE: { kind: 'text', default: '', sentence: 'Private key of that certificate, PEM.', secret: true },
   TLS_CLIENT_CA_FILE: {
     kind: 'text',
     default: '',

@@ -73,7 +73,12 @@ function isSampled({ traceFlags }: SpanContext): boolean {
 
 function urlOf(endpoint: string): URL {
   const url = URL.parse(endpoint)
-  if (url !== null && /^https?:$/.test(url.protocol)) return url
-  const sentence = 'DWELL_TRACES_ENDPOINT must be an address such as http://collector:4318/v1/traces.'
+  const isNamed = url !== null && /^https?:$/.test(url.protocol)
+  // They would not be sent.
+  const hasSecret = isNamed && (url.username !== '' || url.password !== '')
+  if (isNamed && !hasSecret) return url
+  const sentence = hasSecret
+    ? 'DWELL_TRACES_ENDPOINT must be an address without a user and a password; OTEL_EXPORTER_OTLP_HEADERS carries what a collector asks for.'
+    : 'DWELL_TRACES_ENDPOINT must be an address such as http://collector:4318/v1/traces.'
   throw new DwellError('INVALID_SETTING', sentence, { setting: 'DWELL_TRACES_ENDPOINT' })
 }

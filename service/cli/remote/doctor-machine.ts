@@ -21,7 +21,7 @@ const ROOM_BYTES = 2 * GIB
 
 export interface Machine {
   findings: Finding[]
-  /** Those of the environment that are not the default; where one could hold a secret, only that it is set. */
+  /** Those of the environment that are not the default; where one may hold a secret, only that it is set. */
   settings: Record<string, string>
 }
 
@@ -95,7 +95,7 @@ function changedOf(environment: NodeJS.ProcessEnv): Record<string, string> {
     const variable = environmentName(name)
     const text = environment[variable]
     if (text === undefined || text === defaultOf(row)) continue
-    changed[variable] = /TOKEN|SECRET|KEY|PASS|URL|ENDPOINT/.test(name) ? '(set)' : text
+    changed[variable] = row.kind === 'text' && row.secret ? '(set)' : text
   }
   return changed
 }

@@ -260,4 +260,6 @@ t.test('what is acquired links to its publishers; calls are spans when what they
 
 t.test('an endpoint that is no address stops the start', async (t) => {
   await t.rejects(startService(t, { TRACES_ENDPOINT: 'collector:4318' }), { code: 'INVALID_SETTING' })
+  const withPassword = startService(t, { TRACES_ENDPOINT: 'http://shop:secret@127.0.0.1:4318/v1/traces' })
+  await t.rejects(withPassword, { code: 'INVALID_SETTING', message: /OTEL_EXPORTER_OTLP_HEADERS/ })
 })
