@@ -2,7 +2,7 @@
 // topics. What he has spent lives as long as the process, also over a change of the file of tokens.
 
 import { type Clock, DwellError } from '../../storage/index.ts'
-import { TokenBucket } from '../token-bucket.ts'
+import { TokenBucket } from '../quotas/token-bucket.ts'
 
 /** 0 is any number. */
 export interface Limits {

@@ -5,7 +5,7 @@
 // Always true: the table has at most ADDRESSES_MAX rows; the address that was wrong the longest ago is forgotten first.
 
 import type { Clock } from '../../storage/index.ts'
-import { TokenBucket } from '../token-bucket.ts'
+import { TokenBucket } from '../quotas/token-bucket.ts'
 import { networkOf } from './client-network.ts'
 
 const ADDRESSES_MAX = 10_000

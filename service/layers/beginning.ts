@@ -3,9 +3,9 @@
 import type { Clock, Disk, Log, Random } from '../../storage/index.ts'
 import { tallyDamage } from '../damage-tally.ts'
 import { Metrics, type MetricsOptions } from '../metrics/metrics.ts'
-import { Readiness } from '../readiness.ts'
 import type { Settings } from '../settings.ts'
-import { Startup } from '../startup.ts'
+import { Readiness } from '../start/readiness.ts'
+import { Startup } from '../start/startup.ts'
 import { Opened } from './opened.ts'
 
 export interface BrokerOptions {

@@ -7,8 +7,8 @@ import { buildRoutes } from '../http/server.ts'
 import { SlowBodies } from '../http/slow-bodies.ts'
 import { pendingByTopic } from '../metrics/pending-by-topic.ts'
 import type { MetricSources } from '../metrics/sources.ts'
-import { PendingQuotas } from '../pending-quotas.ts'
-import { Quotas } from '../quotas.ts'
+import { PendingQuotas } from '../quotas/pending-quotas.ts'
+import { Quotas } from '../quotas/quotas.ts'
 import type { DeliveryLayer } from './delivery.ts'
 
 /** Builds the routes and hands the port to them: from then on requests are answered. */

@@ -15,7 +15,7 @@
 
 import type { Clock, Log, Timer } from '../../storage/index.ts'
 import type { GroupSettings, Groups, PushSettings } from '../delivery/index.ts'
-import { TokenBucket } from '../token-bucket.ts'
+import { TokenBucket } from '../quotas/token-bucket.ts'
 import { Acknowledgements } from './acknowledgements.ts'
 import { InHand, type Push } from './in-hand.ts'
 import type { Share, SharedBound } from './shared-bound.ts'

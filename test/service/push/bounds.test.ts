@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { type Share, SharedBound } from '../../../service/push/shared-bound.ts'
-import { TokenBucket } from '../../../service/token-bucket.ts'
+import { TokenBucket } from '../../../service/quotas/token-bucket.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 
 t.test('half is parted equally, the other half goes to who asks first', async (t) => {

@@ -1,6 +1,6 @@
 // A start, step by step: what it is at, for whoever asks meanwhile, and how long each step took, for the log.
 
-import { type Clock, DwellError } from '../storage/index.ts'
+import { type Clock, DwellError } from '../../storage/index.ts'
 import type { Readiness } from './readiness.ts'
 
 export interface StartupOptions {

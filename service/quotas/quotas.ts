@@ -4,9 +4,9 @@
 // What there is, is counted anew when the count is a second old, and added to in between: a look at ten thousand topics is too
 // much for every request. So what was deleted makes room a second later, and no more is made than is allowed.
 
-import { type Clock, DwellError } from '../storage/index.ts'
-import type { Caller } from './access/caller.ts'
-import type { Settings } from './settings.ts'
+import { type Clock, DwellError } from '../../storage/index.ts'
+import type { Caller } from '../access/caller.ts'
+import type { Settings } from '../settings.ts'
 
 const COUNT_MS = 1_000
 

@@ -5,10 +5,10 @@
 // and what was let in is counted by the wheel a moment later. So what was cancelled or dispatched makes room a second later, and
 // no more is let in than is allowed but what was on its way when that was asked.
 
-import { type Clock, DwellError } from '../storage/index.ts'
-import type { Caller } from './access/caller.ts'
-import { type Message, sizeOf } from './publish/message.ts'
-import type { Settings } from './settings.ts'
+import { type Clock, DwellError } from '../../storage/index.ts'
+import type { Caller } from '../access/caller.ts'
+import { type Message, sizeOf } from '../publish/message.ts'
+import type { Settings } from '../settings.ts'
 
 const COUNT_MS = 1_000
 /** When room comes is anybody's guess: messages have to become due. */
