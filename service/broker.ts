@@ -79,6 +79,7 @@ export class Broker {
   async #close(): Promise<void> {
     const { readiness, opened } = this.#beginning
     readiness.stop()
+    await this.#listener?.refuse()
     this.#stopping.abort()
     await opened.close()
   }

@@ -6,6 +6,11 @@
 //      is alive, /readyz and all else answer 503 with what is waited for, and the connection is closed.
 //   2. What had arrived at this machine when a stop began is answered. From then on every answer closes its connection.
 //   3. A stop waits for nobody who has sent nothing: connections without a request are closed, also those that were never used.
+//   4. The port closes before anybody who waits is told to go: who comes straight back is refused a connection, and knows that
+//      nothing happened, in place of being cut off in the line of those that are not accepted yet.
+//
+// Closing a port resets all whose connection is made and not accepted. So while it closes, requests are held back: nobody who
+// has no answer comes again, the line runs empty, and the port is closed in the turn of the event loop in which it is.
 
 import {
   createServer as createPlainServer,
@@ -15,7 +20,7 @@ import {
   type ServerResponse,
 } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import type { AddressInfo, Socket } from 'node:net'
+import { type AddressInfo, Server as PlainSocketServer, type Socket } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 import { type Clock, DwellError, type Log } from '../../storage/index.ts'
 import type { Certificates } from '../access/certificates.ts'
@@ -33,6 +38,10 @@ const HEADERS_TIMEOUT_MS_MAX = 10_000
 const TIMEOUT_CHECK_MS = 2_000
 /** In one a connection is accepted, in the next its bytes are read, in the one after what TLS made of them; and one to spare. */
 const ARRIVAL_TURNS = 4
+/** As long as a client that has its answer may take to send the next request: some milliseconds. */
+const NEXT_REQUEST_TURNS = 400
+/** Of those in which something arrived, before a port closes whatever arrives: a second or less. */
+const BUSY_TURNS_MAX = 2_000
 /** How often a stop looks for connections whose last answer went out without saying that it is the last. */
 const SWEEP_MS = 100
 
@@ -64,13 +73,22 @@ export class Listener {
   #handle: RequestListener
   #routes: Routes | undefined
   #address = ''
+  /** Connections and requests that arrived so far. */
+  #arrivals = 0
+  /** Requests that are not given to anybody yet, while the port closes. */
+  #held: (() => void)[] | undefined
+  #refused: Promise<void> | undefined
   #closed: Promise<void> | undefined
 
   private constructor(options: ListenerOptions) {
     const { settings, certificates, clock, connectionsMax, onDrop } = options
     this.#options = options
     this.#handle = (request, response) => this.#answerEarly(request, response)
-    const handle: RequestListener = (request, response) => this.#handle(request, response)
+    const handle: RequestListener = (request, response) => {
+      this.#arrivals++
+      if (this.#held === undefined) this.#handle(request, response)
+      else this.#held.push(() => this.#handle(request, response))
+    }
     const node = {
       headersTimeout: Math.min(HEADERS_TIMEOUT_MS_MAX, settings.REQUEST_TIMEOUT),
       requestTimeout: settings.REQUEST_TIMEOUT,
@@ -85,6 +103,7 @@ export class Listener {
     }
     this.#server.on('clientError', answerClientError)
     this.#server.on('connection', (socket: Socket) => {
+      this.#arrivals++
       this.#sockets.add(socket)
       socket.once('close', () => this.#sockets.delete(socket))
     })
@@ -125,16 +144,46 @@ export class Listener {
     this.#routes = undefined
   }
 
+  /** Takes no more connections, and goes on answering on those that there are. */
+  refuse(): Promise<void> {
+    this.#refused ??= this.#refuse()
+    return this.#refused
+  }
+
   /** Takes no more connections; resolves when the last answer is out, or was cut off because it took too long. */
   close(): Promise<void> {
     this.#closed ??= this.#close()
     return this.#closed
   }
 
+  async #refuse(): Promise<void> {
+    await this.retire()
+    this.#held = []
+    await this.#quiet(ARRIVAL_TURNS)
+    // Not the server's own close(), which closes idle connections with it: on those the next request may be on its way.
+    PlainSocketServer.prototype.close.call(this.#server)
+    const held = this.#held
+    this.#held = undefined
+    for (const handle of held) handle()
+    await this.#quiet(NEXT_REQUEST_TURNS)
+  }
+
+  /** Resolves when nothing has arrived for so many turns of the event loop. */
+  async #quiet(turns: number): Promise<void> {
+    for (let quiet = 0, busy = 0; quiet < turns && busy < BUSY_TURNS_MAX; ) {
+      const before = this.#arrivals
+      await turn()
+      if (this.#arrivals === before) quiet++
+      else {
+        quiet = 0
+        busy++
+      }
+    }
+  }
+
   async #close(): Promise<void> {
     const { clock, log, settings } = this.#options
-    await this.retire()
-    for (let i = 0; i < ARRIVAL_TURNS; i++) await turn()
+    await this.refuse()
     const closed = new Promise((resolve) => this.#server.close(resolve))
     for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy()
     let isOver = false

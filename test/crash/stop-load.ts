@@ -5,9 +5,10 @@ import { once } from 'node:events'
 import { createServer, request } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { HttpClient } from '../support/http-client.ts'
+import { type HttpClient, NoAnswer } from '../support/http-client.ts'
 
 const WAITING_CALLS = 8
+const ACQUIRERS = 8
 const UPLOADS = 4
 const CONNECTIONS_OF_A_KIND = 4
 /** Of a delayed message; every second one is. */
@@ -30,13 +31,30 @@ interface Failure {
   why: string
 }
 
+/**
+ * Requests that got no answer though a connection was there: of such a one its client cannot know what came of it. On a new
+ * connection: the port took it in and was closed; on a used one: it was closed as the request was on its way.
+ */
+export class Resets {
+  fresh = 0
+  reused = 0
+
+  count(error: unknown): void {
+    if (!(error instanceof NoAnswer) || !error.sent) return
+    if (error.reused) this.reused++
+    else this.fresh++
+  }
+}
+
 /** Publish until told not to. */
 export class Publishers {
   readonly #failures: Failure[] = []
   readonly #done: Promise<unknown>
+  readonly #resets: Resets
   #isOver = false
 
-  constructor(client: HttpClient, count: number, numbers: Numbers) {
+  constructor(client: HttpClient, count: number, numbers: Numbers, resets: Resets) {
+    this.#resets = resets
     this.#done = Promise.all(Array.from({ length: count }, () => this.#publish(client, numbers)))
   }
 
@@ -50,6 +68,7 @@ export class Publishers {
         if (status === 201) numbers.acknowledged.add(number)
         else this.#failures.push({ begunMs, why: `${status} ${text}` })
       } catch (error) {
+        this.#resets.count(error)
         this.#failures.push({ begunMs, why: (error as Error).message })
         await sleep(5)
       }
@@ -83,6 +102,21 @@ export async function waitingCalls(client: HttpClient): Promise<() => Promise<st
   )
   return async () =>
     (await Promise.all(calls)).filter((why) => why !== '').map((why) => `a call that waited got: ${why}`)
+}
+
+/** Consumers that come straight back with the next acquire, until nobody is there; a refused connection ends each. */
+export function acquirers(client: HttpClient, resets: Resets): () => Promise<void> {
+  const loops = Array.from({ length: ACQUIRERS }, async () => {
+    for (;;) {
+      try {
+        await client.call('POST', '/v1/topics/quiet/groups/back/acquire', { body: { wait: '30s' } })
+      } catch (error) {
+        resets.count(error)
+        if (!(error as NoAnswer).sent) return
+      }
+    }
+  })
+  return async () => void (await Promise.all(loops))
 }
 
 /** Requests that the server has taken in, and whose body is sent long after the stop began: published all the same. */

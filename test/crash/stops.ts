@@ -5,7 +5,8 @@
 // Of every round: the process ends with 0 within its grace and cuts nothing off; what was begun before the signal is answered;
 // calls of acquire that wait and uploads under way are answered; idle connections are closed. Every second round has a
 // DWELL_STOP_DELAY, and publishers that leave when /readyz tells them to, as behind a load balancer: none of them is refused anything. Over all rounds: every message that was acknowledged, at once or with a
-// delay, is delivered; every message is pushed once, and every dead letter redriven once, whatever was under way.
+// delay, is delivered; every message is pushed once, and every dead letter redriven once, whatever was under way. And it counts
+// the requests that had a connection and got no answer, of clients that come back as fast as they can.
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -15,11 +16,13 @@ import { parseArgs } from 'node:util'
 import { DwellProcess } from '../support/dwell-process.ts'
 import { HttpClient } from '../support/http-client.ts'
 import {
+  acquirers,
   DELAY_MS,
   idleConnections,
   Numbers,
   Publishers,
   Receiver,
+  Resets,
   redrive,
   redriven,
   uploads,
@@ -32,7 +35,7 @@ const STOP_DELAY_MS = 1_000
 const UPLOAD_MS = 200
 const ACQUIRE_MAX = 1_000
 /** Connections beside those of the publishers. */
-const MORE_CONNECTIONS = 16
+const MORE_CONNECTIONS = 24
 
 const { values: flags } = parseArgs({
   options: {
@@ -49,6 +52,7 @@ const work = mkdtempSync(join(tmpdir(), 'dwell-stops-'))
 const logPath = join(work, 'log')
 const numbers = new Numbers()
 const receiver = new Receiver()
+const resets = new Resets()
 
 async function main(): Promise<void> {
   await receiver.listen()
@@ -72,6 +76,7 @@ async function main(): Promise<void> {
     `${rounds} stops under ${connections} connections: ${size} messages acknowledged, ${missing} of them lost; ` +
       `${pushes.pushed} pushed, ${pushes.missing} missing, ${pushes.repeated} pushed again; ` +
       `dead letters redriven: ${redrives.missing} missing, ${redrives.repeated} twice; ` +
+      `${resets.fresh} requests reset on new connections, ${resets.reused} on used ones; ` +
       `a stop takes ${spread(tookMs.atOnce)}, with a delay of ${STOP_DELAY_MS} ms ${spread(tookMs.delayed)}`,
   )
   if (missing + pushes.missing + pushes.repeated + redrives.missing + redrives.repeated > 0)
@@ -90,8 +95,9 @@ async function oneRound(round: number, delayMs: number): Promise<number> {
   await redrive(server.client, round)
   const client = new HttpClient(server.port, connections + MORE_CONNECTIONS)
   const waiting = await waitingCalls(client)
+  const acquiring = acquirers(client, resets)
   const idle = idleConnections(server.port)
-  const publishers = new Publishers(client, connections, numbers)
+  const publishers = new Publishers(client, connections, numbers, resets)
   await sleep(loadMs)
   const uploading = await uploads(server.port, numbers)
   const signalMs = performance.now()
@@ -110,6 +116,7 @@ async function oneRound(round: number, delayMs: number): Promise<number> {
     ...(await uploaded),
     ...(await idle()),
   ]
+  await acquiring()
   client.close()
   if (wrong.length > 0) throw new Error(`round ${round}: ${wrong.slice(0, 5).join('; ')}`)
   return tookMs

@@ -11,14 +11,19 @@ export interface Answer {
   json: unknown
 }
 
-/** No answer came. `sent` is false when no connection was made, so that nothing can have happened. */
+/**
+ * No answer came. `sent` is false when no connection was made, so that nothing can have happened; `reused` is true when the
+ * connection had carried a request before.
+ */
 export class NoAnswer extends Error {
   override name = 'NoAnswer'
   readonly sent: boolean
+  readonly reused: boolean
 
-  constructor(sent: boolean, cause: unknown) {
+  constructor(sent: boolean, cause: unknown, reused = false) {
     super(`no answer: ${(cause as Error).message}`, { cause })
     this.sent = sent
+    this.reused = reused
   }
 }
 
@@ -67,7 +72,7 @@ export class HttpClient {
         else socket.once('connect', () => (connected = true))
       })
       call.setTimeout(options.timeoutMs ?? 30_000, () => call.destroy(new Error('time-out')))
-      call.on('error', (error) => reject(new NoAnswer(connected, error)))
+      call.on('error', (error) => reject(new NoAnswer(connected, error, call.reusedSocket)))
       call.end(body)
     })
   }

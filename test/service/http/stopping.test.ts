@@ -56,3 +56,15 @@ t.test('nobody who has sent nothing is waited for', async (t) => {
   t.notOk((await idle.closed).failed, 'idle connections are closed')
   t.notOk((await unused.closed).failed, 'so are those that were never used')
 })
+
+t.test('the port is closed before who waits is answered: who comes straight back is refused', async (t) => {
+  const { port, call, stop } = await startService(t, {}, { clock: new ManualClock() })
+  await call('PUT', '/v1/topics/orders', { partitions: 1 })
+  const waiting = Array.from({ length: 8 }, async () => {
+    t.match(await call('POST', '/v1/topics/orders/groups/g/acquire', { wait: '20s' }), { json: { records: [] } })
+    await t.rejects(once(connect(port, '127.0.0.1'), 'connect'), { code: 'ECONNREFUSED' })
+  })
+  while (!/dwell_acquires_waiting 8\n/.test((await call('GET', '/metrics')).text));
+  await stop()
+  await Promise.all(waiting)
+})
