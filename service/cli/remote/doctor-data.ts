@@ -5,8 +5,9 @@
 
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { DwellError, holdDirectory, SystemClock, SystemDisk } from '../../../storage/index.ts'
+import { holdDirectory, SystemClock, SystemDisk } from '../../../storage/index.ts'
 import { formatSize } from '../../size.ts'
+import { isExpected } from '../terminal.ts'
 import { verifyDirectory } from '../verify-directory.ts'
 import { count } from '../words.ts'
 import type { Finding } from './doctor.ts'
@@ -26,8 +27,8 @@ export async function lookAtData(directory: string): Promise<Finding> {
       await held.letGo()
     }
   } catch (error) {
-    if (!(error instanceof DwellError)) throw error
-    const isInUse = error.code === 'DATA_DIRECTORY_LOCKED'
+    if (!isExpected(error)) throw error
+    const isInUse = 'code' in error && error.code === 'DATA_DIRECTORY_LOCKED'
     return { what, state: isInUse ? 'good' : 'bad', sentence: error.message }
   }
 }

@@ -3,7 +3,7 @@
 // The sync is measured where the journal lies, on a file that is unlinked as soon as it is open: nothing is left in the data
 // directory, also when the doctor is killed.
 
-import { open, unlink } from 'node:fs/promises'
+import { open, stat, unlink } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { DwellError, SystemClock, SystemDisk } from '../../../storage/index.ts'
 import { defaultOf, environmentName, readSettings } from '../../config.ts'
@@ -43,7 +43,9 @@ export async function lookAtMachine(environment: NodeJS.ProcessEnv, dataDirector
     (free) => free.bytes,
     () => undefined,
   )
-  if (bytes === undefined) {
+  if (await isFile(directory)) {
+    findings.push({ what: 'disk', state: 'bad', sentence: `${directory} is a file: name the folder with the data` })
+  } else if (bytes === undefined) {
     const sentence = `there is no data directory ${directory} here: name it with --data-dir, or the service runs elsewhere`
     findings.push({ what: 'disk', state: 'unknown', sentence })
   } else {
@@ -52,6 +54,13 @@ export async function lookAtMachine(environment: NodeJS.ProcessEnv, dataDirector
     findings.push(await measureSync(directory), await lookAtData(directory))
   }
   return { findings, settings: changedOf(environment) }
+}
+
+function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => !found.isDirectory(),
+    () => false,
+  )
 }
 
 async function measureSync(directory: string): Promise<Finding> {
