@@ -2,8 +2,12 @@
 // acknowledges by its answers: what push does, without the service having to reach that machine.
 //
 // The request is that of push without its signature; answers mean what they mean there (docs/push.md), but
-// that nothing is paused: an endpoint that is not there yet is tried again.
+// that nothing is paused: an endpoint that is not there yet is tried again. By node:http as fetch refuses some ports, on which
+// a developer's service may well listen.
 
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
+import { request as tlsRequest } from 'node:https'
 import type { Command } from 'commander'
 import { SystemClock } from '../../../storage/index.ts'
 import { type AcquiredRecord, CallError, type Outcome, valueBytes } from '../../client/index.ts'
@@ -69,25 +73,25 @@ async function forward(
   const nowMs = new SystemClock().wallMs()
   const both = AbortSignal.any([timeout.signal, signal])
   try {
-    const body = Buffer.from(valueBytes(record))
-    const answer = await fetch(url, {
-      method: 'POST',
-      headers: headersOf(record, group),
-      body,
-      signal: both,
-      redirect: 'manual',
-    })
+    const options = { method: 'POST', headers: headersOf(record, group), signal: both }
+    const call = url.protocol === 'https:' ? tlsRequest(url, options) : request(url, options)
+    call.end(valueBytes(record))
+    const [answer] = (await once(call, 'response')) as [IncomingMessage]
+    // What breaks from here on breaks the reading.
+    call.on('error', () => {})
     const text = await beginningOf(answer)
-    const acknowledge = answer.headers.get('dwell-acknowledge') ?? undefined
-    const retryAfter = answer.headers.get('retry-after') ?? undefined
-    const verdict = judge({ kind: 'answer', answer: { status: answer.status, text, retryAfter, acknowledge } }, nowMs)
-    const said = `HTTP ${answer.status}`
+    const status = answer.statusCode as number
+    const acknowledge = answer.headers['dwell-acknowledge']?.toString()
+    const retryAfter = answer.headers['retry-after']
+    const verdict = judge({ kind: 'answer', answer: { status, text, retryAfter, acknowledge } }, nowMs)
+    const said = `HTTP ${status}`
     if (verdict.outcome === 'accept') return { outcome: { type: 'accept' }, said }
     if (verdict.outcome === 'reject') return { outcome: { type: 'reject', reason: verdict.reason }, said }
     return { outcome: { type: 'release', delay: verdict.delayMs, reason: verdict.reason }, said: verdict.reason }
   } catch (error) {
-    const { cause, message } = error as Error
-    const why = timeout.signal.aborted ? 'No answer in time' : cause instanceof Error ? cause.message : message
+    const { code, message } = error as NodeJS.ErrnoException
+    // Who tried several addresses has no message of his own.
+    const why = timeout.signal.aborted ? 'No answer in time' : message || String(code)
     return { outcome: { type: 'release', reason: why }, said: why }
   } finally {
     timer.cancel()
@@ -95,10 +99,10 @@ async function forward(
 }
 
 /** The rest of an answer is not read. */
-async function beginningOf(answer: Response): Promise<string> {
+async function beginningOf(answer: IncomingMessage): Promise<string> {
   const parts: Uint8Array[] = []
   let size = 0
-  for await (const part of answer.body ?? []) {
+  for await (const part of answer as AsyncIterable<Buffer>) {
     parts.push(part)
     size += part.length
     if (size >= ANSWER_BYTES_MAX) break
@@ -107,9 +111,9 @@ async function beginningOf(answer: Response): Promise<string> {
 }
 
 /** As push names them; what no header can carry is left out. */
-function headersOf(record: AcquiredRecord, group: string): Headers {
+function headersOf(record: AcquiredRecord, group: string): Record<string, string> {
   const { topic, partition, offset, timestamp, deliveryCount, key, id, headers, value, valueBase64 } = record
-  const sent = new Headers({ 'user-agent': 'dwell-listen' })
+  const sent: Record<string, string> = { 'user-agent': 'dwell-listen' }
   const own = Object.entries(headers).find(([name]) => name.toLowerCase() === 'content-type')?.[1]
   const byForm =
     valueBase64 !== undefined
@@ -131,7 +135,7 @@ function headersOf(record: AcquiredRecord, group: string): Headers {
   ]
   for (const [name, value] of fields) {
     if (value === null || value === undefined) continue
-    if (HEADER_NAME.test(name) && HEADER_VALUE.test(String(value))) sent.set(name, String(value))
+    if (HEADER_NAME.test(name) && HEADER_VALUE.test(String(value))) sent[name.toLowerCase()] = String(value)
   }
   return sent
 }
