@@ -94,6 +94,10 @@ t.test('a reader that goes away ends a dump', async (t) => {
   t.ok(out.length > 0)
 })
 
+t.test('it says its version', async (t) => {
+  t.match(await dwell(['--version']), { code: 0, out: /^\d+\.\d+\.\d+\n$/, error: '' })
+})
+
 t.test('what is called wrongly', async (t) => {
   const unreadable = copyOf(t, clean)
   chmodSync(join(unreadable, 'checkpoint'), 0)

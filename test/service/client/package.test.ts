@@ -96,6 +96,7 @@ t.test('the command runs', async (t) => {
   symlinkSync(join(installed, 'service/dwell'), link)
   const command = (args: string[], env: NodeJS.ProcessEnv = environment) => run(link, args, { env })
   t.match(await command(['publish', 'orders', 'two']), { stdout: /^Published: partition/, stderr: '' })
+  t.match(await command(['--version']), { stdout: /^\d+\.\d+\.\d+\n$/ })
   t.match(await command(['verify', '--help']), { stdout: /^Usage: dwell verify/ })
   t.match(await command(['serve', '--port', 'many']).catch((error) => error), {
     code: 1,
