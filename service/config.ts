@@ -78,9 +78,8 @@ function parseSetting(row: SettingRow, text: string, source: string): unknown {
       const list =
         text.trim() === ''
           ? []
-          : text
-              .split(',')
-              .map((part) => parseNumber({ ...row, kind: 'duration', min: 1, default: 0 }, part.trim(), source))
+          : text.split(',').map((part) => numberIn({ ...row, kind: 'duration', min: 1, default: 0 }, part.trim()))
+      if (list.includes(Number.NaN)) throw wrong(source, text, rangeOf(row) + formsOf(row.kind))
       if (list.length > row.countMax) throw wrong(source, text, `at most ${row.countMax} durations`)
       return list
     }
@@ -97,9 +96,23 @@ function parseText(row: TextRow, text: string, source: string): string {
 }
 
 function parseNumber(row: NumberRow, text: string, source: string): number {
+  const value = numberIn(row, text)
+  if (Number.isNaN(value)) throw wrong(source, text, rangeOf(row) + formsOf(row.kind))
+  return value
+}
+
+/** NaN for what is no number of its kind, or out of range. */
+function numberIn(row: NumberRow, text: string): number {
   const value = numberOf(row.kind, text)
-  if (Number.isInteger(value) && value >= row.min && value <= row.max) return value
-  throw wrong(source, text, rangeOf(row))
+  return Number.isInteger(value) && value >= row.min && value <= row.max ? value : Number.NaN
+}
+
+/** How values of a kind are written, where it is not plain. */
+function formsOf(kind: SettingRow['kind']): string {
+  if (kind === 'bytes') return ', written as 64KiB, 1.5MiB, 1GiB or a number of bytes'
+  if (kind === 'duration' || kind === 'durations')
+    return ', written as 250ms, 5s, 1h30m, 30d or a number of milliseconds'
+  return ''
 }
 
 function numberOf(kind: NumberRow['kind'], text: string): number {

@@ -118,8 +118,8 @@ function claimsOf(settings: AccessSettings) {
   const issuer = settings.JWT_ISSUER
   const audience = settings.JWT_AUDIENCE
   // Without them a token that was made for any other service would be as good.
-  if (issuer === '') throw wrong('JWT_ISSUER', 'must be given with JWT_KEYS')
-  if (audience === '') throw wrong('JWT_AUDIENCE', 'must be given with JWT_KEYS')
+  if (issuer === '') throw wrong('JWT_ISSUER', 'must be given with DWELL_JWT_KEYS')
+  if (audience === '') throw wrong('JWT_AUDIENCE', 'must be given with DWELL_JWT_KEYS')
   const algorithms = settings.JWT_ALGORITHMS.split(',').map((name) => name.trim())
   const foreign = algorithms.find((name) => !ALGORITHMS.includes(name))
   if (foreign !== undefined)

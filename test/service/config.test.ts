@@ -73,7 +73,9 @@ t.test('a wrong value is refused by name, with what is right', async (t) => {
     ['DWELL_SEGMENT_BYTES', '1KiB', /DWELL_SEGMENT_BYTES/],
     ['DWELL_DELAY_MAX', 'soon', /DWELL_DELAY_MAX.*duration/],
     ['DWELL_CHECKPOINT_INTERVAL', '0s', /DWELL_CHECKPOINT_INTERVAL/],
-    ['DWELL_GROUP_RETRY', '5s,,', /DWELL_GROUP_RETRY/],
+    ['DWELL_DELAY_MAX', '5', /a duration from 1s to .*, written as 250ms, 5s, .* or a number of milliseconds\.$/],
+    ['DWELL_MESSAGE_BYTES_MAX', '1MB', /a size from 1 to 16MiB, written as 64KiB, .* or a number of bytes\.$/],
+    ['DWELL_GROUP_RETRY', '5s,,x', /^DWELL_GROUP_RETRY is "5s,,x"; it must be up to 20 durations .* written as/],
     ['DWELL_GROUP_RETRY', Array(30).fill('1s').join(), /at most 20/],
   ]
   for (const [variable, value, says] of wrong) {
