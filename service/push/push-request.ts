@@ -36,6 +36,9 @@ export interface PushRequest {
   ofMessage: readonly Header[]
 }
 
+/** Where a record lies, and how often it was delivered. */
+type Place = Pick<Delivery, 'topic' | 'partition' | 'offset' | 'timestampMs' | 'deliveryCount'>
+
 export interface Sender {
   group: string
   /** Of the data directory: records of another one have other ids. */
@@ -50,8 +53,13 @@ const NOTHING = Buffer.alloc(0)
 /** @throws RECORD_DAMAGED */
 export function pushRequest(delivery: Delivery, sender: Sender, nowMs: number): PushRequest {
   const record = decodeRecordBody(delivery.body)
-  const body = record.value ?? NOTHING
-  const id = webhookId(delivery, sender)
+  const headers = pushHeaders(delivery, record, sender, nowMs)
+  return { headers, body: record.value ?? NOTHING, ofMessage: record.headers }
+}
+
+/** The headers of a record that came from `place`: name, value, name, value … */
+export function pushHeaders(place: Place, record: RecordBody, sender: Sender, nowMs: number): string[] {
+  const id = webhookId(place, sender)
   const timestampSeconds = Math.floor(nowMs / 1_000)
   const headers = ['user-agent', 'Dwell']
   for (const [name, value] of Object.entries(sender.headers)) {
@@ -60,17 +68,18 @@ export function pushRequest(delivery: Delivery, sender: Sender, nowMs: number): 
   }
   headers.push('content-type', contentType(record))
   headers.push('webhook-id', id, 'webhook-timestamp', String(timestampSeconds))
-  if (sender.keys.length > 0) headers.push('webhook-signature', sign(sender.keys, id, timestampSeconds, body))
-  headers.push('dwell-topic', delivery.topic, 'dwell-group', sender.group)
-  headers.push('dwell-partition', String(delivery.partition), 'dwell-offset', String(delivery.offset))
-  headers.push('dwell-timestamp', formatTime(delivery.timestampMs))
-  headers.push('dwell-delivery-count', String(delivery.deliveryCount))
+  if (sender.keys.length > 0)
+    headers.push('webhook-signature', sign(sender.keys, id, timestampSeconds, record.value ?? NOTHING))
+  headers.push('dwell-topic', place.topic, 'dwell-group', sender.group)
+  headers.push('dwell-partition', String(place.partition), 'dwell-offset', String(place.offset))
+  headers.push('dwell-timestamp', formatTime(place.timestampMs))
+  headers.push('dwell-delivery-count', String(place.deliveryCount))
   addMessageHeaders(headers, record)
-  return { headers, body, ofMessage: record.headers }
+  return headers
 }
 
 /** Names a record in a group: told over all its tries, and by nothing else's. Without a full stop, as it is signed. */
-function webhookId({ topic, partition, offset, timestampMs }: Delivery, { group, clusterId }: Sender): string {
+function webhookId({ topic, partition, offset, timestampMs }: Place, { group, clusterId }: Sender): string {
   const place = [clusterId, topic, partition, offset, timestampMs, group].join(' ')
   return `msg_${hash('sha256', place, 'base64url').slice(0, 27)}`
 }

@@ -9,8 +9,10 @@ import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
 import { request as tlsRequest } from 'node:https'
 import type { Command } from 'commander'
-import { SystemClock } from '../../../storage/index.ts'
+import { type Header, SystemClock } from '../../../storage/index.ts'
 import { type AcquiredRecord, CallError, type Outcome, valueBytes } from '../../client/index.ts'
+import { FORM_HEADER, ID_HEADER } from '../../publish/message.ts'
+import { pushHeaders, type Sender } from '../../push/push-request.ts'
 import { judge } from '../../push/verdict.ts'
 import { countOf, durationOf, msOf } from './forms.ts'
 import { addRemote, type Given, type Remote } from './remote.ts'
@@ -18,8 +20,6 @@ import { runConsumer } from './running.ts'
 
 /** What is read of an answer: the reason of a failure is in its first bytes. */
 const ANSWER_BYTES_MAX = 64 * 1024
-const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/
-const HEADER_VALUE = /^[\t\x20-\x7e]{0,1024}$/
 
 /** Adds the command to `program`. */
 export function addListen(program: Command, environment: NodeJS.ProcessEnv): void {
@@ -45,8 +45,11 @@ async function listen(remote: Remote, args: string[], given: Given): Promise<num
   const url = urlOf(given.forward as string)
   const timeoutMs = msOf(given.answerWithin as string)
   if (!json) await notes.line(`Forwarding ${topic} of ${group} to ${url}; Ctrl-C ends it.`)
+  // It is part of what names a record to a web service.
+  const { clusterId = '' } = await remote.client.ready({ signal: remote.signal })
+  const sender = { group, clusterId, headers: { 'user-agent': 'dwell-listen' }, keys: [] }
   const handle = async (record: AcquiredRecord, { signal }: { signal: AbortSignal }): Promise<Outcome> => {
-    const { outcome, said } = await forward(record, { url, group, timeoutMs, signal })
+    const { outcome, said } = await forward(record, { url, sender, timeoutMs, signal })
     const { partition, offset, key } = record
     const line = { partition, offset, key, ...outcome, said }
     await output.line(json ? JSON.stringify(line) : `${partition}/${offset}  ${key ?? '-'}  ${outcome.type}  ${said}`)
@@ -58,7 +61,7 @@ async function listen(remote: Remote, args: string[], given: Given): Promise<num
 
 interface Forwarding {
   url: URL
-  group: string
+  sender: Sender
   timeoutMs: number
   signal: AbortSignal
 }
@@ -66,15 +69,17 @@ interface Forwarding {
 /** Sends one record; what its answer means, and what it said, in a line. */
 async function forward(
   record: AcquiredRecord,
-  { url, group, timeoutMs, signal }: Forwarding,
+  { url, sender, timeoutMs, signal }: Forwarding,
 ): Promise<{ outcome: Outcome; said: string }> {
   const timeout = new AbortController()
   const timer = new SystemClock().setTimer(() => timeout.abort(), timeoutMs)
   const nowMs = new SystemClock().wallMs()
   const both = AbortSignal.any([timeout.signal, signal])
   try {
-    const options = { method: 'POST', headers: headersOf(record, group), signal: both }
+    const options = { method: 'POST', signal: both }
     const call = url.protocol === 'https:' ? tlsRequest(url, options) : request(url, options)
+    const headers = headersOf(record, sender, nowMs)
+    for (let i = 0; i < headers.length; i += 2) call.appendHeader(headers[i], headers[i + 1])
     call.end(valueBytes(record))
     const [answer] = (await once(call, 'response')) as [IncomingMessage]
     // What breaks from here on breaks the reading.
@@ -110,34 +115,25 @@ async function beginningOf(answer: IncomingMessage): Promise<string> {
   return Buffer.concat(parts).toString('utf8', 0, ANSWER_BYTES_MAX)
 }
 
-/** As push names them; what no header can carry is left out. */
-function headersOf(record: AcquiredRecord, group: string): Record<string, string> {
-  const { topic, partition, offset, timestamp, deliveryCount, key, id, headers, value, valueBase64 } = record
-  const sent: Record<string, string> = { 'user-agent': 'dwell-listen' }
-  const own = Object.entries(headers).find(([name]) => name.toLowerCase() === 'content-type')?.[1]
-  const byForm =
-    valueBase64 !== undefined
-      ? 'application/octet-stream'
-      : typeof value === 'string'
-        ? 'text/plain; charset=utf-8'
-        : 'application/json'
-  const fields: [name: string, value: string | number | null | undefined][] = [
-    ['content-type', own !== undefined && HEADER_VALUE.test(own) ? own : byForm],
-    ['dwell-topic', topic],
-    ['dwell-group', group],
-    ['dwell-partition', partition],
-    ['dwell-offset', offset],
-    ['dwell-timestamp', timestamp],
-    ['dwell-delivery-count', deliveryCount],
-    ['dwell-key', key],
-    ['dwell-id', id],
-    ...Object.entries(headers).map(([name, value]) => [`dwell-header-${name}`, value] as [string, string]),
-  ]
-  for (const [name, value] of fields) {
-    if (value === null || value === undefined) continue
-    if (HEADER_NAME.test(name) && HEADER_VALUE.test(String(value))) sent[name.toLowerCase()] = String(value)
-  }
-  return sent
+/** Those of a push of the same record, without the signature: name, value, name, value … */
+function headersOf(record: AcquiredRecord, sender: Sender, nowMs: number): string[] {
+  const { id, value, valueBase64 } = record
+  const form = valueBase64 !== undefined ? 'base64' : typeof value === 'string' ? 'text' : 'json'
+  const headers = Object.entries(record.headers).map(([name, text]) => headerOf(name, text))
+  headers.push(headerOf(FORM_HEADER, form))
+  if (id !== undefined) headers.push(headerOf(ID_HEADER, id))
+  const place = { ...record, timestampMs: Date.parse(record.timestamp) }
+  return pushHeaders(place, { key: keyOf(record), value: null, headers }, sender, nowMs)
+}
+
+function keyOf({ key, keyBase64 }: AcquiredRecord): Buffer | null {
+  if (keyBase64 !== undefined) return Buffer.from(keyBase64, 'base64')
+  return typeof key === 'string' ? Buffer.from(key) : null
+}
+
+/** A header that has no value is null. */
+function headerOf(name: string, text: string | null): Header {
+  return [name, text === null ? null : Buffer.from(text)]
 }
 
 function urlOf(text: string): URL {

@@ -31,7 +31,7 @@ t.test('each message is forwarded, and acknowledged by the answer', async (t) =>
   await server.client.call('PUT', '/v1/topics/orders', { body: { partitions: 1 } })
   await server.client.call('PUT', '/v1/topics/orders/groups/web', { body: { retry: ['1h'] } })
   const values = [{ order: 17 }, 'reject', 'later', 'fail'].map((value) => {
-    return { value, key: 'customer-4', headers: { trace: 'abc', 'a b': 'no name of a header' } }
+    return { value, key: 'customer-4', headers: { trace: 'für', 'a b': 'no name of a header' } }
   })
   for (const message of values) await server.client.call('POST', '/v1/topics/orders/messages', { body: message })
   const url = `http://127.0.0.1:${(hook.address() as { port: number }).port}/orders`
@@ -39,7 +39,9 @@ t.test('each message is forwarded, and acknowledged by the answer', async (t) =>
   t.equal(code, 0)
   t.match(error, `Forwarding orders of web to ${url}`)
   t.same(out.split('\n'), ['0/0  customer-4  accept  HTTP 204', '0/1  customer-4  reject  HTTP 422', '0/2  customer-4  release  HTTP 503', '0/3  customer-4  release  HTTP 500: boom', '']) // biome-ignore format: short
-  t.match(got[0].headers, { 'content-type': 'application/json', 'dwell-topic': 'orders', 'dwell-group': 'web', 'dwell-partition': '0', 'dwell-offset': '0', 'dwell-delivery-count': '1', 'dwell-key': 'customer-4', 'dwell-header-trace': 'abc' }) // biome-ignore format: short
+  t.match(got[0].headers, { 'content-type': 'application/json', 'dwell-topic': 'orders', 'dwell-group': 'web', 'dwell-partition': '0', 'dwell-offset': '0', 'dwell-delivery-count': '1', 'dwell-key': 'customer-4', 'dwell-header-trace': Buffer.from('für').toString('latin1'), 'dwell-headers-left-out': '1', 'user-agent': 'dwell-listen' }) // biome-ignore format: short
+  t.match(got[0].headers['webhook-id'], /^msg_[\w-]{27}$/, 'as a push names it')
+  t.equal(new Set(got.map(({ headers }) => headers['webhook-id'])).size, 4)
   t.same(JSON.parse(got[0].body), { order: 17 })
   const described = (await server.client.call('GET', '/v1/topics/orders/groups/web')).json
   t.match(described, { partitions: [{ lag: 0, inFlight: 0, dead: 1 }] })
