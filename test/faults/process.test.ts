@@ -6,8 +6,6 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { Subject, until } from './subject.ts'
 
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
-
 /** NODE_OPTIONS with which the process runs `code` when it is sent SIGUSR2. */
 function onSignal(code: string): string {
   return `--import data:text/javascript,${encodeURIComponent(`process.on('SIGUSR2',()=>{${code}})`)}`
@@ -30,7 +28,7 @@ t.test(
       await subject.publish('later', 5, 10, { deliverAt: new Date(nowMs + delayMs).toISOString() })
     }
     process.kill(pid, 'SIGSTOP')
-    await sleep(2_200)
+    await until(() => Date.now() > nowMs + 2_000, 10_000, 'all is overdue')
     process.kill(pid, 'SIGCONT')
     await until(
       async () => (await subject.metric('dwell_dispatched_total')) === 20,
@@ -144,12 +142,14 @@ function removed(folder: string): boolean {
 }
 
 t.test('P10: a blocked event loop makes late, not early, and shows in the lateness', async (t) => {
-  const block = onSignal('Atomics.wait(new Int32Array(new SharedArrayBuffer(4)),0,0,2000)')
   const subject = new Subject(t)
+  const sign = join(subject.folder, 'blocked')
+  const say = `process.getBuiltinModule('fs').writeFileSync(${JSON.stringify(sign)},'')`
+  const block = onSignal(`${say};Atomics.wait(new Int32Array(new SharedArrayBuffer(4)),0,0,2000)`)
   const { client, pid } = await subject.start({ NODE_OPTIONS: block })
   const { json } = await subject.publish('later', 5, 10, { delay: '300ms' })
   process.kill(pid, 'SIGUSR2')
-  await sleep(100)
+  await until(() => existsSync(sign), 10_000, 'it is blocked')
   t.equal((await client.call('GET', '/healthz')).status, 200)
   await until(async () => (await subject.metric('dwell_dispatched_total')) === 5, 10_000, 'all is dispatched')
   const { records } = (await client.call('GET', '/v1/topics/later/partitions/0/records')).json as {
