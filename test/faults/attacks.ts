@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { type CryptoKey, exportSPKI, SignJWT } from 'jose'
 import type { Answer } from '../service/running-service.ts'
 import { holder } from '../support/token-holders.ts'
+import { until } from '../support/until.ts'
 import { type AttackGround, AUDIENCE, ISSUER } from './attack-ground.ts'
 
 export interface Attack {
@@ -488,8 +489,4 @@ async function cutOff({ socket, answer, closed }: ReturnType<AttackGround['open'
   const tookS = (performance.now() - beganMs) / 1000
   assert.ok(tookS < 12)
   return tookS.toFixed(1)
-}
-
-async function until(wanted: () => boolean): Promise<void> {
-  while (!wanted()) await new Promise((resolve) => setImmediate(resolve))
 }

@@ -4,8 +4,11 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { until } from '../support/until.ts'
 import { send } from './running-service.ts'
 
+// Each of them starts a process or two.
+t.setTimeout(120_000)
 const MAIN = join(import.meta.dirname, '../../service/main.ts')
 
 interface Running {
@@ -92,7 +95,7 @@ t.test('it says where it listens and what it recovered, and stops gracefully', a
   })
   await send(port, 'PUT', '/v1/topics/orders/groups/g', {})
   const waiting = send(port, 'POST', '/v1/topics/orders/groups/g/acquire', { wait: '60s' })
-  while (!/dwell_acquires_waiting 1\n/.test((await send(port, 'GET', '/metrics')).text));
+  await until(async () => /dwell_acquires_waiting 1\n/.test((await send(port, 'GET', '/metrics')).text))
   first.child.kill('SIGTERM')
   t.match(await waiting, { status: 200, json: { records: [] } }, 'who waits gets an answer')
   t.strictSame(await first.ended, [0, null])
@@ -135,11 +138,12 @@ t.test('a request under way is finished before the stop; a second signal stops a
     port,
     method: 'POST',
     path: '/v1/topics/orders/messages',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', expect: '100-continue' },
   })
-  half.on('error', () => {})
+  half.on('error', () => {}).flushHeaders()
+  // The service is reading it.
+  await once(half, 'continue')
   half.write('{"value":')
-  await send(port, 'GET', '/healthz')
   running.child.kill('SIGTERM')
   await running.line('Stopping.')
   running.child.kill('SIGTERM')

@@ -2,6 +2,7 @@
 
 import t from 'tap'
 import { CallError, type ClientOptions, DwellClient } from '../../../service/client/index.ts'
+import { until } from '../../support/until.ts'
 import { ManualSurroundings, turns } from './manual-surroundings.ts'
 import { scriptedService } from './scripted-service.ts'
 
@@ -26,11 +27,11 @@ t.test('what may help is tried again, not before the service asks for it', async
     else answer.json(200, { topics: [] })
   })
   const listed = client(t, { url: service.url, surroundings }).topics.list()
-  await until(() => service.asked.length === 1)
+  await untilSettled(() => service.asked.length === 1)
   await surroundings.advance(2_900)
   t.equal(service.asked.length, 1, 'not yet')
   await surroundings.advance(700)
-  await until(() => service.asked.length === 2)
+  await untilSettled(() => service.asked.length === 2)
   await surroundings.advance(4_000)
   t.same(await listed, [])
   t.equal(service.asked.length, 3)
@@ -58,7 +59,7 @@ t.test('a machine that was suspended does not repeat what the service may have f
   const surroundings = new ManualSurroundings()
   const published = client(t, { url: service.url, surroundings }).publish('orders', { value: 1 })
   published.catch(() => {})
-  await until(() => service.asked.length === 1)
+  await untilSettled(() => service.asked.length === 1)
   surroundings.suspend(3_600_000)
   await surroundings.advance(1_000)
   await t.rejects(published, { code: 'CONNECTION_LOST' })
@@ -100,14 +101,14 @@ t.test('a signal ends a call at once, with its reason; a slow one ends in time',
   const reason = new Error('enough')
   const abort = new AbortController()
   const called = client(t, { url: service.url }).topics.list({ signal: abort.signal })
-  await until(() => service.asked.length === 1)
+  await untilSettled(() => service.asked.length === 1)
   abort.abort(reason)
   t.equal(await called.catch((error) => error), reason)
   await t.rejects(client(t, { url: service.url }).topics.list({ signal: AbortSignal.abort(reason) }), reason)
   const surroundings = new ManualSurroundings()
   const slow = client(t, { url: service.url, surroundings, timeoutMs: 5_000, retryForMs: 0 }).topics.list()
   slow.catch(() => {})
-  await until(() => service.asked.length === 2)
+  await untilSettled(() => service.asked.length === 2)
   await surroundings.advance(5_000)
   await t.rejects(slow, {
     code: 'TIMED_OUT',
@@ -126,7 +127,7 @@ t.test('what an answer that has begun hands over is taken, whatever the signal s
   const abort = new AbortController()
   const made = client(t, { url: service.url })
   const acquired = made.group('orders', 'g').acquire({ signal: abort.signal })
-  await until(() => service.asked.length === 1)
+  await untilSettled(() => service.asked.length === 1)
   abort.abort(new Error('enough'))
   finish()
   t.same(await acquired, { records })
@@ -179,15 +180,15 @@ t.test('a closed client ends what is under way and takes nothing more', async (t
   const made = new DwellClient({ url: service.url })
   const called = made.topics.list()
   called.catch(() => {})
-  await until(() => service.asked.length === 1)
+  await untilSettled(() => service.asked.length === 1)
   made.close()
   await t.rejects(called, { code: 'CONNECTION_LOST' })
   await t.rejects(made.topics.list(), { code: 'CLIENT_CLOSED' })
 })
 
-/** Sockets have no clock that a test could move. */
-async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await turns()
+/** So, and what else was under way has arrived too. */
+async function untilSettled(isSo: () => boolean): Promise<void> {
+  await until(isSo)
   await settled()
 }
 

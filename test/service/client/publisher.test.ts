@@ -2,6 +2,7 @@
 
 import t, { type Test } from 'tap'
 import { DwellClient, type Message, type PublisherOptions } from '../../../service/client/index.ts'
+import { until } from '../../support/until.ts'
 import { turns } from './manual-surroundings.ts'
 import { type Answering, type Asked, scriptedService } from './scripted-service.ts'
 
@@ -24,10 +25,6 @@ function publisherTo(t: Test, url: string, options: PublisherOptions = {}) {
   const client = new DwellClient({ url })
   t.teardown(() => client.close())
   return client.publisher('orders', options)
-}
-
-async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await turns()
 }
 
 const messages = (count: number): Message[] => Array.from({ length: count }, (_, value) => ({ value }))

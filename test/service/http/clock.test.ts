@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { type Clock, SystemClock } from '../../../storage/index.ts'
 import { slowDisk } from '../../support/slow-disk.ts'
+import { until } from '../../support/until.ts'
 import { startService } from '../running-service.ts'
 
 const HOUR_MS = 3_600_000
@@ -42,7 +43,7 @@ t.test('C1: a wall clock behind the hand shows in /readyz and in the metrics, wh
   t.hasOwnProps(soon, ['dueAtMs'], 'half an hour ahead of the wall clock, though behind the hand')
   t.ok(soon.dueAtMs > wallMs + HOUR_MS / 2, 'not before the wall clock has caught up')
   off.wallMs = 0
-  while ((await call('GET', '/readyz')).json.clock !== 'followed');
+  await until(async () => (await call('GET', '/readyz')).json.clock === 'followed')
   t.notHas((await call('GET', '/readyz')).json, { why: '' })
 })
 
@@ -89,7 +90,7 @@ t.test('C4: while the clock cannot be right no delay is taken; a time is, and wh
     )
   }
   off.wallMs = 0
-  while ((await call('GET', '/readyz')).json.clock !== 'followed');
+  await until(async () => (await call('GET', '/readyz')).json.clock === 'followed')
   t.equal((await publish('orders', { value: 1, delay: '5s' })).status, 201)
   t.match(await publish('orders', { value: 1, deliverAt: dueAtMs + 9e12 }), { status: 400 })
 })

@@ -3,6 +3,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import t from 'tap'
+import { until } from '../../support/until.ts'
 import { startService } from '../running-service.ts'
 
 async function opened(port: number): Promise<Socket> {
@@ -93,9 +94,9 @@ t.test('a client that leaves while acquire waits takes no record with it', async
     head('/v1/topics/orders/groups/g/acquire', { 'content-type': 'application/json', 'content-length': body.length }) +
       body,
   )
-  while ((await waiting()) !== 1);
+  await until(async () => (await waiting()) === 1, 'the call waits')
   socket.resetAndDestroy()
-  while ((await waiting()) !== 0);
+  await until(async () => (await waiting()) === 0, 'it is gone')
   await publish('orders', { value: 1 })
   t.match((await call('POST', '/v1/topics/orders/groups/g/acquire', {})).json.records, [{ value: 1, deliveryCount: 1 }])
 })

@@ -9,6 +9,7 @@ import { RIGHTS } from '../../../service/access/rights.ts'
 import type { Settings } from '../../../service/settings.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { holder, tokensFolder, writeTokens } from '../../support/token-holders.ts'
+import { until } from '../../support/until.ts'
 import { startService } from '../running-service.ts'
 
 const free = holder('free', RIGHTS)
@@ -48,11 +49,6 @@ async function opened(t: Test, port: number, text = ''): Promise<Opened> {
 
 function closed(socket: Socket): Promise<void> {
   return new Promise((resolve) => (socket.closed ? resolve() : socket.once('close', () => resolve())))
-}
-
-/** Lets other things happen until `wanted`. */
-async function until(wanted: () => Promise<boolean> | boolean): Promise<void> {
-  while (!(await wanted())) await new Promise((resolve) => setImmediate(resolve))
 }
 
 t.test('requests a second of a token', async (t) => {

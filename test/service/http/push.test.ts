@@ -2,7 +2,8 @@
 
 import { Webhook } from 'standardwebhooks'
 import t, { type Test } from 'tap'
-import { TestEndpoint, until } from '../push/push-rig.ts'
+import { until } from '../../support/until.ts'
+import { TestEndpoint } from '../push/push-rig.ts'
 import { type RunningService, startService } from '../running-service.ts'
 
 const GROUP = '/v1/topics/orders/groups/billing'
@@ -279,7 +280,7 @@ t.test('another URL is another endpoint: it is not paused', async (t) => {
   const { call, publish } = await withGroup(t)
   await call('PUT', GROUP, { push: { url: old.url } })
   await publish('orders', { value: 1, partition: 0 })
-  while ((await call('GET', GROUP)).json.push.paused === undefined);
+  await until(async () => (await call('GET', GROUP)).json.push.paused !== undefined)
   t.ok((await call('PUT', GROUP, { push: { timeout: '5s' } })).json.push.paused, 'other settings leave the pause')
   t.notOk('paused' in (await call('PUT', GROUP, { push: { url: other.url } })).json.push)
   await until(() => other.received.length === 1)

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import t from 'tap'
 import { ManualClock } from '../../support/manual-clock.ts'
+import { until } from '../../support/until.ts'
 import { startService } from '../running-service.ts'
 
 /** A connection of which all that comes is kept, and how it ends. */
@@ -26,7 +27,7 @@ t.test('it is not ready from the first moment, and goes on answering for as long
   const waiting = call('POST', '/v1/topics/orders/groups/g/acquire', { max: 1, wait: '20s' })
   t.match(await waiting, { status: 200, json: { records: [{ value: 1 }] } }, 'new connections are taken')
   const last = call('POST', '/v1/topics/orders/groups/g/acquire', { wait: '20s' })
-  while (!/dwell_acquires_waiting 1\n/.test((await call('GET', '/metrics')).text));
+  await until(async () => /dwell_acquires_waiting 1\n/.test((await call('GET', '/metrics')).text))
   await clock.advance(3_000)
   t.match(await last, { status: 200, json: { records: [] } }, 'who waits is answered at the end')
   await stopping

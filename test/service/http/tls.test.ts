@@ -11,6 +11,7 @@ import { LOOK_MS } from '../../../service/access/watched-files.ts'
 import { hasOpenssl, makeCertificate, makeClientCertificate } from '../../support/certificates.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { tokensFolder } from '../../support/token-holders.ts'
+import { until } from '../../support/until.ts'
 import { startService } from '../running-service.ts'
 
 const skip = hasOpenssl() ? false : 'openssl is not installed'
@@ -145,7 +146,7 @@ t.test('connections of an address are bounded here too', { skip }, async (t) => 
   for (const socket of idle) await once(socket, 'connect')
   t.type(await statusOf(port, { ca: own.pem.cert }), 'string')
   for (const socket of idle) socket.destroy()
-  while ((await statusOf(port, { ca: own.pem.cert })) !== 200);
+  await until(async () => (await statusOf(port, { ca: own.pem.cert })) === 200)
   t.pass('when they are gone there is room')
 })
 

@@ -1,6 +1,7 @@
 // A refusal names the field and all that may stand there, whichever way its schema says it.
 
 import t from 'tap'
+import { until } from '../../support/until.ts'
 import { type Answer, startService } from '../running-service.ts'
 
 const TOPIC = '/v1/topics/orders'
@@ -196,7 +197,7 @@ t.test('who waits for records of a group that is deleted is told so', async (t) 
   await call('PUT', TOPIC, {})
   await call('PUT', GROUP, {})
   const waiting = call('POST', `${GROUP}/acquire`, { wait: '20s' })
-  while (!/dwell_acquires_waiting 1\n/.test((await call('GET', '/metrics')).text)) await new Promise(setImmediate)
+  await until(async () => /dwell_acquires_waiting 1\n/.test((await call('GET', '/metrics')).text))
   await call('DELETE', GROUP)
   t.match(await waiting, { status: 404, json: { code: 'GROUP_NOT_FOUND' } })
 })

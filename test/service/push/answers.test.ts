@@ -2,7 +2,8 @@
 
 import type { Duplex } from 'node:stream'
 import t from 'tap'
-import { PushRig, type Received, TestEndpoint, until } from './push-rig.ts'
+import { until } from '../../support/until.ts'
+import { PushRig, type Received, TestEndpoint } from './push-rig.ts'
 
 interface Row {
   endpoint: string

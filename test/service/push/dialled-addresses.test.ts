@@ -3,7 +3,8 @@
 import t from 'tap'
 import { AllowedHosts } from '../../../service/push/allowed-hosts.ts'
 import { sharedResolve } from '../../../service/push/network.ts'
-import { PushRig, TestEndpoint, until } from './push-rig.ts'
+import { until } from '../../support/until.ts'
+import { PushRig, TestEndpoint } from './push-rig.ts'
 
 t.test('A9: a name that comes to stand for an address inside leads nowhere', async (t) => {
   const inside = await TestEndpoint.start(t)

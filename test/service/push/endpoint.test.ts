@@ -3,7 +3,8 @@
 import t from 'tap'
 import { DwellError } from '../../../storage/index.ts'
 import { settle } from '../../support/manual-clock.ts'
-import { ok, PushRig, type Received, TestEndpoint, until } from './push-rig.ts'
+import { until } from '../../support/until.ts'
+import { ok, PushRig, type Received, TestEndpoint } from './push-rig.ts'
 
 const fail = ({ answer }: Received) => answer(500)
 const gone = ({ answer }: Received) => answer(410)

@@ -1,7 +1,8 @@
 // An endpoint that rejects everything must not bury a whole topic.
 
 import t from 'tap'
-import { PushRig, TestEndpoint, until } from './push-rig.ts'
+import { until } from '../../support/until.ts'
+import { PushRig, TestEndpoint } from './push-rig.ts'
 
 t.test('too many dead letters of a pushing group pause it; resumed, it goes on and counts anew', async (t) => {
   const endpoint = await TestEndpoint.start(t, ({ answer }) => answer(200, { 'dwell-acknowledge': 'reject' }))

@@ -7,7 +7,7 @@ import type { GroupSettings, PushSettings } from '../../../service/delivery/inde
 import { AllowedHosts } from '../../../service/push/allowed-hosts.ts'
 import { Pusher, type PusherOptions } from '../../../service/push/pusher.ts'
 import { DwellError, SILENT } from '../../../storage/index.ts'
-import { settle } from '../../support/manual-clock.ts'
+import { until } from '../../support/until.ts'
 import { GroupRig } from '../delivery/group-rig.ts'
 
 export interface Received {
@@ -172,15 +172,6 @@ export class PushRig {
 
   async published(...values: string[]): Promise<void> {
     await this.groups.publish('orders', values)
-  }
-}
-
-/** Lets real sockets work until `isSo`, while the clock stands. */
-export async function until(isSo: () => boolean, what = 'what the test waits for'): Promise<void> {
-  const untilMs = performance.now() + 10_000
-  while (!isSo()) {
-    if (performance.now() > untilMs) throw new Error(`It never came: ${what}.`)
-    await settle(1)
   }
 }
 

@@ -1,5 +1,6 @@
 import t from 'tap'
-import { PushRig, TestEndpoint, until } from './push-rig.ts'
+import { until } from '../../support/until.ts'
+import { PushRig, TestEndpoint } from './push-rig.ts'
 
 t.test('what is published is pushed and accepted', async (t) => {
   const endpoint = await TestEndpoint.start(t)

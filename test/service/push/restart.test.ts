@@ -3,7 +3,8 @@
 import t, { type Test } from 'tap'
 import { DwellError } from '../../../storage/index.ts'
 import { settle } from '../../support/manual-clock.ts'
-import { ok, PushRig, type Received, TestEndpoint, until } from './push-rig.ts'
+import { until } from '../../support/until.ts'
+import { ok, PushRig, type Received, TestEndpoint } from './push-rig.ts'
 
 const gone = ({ answer }: Received) => answer(410)
 const countOf = ({ headers }: Received) => Number(headers['dwell-delivery-count'])

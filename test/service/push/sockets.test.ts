@@ -4,7 +4,8 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { connect } from 'node:net'
 import t, { type Test } from 'tap'
 import { settle } from '../../support/manual-clock.ts'
-import { ok, PushRig, TestEndpoint, until } from './push-rig.ts'
+import { until } from '../../support/until.ts'
+import { ok, PushRig, TestEndpoint } from './push-rig.ts'
 
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => String(i))
 

@@ -10,8 +10,9 @@ import { Endpoint } from '../../../service/push/endpoint.ts'
 import { SharedBound } from '../../../service/push/shared-bound.ts'
 import { SILENT } from '../../../storage/index.ts'
 import { settle } from '../../support/manual-clock.ts'
+import { until } from '../../support/until.ts'
 import { GroupRig } from '../delivery/group-rig.ts'
-import { PUSH, PushRig, TestEndpoint, until } from './push-rig.ts'
+import { PUSH, PushRig, TestEndpoint } from './push-rig.ts'
 import { SELF_SIGNED } from './self-signed.ts'
 
 async function listen(t: Test, server: Server | ReturnType<typeof createTlsServer>): Promise<number> {

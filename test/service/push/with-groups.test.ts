@@ -2,7 +2,8 @@
 
 import t from 'tap'
 import { settle } from '../../support/manual-clock.ts'
-import { ok, PushRig, type Received, TestEndpoint, until } from './push-rig.ts'
+import { until } from '../../support/until.ts'
+import { ok, PushRig, type Received, TestEndpoint } from './push-rig.ts'
 
 const keyOf = ({ headers }: Received) => String(headers['dwell-key'])
 

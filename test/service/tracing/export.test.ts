@@ -5,7 +5,7 @@ import { openTracing, type TracedCall } from '../../../service/tracing/tracing.t
 import { SILENT, SystemRandom } from '../../../storage/index.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { TraceCollector } from '../../support/trace-collector.ts'
-import { until } from '../push/push-rig.ts'
+import { until } from '../../support/until.ts'
 
 const CALL: TracedCall = {
   operation: { name: 'publish', type: 'send' },

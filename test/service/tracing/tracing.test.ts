@@ -2,7 +2,8 @@
 
 import t from 'tap'
 import { TraceCollector } from '../../support/trace-collector.ts'
-import { TestEndpoint, until } from '../push/push-rig.ts'
+import { until } from '../../support/until.ts'
+import { TestEndpoint } from '../push/push-rig.ts'
 import { startService } from '../running-service.ts'
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736'
