@@ -1,21 +1,11 @@
 // `dwell topics` and `groups`: what they show, and that nothing is taken away without --yes.
 
-import { join } from 'node:path'
 import t from 'tap'
-import { dwell } from '../../support/dwell-command.ts'
-import { DwellProcess } from '../../support/dwell-process.ts'
+import { commandRig } from './command-rig.ts'
 
 t.setTimeout(110_000)
 
-const directory = t.testdir()
-const server = await DwellProcess.start({ dataDirectory: join(directory, 'data'), logPath: join(directory, 'log') })
-t.teardown(() => server.kill())
-const environment = { DWELL_URL: `http://127.0.0.1:${server.port}` }
-const call = (...args: string[]) => dwell(args, { environment })
-const json = async (...args: string[]) => JSON.parse((await call(...args, '--json')).out)
-const publish = (topic: string, messages: object[]) => {
-  return server.client.call('POST', `/v1/topics/${topic}/messages`, { body: { messages } })
-}
+const { server, call, json, publish } = await commandRig(t)
 
 await server.client.call('PUT', '/v1/topics/orders', { body: { partitions: 2 } })
 await publish('orders', [0, 1, 2, 3, 4].map((value) => ({ value, partition: value % 2 }))) // biome-ignore format: short
