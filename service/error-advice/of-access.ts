@@ -99,7 +99,10 @@ export const OF_ACCESS = {
       'The request comes from a web page of another site. Pages may not call the service in the name of who looks at them.',
     because: ['JavaScript in a browser calls it: browsers then send an `Origin` header.'],
     todo: ['Call it from a server of yours, which the page asks.', 'In a proxy that adds an `Origin`, take it away.'],
-    example: { detail: 'Requests of web pages (with an Origin header) are not accepted.' },
+    example: {
+      detail:
+        'A page of another site (its Origin is not this Host) may not ask this service. A proxy must hand on the Host that it was asked for; name it in DWELL_ALLOWED_HOSTS.',
+    },
   },
   PUSH_OFF: {
     means: 'Groups may push to nothing, as long as nobody who runs the service has said to which hosts they may.',

@@ -26,6 +26,12 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Socket):
   answerOnSocket(socket, code, DETAILS[code])
 }
 
+/** Node's 'connect': a client that takes this service for a proxy. The connection is nobody's from here on. */
+export function answerConnect(socket: Socket): void {
+  socket.on('error', () => socket.destroy())
+  answerOnSocket(socket, 'INVALID_REQUEST', 'This service is no proxy: it takes no CONNECT.')
+}
+
 /** Sends a problem document on a connection that no request is read from, and closes it. */
 export function answerOnSocket(socket: Socket, code: ErrorCode, detail: string | undefined): void {
   const { status } = ERRORS[code]

@@ -153,7 +153,7 @@ export function filterOf(
       if (name === 'reason') filter.reason = text
       else if (name === 'cause') filter.cause = causeOf(text, field)
       else if (name === 'key') filter.key = text
-      else if (name.startsWith(HEADER))
+      else if (name.startsWith(HEADER) && name !== HEADER)
         (filter.headers ??= Object.create(null) as Record<string, string>)[name.slice(HEADER.length)] = text
       else throw unknownField(field, [...NAMES, ...beside], within === 'query' ? 'query' : undefined)
     }

@@ -27,7 +27,7 @@ import type { Certificates } from '../access/certificates.ts'
 import { type ErrorCode, errorRow } from '../errors.ts'
 import type { Settings } from '../settings.ts'
 import type { Readiness } from '../start/readiness.ts'
-import { answerClientError } from './client-errors.ts'
+import { answerClientError, answerConnect } from './client-errors.ts'
 import { KEEP_ALIVE_MS, limitConnections } from './connection-limits.ts'
 import { PROBLEM_TYPE, problemDocument } from './problems.ts'
 import type { ServedHosts } from './served-hosts.ts'
@@ -94,6 +94,8 @@ export class Listener {
       requestTimeout: settings.REQUEST_TIMEOUT,
       keepAliveTimeout: KEEP_ALIVE_MS,
       connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+      // Refused by us, in words: see request-form.ts.
+      requireHostHeader: false,
     }
     if (certificates === undefined) this.#server = createPlainServer(node, handle)
     else {
@@ -101,6 +103,8 @@ export class Listener {
       certificates.onChange = (context) => server.setSecureContext(context)
       this.#server = server
     }
+    this.#server.on('checkExpectation', handle)
+    this.#server.on('connect', (_request, socket) => answerConnect(socket as Socket))
     this.#server.on('clientError', answerClientError)
     this.#server.on('connection', (socket: Socket) => {
       this.#arrivals++
@@ -214,7 +218,11 @@ export class Listener {
       })
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === undefined) throw error
-      const sentence = `Cannot listen on ${host}, port ${port}: ${(error as Error).message}.`
+      const todo =
+        (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
+          ? ' Another process has it: stop that one, or choose another port with DWELL_PORT or --port.'
+          : ''
+      const sentence = `Cannot listen on ${host}, port ${port}: ${(error as Error).message}.${todo}`
       throw new DwellError('ADDRESS_NOT_AVAILABLE', sentence, { host, port }, error)
     }
     const { address, family, port: taken } = this.#server.address() as AddressInfo

@@ -30,7 +30,7 @@ import {
 } from './message-forms.ts'
 import { messageRules } from './message-rules.ts'
 import type { HttpParts } from './parts.ts'
-import { bodyTaker, RequestBody } from './request-body.ts'
+import { bodyTaker, RequestBody, textTaker } from './request-body.ts'
 import { READS, WHEEL, WRITES } from './route-errors.ts'
 import { answers, TopicPath } from './schemas.ts'
 import { emptyBody } from './violations.ts'
@@ -82,7 +82,7 @@ export function messageRoutes(app: FastifyInstance, parts: HttpParts): void {
 
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers()
-    scope.addContentTypeParser(['application/json', NDJSON_MEDIA], takeBody)
+    scope.addContentTypeParser(['application/json', NDJSON_MEDIA], textTaker(takeBody))
     scope.post(
       '/v1/topics/:topic/messages',
       {

@@ -28,6 +28,9 @@ export class RequestBody {
 }
 
 type Taken = (error: Error | null, body?: RequestBody) => void
+type BodyTaker = (request: FastifyRequest, payload: NodeJS.ReadableStream, taken: Taken) => void
+
+const CHARSET = /;\s*charset\s*=\s*"?([^\s;"]*)/i
 
 export interface BodyTakerOptions {
   pool: BufferPool
@@ -40,8 +43,8 @@ export interface BodyTakerOptions {
 }
 
 /** A content type parser of fastify that takes in bodies. */
-export function bodyTaker({ pool, bytesMax, arriving, slow }: BodyTakerOptions) {
-  return (request: FastifyRequest, payload: NodeJS.ReadableStream, taken: Taken): void => {
+export function bodyTaker({ pool, bytesMax, arriving, slow }: BodyTakerOptions): BodyTaker {
+  return (request, payload, taken) => {
     const encoding = request.headers['content-encoding']
     if (encoding !== undefined && encoding !== 'identity') {
       throw new DwellError('UNSUPPORTED_CONTENT_ENCODING', 'Send the body without Content-Encoding.')
@@ -76,6 +79,18 @@ export function bodyTaker({ pool, bytesMax, arriving, slow }: BodyTakerOptions) 
     const fail = (error: Error) => end(Object.assign(error, { statusCode: 400 }))
     slow.begin(coming)
     payload.on('data', take).on('end', finish).on('error', fail)
+  }
+}
+
+/** `take` for bodies that are read as text: none in another coding than UTF-8, whose letters would be taken for others. */
+export function textTaker(take: BodyTaker): BodyTaker {
+  return (request, payload, taken) => {
+    const charset = CHARSET.exec(request.headers['content-type'] ?? '')?.[1].toLowerCase()
+    if (charset !== undefined && charset !== 'utf-8' && charset !== 'utf8') {
+      const accepted = 'application/json; charset=utf-8'
+      throw new DwellError('UNSUPPORTED_MEDIA_TYPE', 'The charset of the body must be utf-8.', { accepted })
+    }
+    take(request, payload, taken)
   }
 }
 

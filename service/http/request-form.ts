@@ -9,15 +9,21 @@ import { DwellError } from '../../storage/index.ts'
 const ONCE: ReadonlySet<string> = new Set(['host', 'authorization', 'origin'])
 const TRANSFER_ENCODING = 'transfer-encoding'
 const SLASH = 0x2f
+/** What Node answers by itself, and goes on with. */
+const EXPECTATION = '100-continue'
 
 /**
  * For every request, so what it costs is a look at the length of each name.
- * @throws INVALID_REQUEST
+ * @throws INVALID_REQUEST, INVALID_URL
  */
-export function checkForm({ url, httpVersionMajor, rawHeaders }: IncomingMessage): void {
+export function checkForm({ url, httpVersionMajor, httpVersionMinor, headers, rawHeaders }: IncomingMessage): void {
   if (httpVersionMajor !== 1) throw wrong('Send HTTP/1.1.')
   // A whole URL names a host beside the one in Host.
   if (url?.charCodeAt(0) !== SLASH) throw wrong('Send the path of the URL alone, beginning with a slash.')
+  checkQuery(url)
+  if (headers.host === undefined && httpVersionMinor > 0) throw wrong('The header Host is missing.')
+  if (headers.expect !== undefined && headers.expect.toLowerCase() !== EXPECTATION)
+    throw wrong(`The only Expect is ${EXPECTATION}.`)
   let seen = 0
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]
@@ -28,6 +34,17 @@ export function checkForm({ url, httpVersionMajor, rawHeaders }: IncomingMessage
     const bit = 1 << length
     if ((seen & bit) !== 0) throw wrong(`The header ${name} is there more than once.`)
     seen |= bit
+  }
+}
+
+/** Whoever takes a query apart leaves what cannot be decoded as it is, and the `k%FF` of a client would become a name. */
+function checkQuery(url: string): void {
+  const at = url.indexOf('?')
+  if (at < 0 || url.indexOf('%', at) < 0) return
+  try {
+    decodeURIComponent(url.slice(at))
+  } catch {
+    throw new DwellError('INVALID_URL', 'The query of the URL cannot be decoded: it must be UTF-8, and a % is %25.')
   }
 }
 

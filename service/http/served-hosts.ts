@@ -49,7 +49,10 @@ export class ServedHosts {
     }
     this.#last = host ?? this.#last
     if (origin !== undefined && !isSameOrigin(origin, host))
-      throw new DwellError('ORIGIN_NOT_ALLOWED', 'Requests of web pages (with an Origin header) are not accepted.')
+      throw new DwellError(
+        'ORIGIN_NOT_ALLOWED',
+        'A page of another site (its Origin is not this Host) may not ask this service. A proxy must hand on the Host that it was asked for; name it in DWELL_ALLOWED_HOSTS.',
+      )
   }
 
   #allows(host: string): boolean {

@@ -22,7 +22,7 @@ import type { HttpParts } from './parts.ts'
 import { Problems } from './problems.ts'
 import { recordRoutes } from './records.ts'
 import { redriveRoutes } from './redrives.ts'
-import { bodyTaker } from './request-body.ts'
+import { bodyTaker, textTaker } from './request-body.ts'
 import { requestIds } from './request-ids.ts'
 import { traceRequests } from './request-spans.ts'
 import { scaleRoutes } from './scale.ts'
@@ -64,9 +64,9 @@ export async function buildRoutes(parts: HttpParts): Promise<FastifyInstance> {
   if (settings.LOG_LEVEL === 'debug') logRequests(app, log)
   traceRequests(app, parts.tracing)
   app.removeAllContentTypeParsers()
-  const takeBody = bodyTaker({ ...parts, pool: new BufferPool(), bytesMax: settings.REQUEST_BYTES_MAX })
+  const takeText = textTaker(bodyTaker({ ...parts, pool: new BufferPool(), bytesMax: settings.REQUEST_BYTES_MAX }))
   app.addContentTypeParser('application/json', (request, payload, done) =>
-    takeBody(request, payload, (error, body) => {
+    takeText(request, payload, (error, body) => {
       if (body === undefined) return done(error)
       parseJson(body.bytes, done)
       body.release()
@@ -107,8 +107,14 @@ function noSuchRoute({ url, method }: FastifyRequest, known: KnownPaths): DwellE
   const path = url.split('?')[0]
   const shown = path.slice(0, 200)
   const allow = known.methodsOf(path).join(', ')
-  if (allow === '') return new DwellError('ROUTE_NOT_FOUND', `There is no ${method} ${shown}.`)
+  if (allow === '')
+    return new DwellError('ROUTE_NOT_FOUND', `There is no ${method} ${shown}. ${insteadOf(path, known)}`)
   return new DwellError('METHOD_NOT_ALLOWED', `${shown} takes ${allow}, not ${method}.`, { allow })
+}
+
+function insteadOf(path: string, known: KnownPaths): string {
+  const isSlashTooMany = path.endsWith('/') && known.methodsOf(path.slice(0, -1)).length > 0
+  return isSlashTooMany ? 'Leave out the slash at its end.' : 'All that there is stands in /docs.'
 }
 
 function parseJson(body: Buffer, done: (error: Error | null, body?: unknown) => void): void {

@@ -68,7 +68,10 @@ const DELIVER_AT_BIT = 1 << FIELDS.indexOf('deliverAt')
 export function readMessage(scanner: JsonScanner, rules: MessageRules): Message {
   if (scanner.peek() !== 0x7b) {
     scanner.value()
-    throw new DwellError('INVALID_FIELD', 'A message must be a JSON object.')
+    throw new DwellError(
+      'INVALID_FIELD',
+      'A message must be a JSON object; several are {"messages": […]}, or application/x-ndjson with one a line.',
+    )
   }
   const message: Message = {
     value: NOTHING,

@@ -31,7 +31,10 @@ export interface DirectoryLock {
  */
 export async function lockDirectory(disk: Disk, directory: string, owner: Owner): Promise<DirectoryLock> {
   await disk.makeDirectory(directory).catch((error) => {
-    const sentence = `The data directory ${directory} cannot be made: ${error.message}.`
+    const isFile = error.code === 'EEXIST' || error.code === 'ENOTDIR'
+    const sentence = isFile
+      ? `The data directory ${directory} is not a folder. Name one, or a path at which one can be made.`
+      : `The data directory ${directory} cannot be made: ${error.message}.`
     throw new DwellError('DATA_DIRECTORY_UNUSABLE', sentence, { path: directory }, error)
   })
   const ownerPath = join(directory, 'owner.json')

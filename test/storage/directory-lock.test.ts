@@ -43,5 +43,7 @@ t.test('a folder that cannot be made is named, and does not keep the start busy 
   const file = `${t.testdir({ file: '' })}/file`
   for (const path of ['/proc/nowhere/data', file, `${file}/data`]) {
     await t.rejects(lockDirectory(new SystemDisk(), path, OWNER), { code: 'DATA_DIRECTORY_UNUSABLE', fields: { path } })
+    if (path !== '/proc/nowhere/data')
+      await t.rejects(lockDirectory(new SystemDisk(), path, OWNER), { message: /is not a folder/ })
   }
 })

@@ -48,7 +48,7 @@ RFC 3339 or epoch milliseconds. ${
         : html`This service asks nobody for a token; the rights that routes name are those that a token would need.`
     }</p>
 <p>The same for programs: <a href="/openapi.json">/openapi.json</a> (OpenAPI 3.1).</p>
-<p>Any route may refuse with ${codeLinks(everywhere)}; that is not said again below.</p>
+<details><summary>Codes with which any route may refuse, not said again below.</summary><p>${codeLinks(everywhere)}</p></details>
 ${sections.map(
   ({ name, description, routes }) => html`<section id="${anchorOf(name)}">
 <h2>${name}</h2>

@@ -541,3 +541,36 @@ t.test('a method that a path does not take is refused before anything is asked o
     t.match([status, json.code, headers.allow], [405, 'METHOD_NOT_ALLOWED', /GET/], method)
   }
 })
+
+t.test('what cannot be decoded, or is in another coding, is not taken for what it is not', async (t) => {
+  const { call } = await startService(t)
+  for (const query of ['key=k%FF', 'key=%', 'id=a%2', 'k%ZZ=1'])
+    t.match(await call('POST', `${TOPIC}/raw?${query}`, 'x'), { status: 400, json: { code: 'INVALID_URL' } }, query)
+  t.equal((await call('POST', `${TOPIC}/raw?key=50%25`, 'x')).status, 201)
+  for (const [type, status] of [
+    ['application/json; charset=latin1', 415],
+    ['application/json;charset="utf-16"', 415],
+    ['application/json; charset="UTF-8"', 201],
+    ['application/json', 201],
+  ] as const) {
+    const { json, ...answer } = await call('POST', MESSAGES, '{"value":1}', { 'content-type': type })
+    t.match([answer.status, json.code], [status, status === 415 ? 'UNSUPPORTED_MEDIA_TYPE' : undefined], type)
+  }
+  const group = await call('PUT', GROUP, '{}', { 'content-type': 'application/json; charset=latin1' })
+  t.match(group, { status: 415, json: { code: 'UNSUPPORTED_MEDIA_TYPE' } })
+  const raw = await call('POST', `${TOPIC}/raw`, 'x', { 'content-type': 'text/plain; charset=latin1' })
+  t.equal(raw.status, 201, 'of what is kept as it is no coding is asked')
+  await call('PUT', GROUP, {})
+  const letters = await call('GET', `${GROUP}/dead-letters?header.=x`)
+  t.match(letters, { status: 400, json: { code: 'UNKNOWN_FIELD' } })
+})
+
+t.test('a refusal leads on: to the pages, off the slash, to several messages', async (t) => {
+  const { call } = await startService(t)
+  t.match((await call('GET', '/')).json, { code: 'ROUTE_NOT_FOUND', detail: /\/docs/ })
+  t.match((await call('GET', '/v1/topics/orders/')).json, { code: 'ROUTE_NOT_FOUND', detail: /Leave out the slash/ })
+  t.match((await call('POST', MESSAGES, [{ value: 1 }])).json, {
+    code: 'INVALID_FIELD',
+    detail: /\{"messages": \[…\]\}/,
+  })
+})
