@@ -30,10 +30,13 @@ export class Certificates {
   #context: SecureContextOptions = {}
   #files: WatchedFiles | undefined
   readonly #asksClients: boolean
+  /** Their files, for who has to mend them. */
+  readonly #paths: readonly string[]
   /** Told of new ones. */
   onChange: (context: SecureContextOptions) => void = () => {}
 
-  private constructor(asksClients: boolean) {
+  private constructor(paths: readonly string[], asksClients: boolean) {
+    this.#paths = paths
     this.#asksClients = asksClients
   }
 
@@ -49,11 +52,12 @@ export class Certificates {
         'DWELL_TLS_CERTIFICATE_FILE and DWELL_TLS_KEY_FILE belong together, also with DWELL_TLS_CLIENT_CA_FILE.'
       throw new DwellError('INVALID_SETTING', sentence, { setting: 'DWELL_TLS_CERTIFICATE_FILE' })
     }
-    const certificates = new Certificates(clientCa !== '')
+    const paths = clientCa === '' ? [certificate, key] : [certificate, key, clientCa]
+    const certificates = new Certificates(paths, clientCa !== '')
     certificates.#files = await WatchedFiles.open({
       ...options,
       what: 'certificates',
-      paths: clientCa === '' ? [certificate, key] : [certificate, key, clientCa],
+      paths,
       bytesMax: BYTES_MAX,
       use: ([cert, key, ca]) => certificates.#use({ cert, key, ca }),
     })
@@ -76,7 +80,7 @@ export class Certificates {
     } catch (error) {
       // A key that is not that of the certificate is found here too, and both are read again soon: perhaps only one of them
       // had been changed.
-      const sentence = `The certificate and its key cannot be used: ${(error as Error).message}.`
+      const sentence = `The certificate and its key cannot be used (${this.#paths.join(', ')}): ${(error as Error).message}.`
       throw new DwellError('INVALID_CERTIFICATE', sentence, {}, error)
     }
     this.#context = context

@@ -169,7 +169,10 @@ t.test('certificates that cannot be used stop the start', { skip }, async (t) =>
   const TLS_CERTIFICATE_FILE = own.certificate
   await t.rejects(startService(t, { TLS_CERTIFICATE_FILE }), { code: 'INVALID_SETTING' })
   await t.rejects(startService(t, { TLS_CLIENT_CA_FILE: own.certificate }), { code: 'INVALID_SETTING' })
-  await t.rejects(startService(t, { TLS_CERTIFICATE_FILE, TLS_KEY_FILE: other.key }), { code: 'INVALID_CERTIFICATE' })
+  await t.rejects(startService(t, { TLS_CERTIFICATE_FILE, TLS_KEY_FILE: other.key }), {
+    code: 'INVALID_CERTIFICATE',
+    message: new RegExp(`${TLS_CERTIFICATE_FILE}, ${other.key}`),
+  })
   writeFileSync(join(folder, 'empty'), '')
   await t.rejects(startService(t, { TLS_CERTIFICATE_FILE, TLS_KEY_FILE: join(folder, 'empty') }), {
     code: 'INVALID_CERTIFICATE',
