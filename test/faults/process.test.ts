@@ -6,6 +6,9 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { Subject, until } from './subject.ts'
 
+// Each test starts a process or two.
+t.setTimeout(120_000)
+
 /** NODE_OPTIONS with which the process runs `code` when it is sent SIGUSR2. */
 function onSignal(code: string): string {
   return `--import data:text/javascript,${encodeURIComponent(`process.on('SIGUSR2',()=>{${code}})`)}`
