@@ -39,7 +39,9 @@ t.test('one flies each interval, and tells how late it was', async (t) => {
   const { number, until } = await start(t, clock)
   t.equal(await number(CAUGHT), 0)
   for (const flown of [1, 2]) await until(CAUGHT, flown, STEP_MS)
-  t.ok((await number(LATE_SECONDS)) <= (2 * STEP_MS) / 1000, 'no later than the clock is moved at once')
+  const lateSeconds = await number(LATE_SECONDS)
+  // The clock goes on in steps while the disk takes its time.
+  t.ok(lateSeconds <= (2 * DELAY_MS) / 1000, `no wait of its own is counted: ${lateSeconds} s of two`)
   t.equal(await number(LOST), 0)
 })
 
