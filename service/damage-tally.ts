@@ -1,15 +1,13 @@
 // Counts the damage that is found in files. Each part tells the log of it, with the code that says what is damaged: here those
 // lines are counted, whatever the level of the log.
 //
-// Always true: what is counted stands in the log with its place, and what stands there so is counted.
+// Always true: what is counted stands in the log with its place, and what a warning or an error says so is counted. Damage that
+// ends the service is its last line, behind which nobody counts.
 //
 // After a crash: it begins at 0. What a start finds damaged counts then; the next start finds it again if it is still there.
 
 import type { Log } from '../storage/index.ts'
-import { ERRORS } from './errors.ts'
-
-/** The codes that say that a file does not hold what was written to it. */
-const CODES = Object.keys(ERRORS).filter((code) => code.endsWith('_DAMAGED'))
+import { DAMAGES } from './errors.ts'
 
 export interface DamageTally {
   /** Says what the given one says. */
@@ -20,7 +18,7 @@ export interface DamageTally {
 
 /** A log that counts the damage it is told of, from 0. */
 export function tallyDamage(log: Log): DamageTally {
-  const found: Record<string, number> = Object.fromEntries(CODES.map((code) => [code, 0]))
+  const found: Record<string, number> = Object.fromEntries(DAMAGES.map((code) => [code, 0]))
   const counting =
     (level: 'warn' | 'error'): Log['error'] =>
     (fields, sentence) => {

@@ -7,6 +7,8 @@ export interface ErrorRow {
   title: string
   /** The same request may succeed later without being changed. */
   retryable: boolean
+  /** A file does not hold what was written to it; whether `dwell repair` is what gets over it. */
+  damage?: 'for repair' | 'no repair'
 }
 
 export const ERRORS = {
@@ -91,21 +93,31 @@ export const ERRORS = {
   WHEEL_FAILED: { status: 503, title: 'The timing wheel has stopped', retryable: true },
   SLOT_WRITE_FAILED: { status: 503, title: 'A slot file cannot be written', retryable: true },
   OVERFLOW_FAILED: { status: 503, title: 'The overflow store cannot be written', retryable: true },
-  JOURNAL_DAMAGED: { status: 500, title: 'The journal is damaged', retryable: false },
-  RUN_DAMAGED: { status: 500, title: 'A run is damaged', retryable: false },
-  CHECKPOINT_DAMAGED: { status: 500, title: 'The checkpoint is damaged', retryable: false },
-  SEGMENT_DAMAGED: { status: 500, title: 'A segment is damaged', retryable: false },
-  SLOT_DAMAGED: { status: 500, title: 'A slot file is damaged', retryable: false },
-  ENTRY_DAMAGED: { status: 500, title: 'An entry of the timing wheel is damaged', retryable: false },
-  OVERFLOW_LOST: { status: 500, title: 'Delayed messages are missing in the overflow store', retryable: false },
+  JOURNAL_DAMAGED: { status: 500, title: 'The journal is damaged', retryable: false, damage: 'for repair' },
+  RUN_DAMAGED: { status: 500, title: 'A run is damaged', retryable: false, damage: 'for repair' },
+  CHECKPOINT_DAMAGED: { status: 500, title: 'The checkpoint is damaged', retryable: false, damage: 'for repair' },
+  SEGMENT_DAMAGED: { status: 500, title: 'A segment is damaged', retryable: false, damage: 'for repair' },
+  SLOT_DAMAGED: { status: 500, title: 'A slot file is damaged', retryable: false, damage: 'no repair' },
+  ENTRY_DAMAGED: {
+    status: 500,
+    title: 'An entry of the timing wheel is damaged',
+    retryable: false,
+    damage: 'for repair',
+  },
+  OVERFLOW_LOST: {
+    status: 500,
+    title: 'Delayed messages are missing in the overflow store',
+    retryable: false,
+    damage: 'for repair',
+  },
   CODEC_UNSUPPORTED: { status: 500, title: 'A record batch has an unknown codec', retryable: false },
   BATCH_TOO_LARGE: { status: 500, title: 'A record batch unpacks to too much', retryable: false },
-  FILE_DAMAGED: { status: 500, title: 'A file is damaged', retryable: false },
-  BATCH_DAMAGED: { status: 500, title: 'A record batch is damaged', retryable: false },
-  RECORD_DAMAGED: { status: 500, title: 'A record is damaged', retryable: false },
-  STORE_DAMAGED: { status: 500, title: 'A LevelDB store is damaged', retryable: false },
+  FILE_DAMAGED: { status: 500, title: 'A file is damaged', retryable: false, damage: 'no repair' },
+  BATCH_DAMAGED: { status: 500, title: 'A record batch is damaged', retryable: false, damage: 'for repair' },
+  RECORD_DAMAGED: { status: 500, title: 'A record is damaged', retryable: false, damage: 'for repair' },
+  STORE_DAMAGED: { status: 500, title: 'A LevelDB store is damaged', retryable: false, damage: 'for repair' },
   STORE_UNREADABLE: { status: 503, title: 'A LevelDB store cannot be reached', retryable: true },
-  ROW_DAMAGED: { status: 500, title: 'A row of a LevelDB store is damaged', retryable: false },
+  ROW_DAMAGED: { status: 500, title: 'A row of a LevelDB store is damaged', retryable: false, damage: 'for repair' },
 
   // What stops the start
   TEST_CLOCK_REFUSED: { status: 500, title: 'The directory is not for this kind of clock', retryable: false },
@@ -117,7 +129,7 @@ export const ERRORS = {
   INVALID_SETTING: { status: 500, title: 'A setting has a wrong value', retryable: false },
   UNKNOWN_SETTING: { status: 500, title: 'There is no such setting', retryable: false },
   DATA_DIRECTORY_LOCKED: { status: 500, title: 'Another process uses the data directory', retryable: true },
-  MARK_UNREADABLE: { status: 500, title: 'A mark of the wheel cannot be read', retryable: false },
+  MARK_UNREADABLE: { status: 500, title: 'A mark of the wheel cannot be read', retryable: false, damage: 'for repair' },
   DATA_DIRECTORY_UNUSABLE: { status: 500, title: 'The data directory cannot be used', retryable: false },
   STORE_LOCKED: { status: 500, title: 'Another process uses a store', retryable: true },
   ADDRESS_NOT_AVAILABLE: { status: 500, title: 'The address cannot be listened on', retryable: true },
@@ -143,22 +155,10 @@ export function errorRow(code: string): ErrorRow {
   return isErrorCode(code) ? ERRORS[code] : ERRORS.INTERNAL
 }
 
-/** What `dwell repair` is for. */
-const DAMAGES: ReadonlySet<string> = new Set<ErrorCode>([
-  'BATCH_DAMAGED',
-  'CHECKPOINT_DAMAGED',
-  'ENTRY_DAMAGED',
-  'JOURNAL_DAMAGED',
-  'MARK_UNREADABLE',
-  'OVERFLOW_LOST',
-  'RECORD_DAMAGED',
-  'ROW_DAMAGED',
-  'RUN_DAMAGED',
-  'SEGMENT_DAMAGED',
-  'STORE_DAMAGED',
-])
+/** The codes that say that a file does not hold what was written to it. */
+export const DAMAGES: readonly string[] = Object.keys(ERRORS).filter((code) => errorRow(code).damage !== undefined)
 
-/** Whether a code says that a file does not hold what was written to it. */
-export function isDamage(code: string): boolean {
-  return DAMAGES.has(code)
+/** Whether `dwell repair` gets over what a code says. */
+export function isForRepair(code: string): boolean {
+  return errorRow(code).damage === 'for repair'
 }

@@ -227,8 +227,9 @@ export class Horizon {
       if (past * 1000 + 999 < pending.horizon.dueAtMs) this.#derivedSeconds.delete(past)
     if (!FILE_AT_FAULT.has((error as DwellError).code) || this.#derivedSeconds.has(second)) throw error
     this.#derivedSeconds.add(second)
-    const fields = { code: 'SLOT_DAMAGED', second, error: (error as Error).message }
-    log.error(fields, 'A slot file cannot be read: the slot is derived again.')
+    // With its own code: a file that cannot be read where it lies, as on a network, need not be damaged.
+    const { code, message } = error as DwellError
+    log.error({ code, second, error: message }, 'A slot file cannot be read: the slot is derived again.')
     this.derived++
     this.#deriving.add(second)
     try {

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { type Command, Option } from 'commander'
 import { DwellError, SystemClock, SystemDisk, SystemRandom } from '../../storage/index.ts'
 import { defaultOf, environmentName, flagName, rangeOf, readSettings } from '../config.ts'
-import { isDamage } from '../errors.ts'
+import { isForRepair } from '../errors.ts'
 import { makeLog, type ServiceLog } from '../logging.ts'
 import { SETTINGS, type SettingRow, type Settings } from '../settings.ts'
 import { addExamples } from './examples.ts'
@@ -79,7 +79,7 @@ async function serveUntilStopped(settings: Settings): Promise<void> {
 /** Says once what is the matter, and ends: nothing may be answered with success any more. */
 function end(log: ServiceLog, error: unknown, directory: string): never {
   if (error instanceof DwellError) {
-    const remedy = isDamage(error.code)
+    const remedy = isForRepair(error.code)
       ? ` To see all that is damaged run \`dwell verify ${directory}\`; to go on without it, \`dwell repair ${directory}\`.`
       : ''
     log.fatal({ code: error.code, ...error.fields, cause: causeOf(error) }, error.message + remedy)

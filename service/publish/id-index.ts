@@ -18,7 +18,7 @@ export async function openIdIndex(disk: Disk, directory: string, log: Log): Prom
     if (progress === undefined || progress[1].length > 0) return index
     why = 'A row of it could not be read.'
   } catch (error) {
-    if (!isDamage(error)) throw error
+    if (!isOfIndex(error)) throw error
     code = error.code
     why = error.message
   }
@@ -30,11 +30,12 @@ export async function openIdIndex(disk: Disk, directory: string, log: Log): Prom
 
 /** Has the next start make the index anew if `error` says that it is damaged; answers whether it does. */
 export async function condemnIdIndex(index: KeyValueStore, error: unknown): Promise<boolean> {
-  if (!isDamage(error)) return false
+  if (!isOfIndex(error)) return false
   await index.write([{ type: 'put', key: PROGRESS_KEY, value: Buffer.alloc(0) }])
   return true
 }
 
-function isDamage(error: unknown): error is DwellError {
-  return error instanceof DwellError && /^(STORE|ROW)_DAMAGED$/.test(error.code)
+/** Damage of the index itself, not of the log that it is made from. */
+function isOfIndex(error: unknown): error is DwellError {
+  return error instanceof DwellError && (error.code === 'STORE_DAMAGED' || error.code === 'ROW_DAMAGED')
 }

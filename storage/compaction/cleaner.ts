@@ -19,6 +19,14 @@ import { dirtyShare, tombstonesDue } from './compaction-plan.ts'
 import { Pace } from './pace.ts'
 
 const MIB = 1024 * 1024
+/** What says that a partition cannot be read because of its bytes, so that trying again is in vain. */
+const DAMAGES: ReadonlySet<string> = new Set([
+  'BATCH_DAMAGED',
+  'FILE_DAMAGED',
+  'RECORD_DAMAGED',
+  'RUN_DAMAGED',
+  'SEGMENT_DAMAGED',
+])
 
 export interface CleanerOptions {
   topics: Topics
@@ -162,10 +170,10 @@ export class Cleaner {
   #report(partition: Partition, error: unknown): void {
     if (partition.dropped) return
     this.stats.failures++
-    const isDamage = error instanceof DwellError && /_DAMAGED$/.test(error.code)
-    if (isDamage) this.#damaged.add(partition)
-    const then = isDamage ? 'It is left as it is until the next start.' : 'It is tried again later.'
-    const code = isDamage ? error.code : undefined
+    const isDamaged = error instanceof DwellError && DAMAGES.has(error.code)
+    if (isDamaged) this.#damaged.add(partition)
+    const then = isDamaged ? 'It is left as it is until the next start.' : 'It is tried again later.'
+    const code = isDamaged ? error.code : undefined
     const { topic, index } = partition
     const why = error instanceof Error ? error.message : String(error)
     this.#options.log.warn({ code, topic, partition: index, error }, `A partition cannot be compacted: ${why} ${then}`)

@@ -1,14 +1,19 @@
 // What the horizon makes of a slot that cannot be read: of damage another slot, once; of anything else the end of the wheel.
 
 import t from 'tap'
+import { DwellError, type Log, SILENT } from '../../storage/index.ts'
 import { WheelRig } from '../support/wheel.ts'
 
 const DUE_MS = 20_000
 const OPTIONS = { memoryBytes: 64 * 1024, readBytes: 64 * 1024, windowSeconds: 0 }
 
 /** A wheel with one slot, in a file; `fail` is what opening that for reading throws, if anything. */
-async function rigFor(t: { teardown(task: () => unknown): void }, fail: () => Error | undefined): Promise<WheelRig> {
-  const rig = new WheelRig(OPTIONS)
+async function rigFor(
+  t: { teardown(task: () => unknown): void },
+  fail: () => Error | undefined,
+  log: Log = SILENT,
+): Promise<WheelRig> {
+  const rig = new WheelRig({ ...OPTIONS, log })
   t.teardown(() => rig.close())
   const open = rig.disk.open.bind(rig.disk)
   rig.disk.open = async (path, mode) => {
@@ -50,6 +55,18 @@ t.test('a slot that cannot be read is derived once, and all of it is dispatched'
   t.equal((await rig.texts()).length, 100)
   t.strictSame(rig.failures, [])
 })
+
+for (const error of [withCode('ESTALE'), new DwellError('SLOT_DAMAGED', 'Its checksum does not match.', {})]) {
+  t.test(`the log says what it was for which a slot was derived: ${error.message}`, async (t) => {
+    let failures = 1
+    const said: unknown[] = []
+    const log = { ...SILENT, error: ({ code }: { code?: unknown }) => said.push(code) }
+    const rig = await rigFor(t, () => (failures-- > 0 ? error : undefined), log)
+    await rig.clock.advance(DUE_MS - 1_500)
+    await until(rig, () => rig.wheel.stats().dispatched === 100)
+    t.strictSame(said, [(error as { code?: string }).code])
+  })
+}
 
 t.test('a slot that cannot be read after it was derived either ends the wheel', async (t) => {
   const rig = await rigFor(t, () => withCode('EIO'))
