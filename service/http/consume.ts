@@ -7,6 +7,7 @@ import { needs } from '../access/route-access.ts'
 import type { Acknowledgement, AcknowledgeResult, Delivery, Pause } from '../delivery/index.ts'
 import { parseDuration } from '../duration.ts'
 import { between, invalidField } from '../publish/message.ts'
+import type { Release } from '../quotas/quotas.ts'
 import { formatTime } from '../time.ts'
 import type { Operation } from '../tracing/tracing.ts'
 import { Acknowledge, Acknowledged, Acquire, Acquired, type Acknowledgement as Given } from './consume-forms.ts'
@@ -72,14 +73,16 @@ export function consumeRoutes(app: FastifyInstance, { groups, settings, stopping
       const { topic, group } = namesOf(params)
       if (tracing !== undefined) request.subject = { messages: 0 }
       const known = groups.settingsOf(topic, group)
-      if (known === undefined) quotas.checkGroup()
-      else if (known.push) throw groupPushes(topic, group)
+      if (known?.push) throw groupPushes(topic, group)
       const leave = waitMs > 0 ? waitingCalls.enter(caller) : undefined
       const signal = waitMs > 0 ? waiting.signalOf(reply.raw) : undefined
+      let release: Release | undefined
       let deliveries: Delivery[]
       try {
+        if (known === undefined) release = quotas.reserveGroup(topic, group)
         deliveries = await groups.acquire(topic, group, { max: body.max ?? 100, waitMs, lockMs, signal })
       } finally {
+        release?.()
         leave?.()
       }
       if (tracing !== undefined) request.subject = { messages: deliveries.length, deliveries }

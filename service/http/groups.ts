@@ -87,10 +87,14 @@ export function groupRoutes(app: FastifyInstance, { groups, settings, pushHosts,
       if (body.push !== undefined) {
         change.push = pushAfter(body.push, groups.settingsOf(topic, group)?.push, pushHosts)
       }
-      if (groups.settingsOf(topic, group) === undefined) quotas.checkGroup()
-      const configured = await groups.configure(topic, group, change)
-      reply.code(configured.created ? 201 : 200)
-      return { topic, group, ...settingsJson(configured.settings) }
+      const release = groups.settingsOf(topic, group) === undefined ? quotas.reserveGroup(topic, group) : undefined
+      try {
+        const configured = await groups.configure(topic, group, change)
+        reply.code(configured.created ? 201 : 200)
+        return { topic, group, ...settingsJson(configured.settings) }
+      } finally {
+        release?.()
+      }
     },
   )
 

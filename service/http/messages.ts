@@ -168,10 +168,11 @@ export function messageRoutes(app: FastifyInstance, parts: HttpParts): void {
     if (tracing !== undefined) request.subject = { messages: messages.length }
     // Whoever does not wait is told at least what is known at once.
     if (acks === '0') space.admit()
-    if (topics.find(topic) === undefined && settings.AUTO_CREATE_TOPICS)
-      quotas.checkTopic(caller, topic, settings.DEFAULT_PARTITIONS)
     pendingQuotas.check(caller, topic, messages)
+    const isNew = topics.find(topic) === undefined && settings.AUTO_CREATE_TOPICS
+    const release = isNew ? quotas.reserveTopic(caller, topic, settings.DEFAULT_PARTITIONS) : undefined
     const published = publisher.publish(topic, messages)
+    if (release !== undefined) published.then(release, release)
     reply.code(201).header('content-type', JSON_TYPE)
     if (acks === '0') {
       // Whoever does not wait is not told of a failure either; one of the disk stops the process.

@@ -117,15 +117,18 @@ export function topicRoutes(app: FastifyInstance, { topics, engine, groups, quot
     async ({ params, body, caller }, reply) => {
       const { retention } = body
       const name = checkName(params.topic, 'topic')
-      quotas.checkTopic(caller, name, body.partitions ?? topics.find(name)?.partitions ?? settings.DEFAULT_PARTITIONS)
-      const { created, topic } = await topics.put(name, {
-        partitions: body.partitions,
-        retentionMs: retention === undefined || retention === null ? retention : parseDuration(retention, 'retention'),
-        retentionBytes: body.retentionBytes,
-        cleanup: body.cleanup,
-      })
-      reply.code(created ? 201 : 200)
-      return describe(topic)
+      const retentionMs =
+        retention === undefined || retention === null ? retention : parseDuration(retention, 'retention')
+      const partitions = body.partitions ?? topics.find(name)?.partitions ?? settings.DEFAULT_PARTITIONS
+      const release = quotas.reserveTopic(caller, name, partitions)
+      try {
+        const { partitions, retentionBytes, cleanup } = body
+        const { created, topic } = await topics.put(name, { partitions, retentionMs, retentionBytes, cleanup })
+        reply.code(created ? 201 : 200)
+        return describe(topic)
+      } finally {
+        release()
+      }
     },
   )
 
