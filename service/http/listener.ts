@@ -42,6 +42,8 @@ const ARRIVAL_TURNS = 4
 const NEXT_REQUEST_TURNS = 400
 /** Of those in which something arrived, before a port closes whatever arrives: a second or less. */
 const BUSY_TURNS_MAX = 2_000
+/** How often it is said at most that connections cannot be taken; each counts. */
+const COMPLAINT_MS = 10_000
 /** How often a stop looks for connections whose last answer went out without saying that it is the last. */
 const SWEEP_MS = 100
 
@@ -78,6 +80,7 @@ export class Listener {
   /** Requests that are not given to anybody yet, while the port closes. */
   #held: (() => void)[] | undefined
   #refused: Promise<void> | undefined
+  #complainedMs = Number.NEGATIVE_INFINITY
   #closed: Promise<void> | undefined
 
   private constructor(options: ListenerOptions) {
@@ -225,9 +228,20 @@ export class Listener {
       const sentence = `Cannot listen on ${host}, port ${port}: ${(error as Error).message}.${todo}`
       throw new DwellError('ADDRESS_NOT_AVAILABLE', sentence, { host, port }, error)
     }
+    this.#server.on('error', (error) => this.#complain(error))
     const { address, family, port: taken } = this.#server.address() as AddressInfo
     const scheme = this.#options.certificates === undefined ? 'http' : 'https'
     this.#address = `${scheme}://${family === 'IPv6' ? `[${address}]` : address}:${taken}`
+  }
+
+  /** The system could not hand over a connection (no memory, a rule against it): the others are served on. */
+  #complain(error: Error): void {
+    const { clock, log, onDrop } = this.#options
+    onDrop()
+    const nowMs = clock.monotonicMs()
+    if (nowMs - this.#complainedMs < COMPLAINT_MS) return
+    this.#complainedMs = nowMs
+    log.error({ error: error.message }, 'A connection could not be taken.')
   }
 
   /** For a service that is not ready yet. Of a body nothing is read. */

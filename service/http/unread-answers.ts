@@ -1,7 +1,7 @@
 // Answers that nobody reads: a client that asks for a long page, or for many answers, and leaves them in its socket holds the
 // memory of what waits for it here. What waits all the while, and moves on by less than LEAST_BYTES_A_SECOND, is given up
-// with its connection. How much of one long answer is out the system does not tell, so that has to be read as a whole within
-// the time.
+// with its connection. What the operating system took counts as read: it holds some megabytes of it, and takes more when a good
+// part of those is read.
 //
 // Always true: a connection on which nothing waits to be read is none of ours, however long it is idle or waits for an answer.
 
@@ -45,7 +45,7 @@ export function giveUpUnread({ server, clock, withinMs, onDrop }: UnreadAnswersO
         waiting.delete(socket)
         continue
       }
-      const outBytes = socket.bytesWritten - unread
+      const outBytes = bytesTaken(socket)
       const known = waiting.get(socket)
       if (known !== undefined && nowMs - known.sinceMs < withinMs) continue
       const isStuck =
@@ -59,4 +59,17 @@ export function giveUpUnread({ server, clock, withinMs, onDrop }: UnreadAnswersO
   }
   let timer = clock.setTimer(look, withinMs / LOOKS)
   server.once('close', () => timer.cancel())
+}
+
+/** What Node looks at too, for its own time-out of sockets: no public name tells how much of one long write is out. */
+interface WithHandle {
+  _handle?: { bytesWritten?: number; writeQueueSize?: number } | null
+  /** Of TLS: the socket that it lies over. */
+  _parent?: WithHandle
+}
+
+/** How much the operating system took of what was written to `socket`; with TLS, enciphered. */
+function bytesTaken(socket: Socket & WithHandle): number {
+  const { bytesWritten = 0, writeQueueSize = 0 } = (socket._parent ?? socket)._handle ?? {}
+  return bytesWritten - writeQueueSize
 }

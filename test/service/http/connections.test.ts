@@ -1,7 +1,7 @@
 // test/faults/README.md rows N2, N3, A16, A19: what clients do to their connections.
 
 import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
+import { connect, Server, type Socket } from 'node:net'
 import t from 'tap'
 import { until } from '../../support/until.ts'
 import { startService } from '../running-service.ts'
@@ -99,4 +99,20 @@ t.test('a client that leaves while acquire waits takes no record with it', async
   await until(async () => (await waiting()) === 0, 'it is gone')
   await publish('orders', { value: 1 })
   t.match((await call('POST', '/v1/topics/orders/groups/g/acquire', {})).json.records, [{ value: 1, deliveryCount: 1 }])
+})
+
+t.test('a connection that the system could not hand over is counted, and ends nothing', async (t) => {
+  // No system fails so on demand: its server is told what Node tells it then.
+  let server: Server | undefined
+  const listen = Server.prototype.listen
+  Server.prototype.listen = function (this: Server, ...args: unknown[]) {
+    server = this
+    return Reflect.apply(listen, this, args)
+  } as typeof listen
+  const { call } = await startService(t).finally(() => {
+    Server.prototype.listen = listen
+  })
+  for (const why of ['ENOBUFS', 'ENOMEM', 'EPERM']) server?.emit('error', new Error(`accept ${why}`))
+  t.equal((await call('GET', '/healthz')).status, 200)
+  t.match((await call('GET', '/metrics')).text, /^dwell_http_connections_dropped_total 3$/m)
 })

@@ -111,3 +111,35 @@ t.test('answers that nobody reads are given up with their connection; who waits 
   t.notOk(idle.isClosed(), 'an idle one')
   t.notOk(waiting.isClosed(), 'one that waits for its answer')
 })
+
+t.test('an answer that is read steadily is read to its end, however long that takes', async (t) => {
+  const clock = new ManualClock()
+  const { port, call } = await startService(t, { ANSWER_TIMEOUT: 10_000 }, { clock })
+  const body = { value: 'x'.repeat(MIB - 100), partition: 0 }
+  for (let i = 0; i < 9; i++) t.equal((await call('POST', MESSAGES, body)).status, 201)
+  const page = '/v1/topics/orders/partitions/0/batches?offset=0&maxBytes=8388608'
+  const request = (more: string) => `GET ${page} HTTP/1.1\r\nHost: localhost\r\n${more}\r\n`
+  let size = 0
+  let isClosed = false
+  // Reads a piece whenever it is told to go on.
+  const callback = (count: number) => {
+    size += count
+    return false
+  }
+  const steady = connect({ port, host: '127.0.0.1', onread: { buffer: Buffer.alloc(MIB / 8), callback } })
+  t.teardown(() => steady.destroy())
+  steady.on('error', () => {}).on('close', () => (isClosed = true))
+  steady.write(request('') + request('Connection: close\r\n'))
+  let seconds = 0
+  for (; !isClosed && seconds < 100; seconds++) {
+    const wanted = size + 3 * (MIB / 8)
+    for (let i = 0; i < 50_000 && size < wanted && !isClosed; i++) {
+      steady.resume()
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    await clock.advance(1_000)
+  }
+  t.ok(seconds > 20, `it took ${seconds} s, and the time is 10 s`)
+  t.ok(size > 15 * MIB, `${size} bytes came`)
+  t.match((await call('GET', '/metrics')).text, /^dwell_http_connections_dropped_total 0$/m)
+})
