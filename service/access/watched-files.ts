@@ -4,7 +4,7 @@
 //
 // Always true:
 //   1. What is in use was whole and right when it was read. Files that cannot be read, or hold nonsense, change nothing; it is
-//      said once, and counted.
+//      said once, and counted. They are looked into once too, and not again before their bytes are others.
 //   2. Files that belong together (a certificate and its key) are taken together.
 
 import { type Clock, type Disk, DwellError, type Log, type Timer } from '../../storage/index.ts'
@@ -29,6 +29,8 @@ export interface WatchedFilesOptions {
 export class WatchedFiles {
   readonly #options: WatchedFilesOptions
   #seen: readonly Buffer[] = []
+  /** What was read last and is not right. */
+  #refused: readonly Buffer[] | undefined
   /** What was said last of files that cannot be used. */
   #complaint = ''
   #timer: Timer | undefined
@@ -69,12 +71,15 @@ export class WatchedFiles {
     const { log, what, paths, use, onFailure } = this.#options
     try {
       const contents = await this.#read()
-      const isSame = contents.every((bytes, i) => bytes.equals(this.#seen[i]))
-      if (isSame) {
+      if (this.#refused !== undefined && isSame(contents, this.#refused)) return
+      this.#refused = undefined
+      if (isSame(contents, this.#seen)) {
         this.#complaint = ''
         return
       }
+      this.#refused = contents
       await use(contents)
+      this.#refused = undefined
       this.#seen = contents
       this.#complaint = ''
       log.info({ paths }, `The ${what} changed and are in use.`)
@@ -93,6 +98,10 @@ export class WatchedFiles {
     for (const path of paths) contents.push(await readWatchedFile(disk, path, bytesMax, what))
     return contents
   }
+}
+
+function isSame(some: readonly Buffer[], others: readonly Buffer[]): boolean {
+  return some.every((bytes, i) => bytes.equals(others[i]))
 }
 
 /**

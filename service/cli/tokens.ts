@@ -1,8 +1,11 @@
 // `dwell tokens create | list | remove`: the file of tokens that DWELL_TOKENS_FILE names. A running service reads it again by
 // itself. The token is printed once and kept nowhere; it alone goes to standard output, so that it can be piped.
+//
+// Always true: no two change the file at once, or a token would be lost that was printed already. Who changes it has the file
+// `<file>.new`, which takes its place. After a crash that may be left; then it is in the way until somebody removes it.
 
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { type Disk, DwellError, SystemDisk, SystemRandom } from '../../storage/index.ts'
+import { type Disk, type DiskFile, DwellError, SystemDisk, SystemRandom } from '../../storage/index.ts'
 import { isRight, RIGHTS, type Right, TopicScope } from '../access/rights.ts'
 import { hashOf, makeToken } from '../access/token.ts'
 import {
@@ -64,13 +67,15 @@ async function create(
   { file, rights, topics }: CreateOptions,
 ): Promise<number> {
   const name = checkTokenName(given, 'the new token')
-  const rows = await readRows(disk, file)
-  if (rows.some((other) => other.name === name))
-    throw new DwellError('INVALID_TOKENS_FILE', `The file ${file} has a token ${name} already; remove it first.`)
-  if (rows.length === TOKENS_MAX)
-    throw new DwellError('INVALID_TOKENS_FILE', `The file ${file} has ${TOKENS_MAX} tokens, which is the most.`)
   const token = makeToken(new SystemRandom())
-  await writeRows(disk, file, [...rows, { name, rights, topics, sha256: hashOf(token) }])
+  await changeRows(disk, file, async () => {
+    const rows = await readRows(disk, file)
+    if (rows.some((other) => other.name === name))
+      throw new DwellError('INVALID_TOKENS_FILE', `The file ${file} has a token ${name} already; remove it first.`)
+    if (rows.length === TOKENS_MAX)
+      throw new DwellError('INVALID_TOKENS_FILE', `The file ${file} has ${TOKENS_MAX} tokens, which is the most.`)
+    return [...rows, { name, rights, topics, sha256: hashOf(token) }]
+  })
   if (!terminal.json)
     await terminal.notes.line(`Added ${name} to ${file}. This is the only time that the token is shown:`)
   return answer(terminal, { name, rights, topics, file, token }, token)
@@ -86,11 +91,13 @@ async function list(disk: Disk, terminal: Terminal, path: string): Promise<numbe
 }
 
 async function remove(disk: Disk, terminal: Terminal, path: string, name: string): Promise<number> {
-  const rows = await readRows(disk, path, true)
-  const left = rows.filter((row) => row.name !== name)
-  if (left.length === rows.length)
-    throw new DwellError('INVALID_TOKENS_FILE', `The file ${path} has no token ${JSON.stringify(name)}.`)
-  await writeRows(disk, path, left)
+  await changeRows(disk, path, async () => {
+    const rows = await readRows(disk, path, true)
+    const left = rows.filter((row) => row.name !== name)
+    if (left.length === rows.length)
+      throw new DwellError('INVALID_TOKENS_FILE', `The file ${path} has no token ${JSON.stringify(name)}.`)
+    return left
+  })
   return answer(terminal, { removed: name, file: path }, `Removed ${name} from ${path}.`)
 }
 
@@ -101,17 +108,31 @@ async function readRows(disk: Disk, path: string, mustExist = false): Promise<To
 }
 
 /** A service that reads at this moment sees all of the old file, or all of the new one. */
-async function writeRows(disk: Disk, path: string, rows: readonly TokenRow[]): Promise<void> {
+async function changeRows(disk: Disk, path: string, changed: () => Promise<readonly TokenRow[]>): Promise<void> {
   const beside = `${path}.new`
-  const file = await disk.open(beside, 'write')
+  const file = await openAlone(disk, beside)
   try {
-    await file.truncate(0)
-    await file.write(Buffer.from(formatTokenRows(rows)), 0)
-    await file.sync()
-  } finally {
-    await file.close()
+    try {
+      await file.write(Buffer.from(formatTokenRows(await changed())), 0)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await disk.rename(beside, path)
+  } catch (error) {
+    await disk.remove(beside)
+    throw error
   }
-  await disk.rename(beside, path)
+}
+
+async function openAlone(disk: Disk, path: string): Promise<DiskFile> {
+  try {
+    return await disk.open(path, 'create')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    const sentence = `Another command is changing the tokens, or was ended before it had; if none is, remove ${path}.`
+    throw new DwellError('INVALID_TOKENS_FILE', sentence, { path })
+  }
 }
 
 function rightsOf(text: string): Right[] {

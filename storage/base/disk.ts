@@ -12,9 +12,10 @@ import { Turns } from './turns.ts'
 /**
  * - `read`: the file must exist.
  * - `write`: for reading and writing, created when missing.
+ * - `create`: as `write`; fails with EEXIST when there is one.
  * - `write-through`: as `write`, and every write is durable when it resolves (O_DSYNC).
  */
-export type OpenMode = 'read' | 'write' | 'write-through'
+export type OpenMode = 'read' | 'write' | 'create' | 'write-through'
 
 export interface DiskFile {
   /** Fills `into` from `position`; answers how many bytes there were, fewer only at the end of the file. */
@@ -56,6 +57,7 @@ export interface Disk {
 const FLAGS: Record<OpenMode, number> = {
   read: constants.O_RDONLY,
   write: constants.O_RDWR | constants.O_CREAT,
+  create: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL,
   'write-through': constants.O_RDWR | constants.O_CREAT | (constants.O_DSYNC ?? constants.O_SYNC),
 }
 

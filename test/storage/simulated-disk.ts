@@ -238,7 +238,7 @@ export class SimulatedDisk implements Disk {
       if (mode === 'read' || !this.#folders.has(dirname(path))) throw missing(path)
       inode = new Inode()
       this.#names.set(path, inode)
-    }
+    } else if (mode === 'create') throw Object.assign(new Error(`EEXIST: ${path}`), { code: 'EEXIST' })
     return this.#file(path, inode, mode)
   }
 

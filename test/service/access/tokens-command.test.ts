@@ -106,3 +106,19 @@ t.test('what cannot be done is said in a sentence, and changes nothing', async (
   t.match(await dwell(['create', 'x', '--rights', 'publish', '--file', file]), { code: 2, stderr: /not valid JSON/ })
   t.equal(readFileSync(file, 'utf8'), '{')
 })
+
+t.test('while another command changes the file, none else does', async (t) => {
+  const file = join(tokensFolder(t), 'tokens.json')
+  await dwell(['create', 'shop', '--rights', 'publish', '--file', file])
+  const before = readFileSync(file, 'utf8')
+  writeFileSync(`${file}.new`, 'of another')
+  for (const args of [
+    ['create', 'x', '--rights', 'publish'],
+    ['remove', 'shop'],
+  ]) {
+    const ended = await dwell([...args, '--file', file])
+    t.match(ended, { code: 2, stdout: '', stderr: /Another command is changing the tokens.* remove .*tokens.json.new/ })
+  }
+  t.equal(readFileSync(file, 'utf8'), before)
+  t.equal(readFileSync(`${file}.new`, 'utf8'), 'of another')
+})
