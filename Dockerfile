@@ -5,7 +5,8 @@
 #     -e DWELL_OPEN_TO_ANYONE=true -v dwell:/data dwell
 #
 # A volume belongs at /data. The user is 65532 by number, so that `runAsNonRoot` can be checked. SIGTERM reaches the process
-# itself and stops it gracefully; give it STOP_TIMEOUT and a little more (`docker stop -t 30`).
+# itself and stops it gracefully; give it STOP_TIMEOUT and a little more (`docker stop -t 30`). Another port is said by
+# DWELL_PORT, which the health check reads, not by `--port`; with DWELL_TLS_CLIENT_CA_FILE it looks only whether the port is open.
 
 FROM node:24.21-slim AS build
 WORKDIR /app

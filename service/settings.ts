@@ -47,7 +47,8 @@ export const SETTINGS = {
   HOST: {
     kind: 'text',
     default: '127.0.0.1',
-    sentence: 'Address to listen on. Any but a loopback one, such as 0.0.0.0, needs tokens, or OPEN_TO_ANYONE.',
+    sentence:
+      'Address to listen on; of a name, such as localhost, the first address. Any but a loopback one, such as 0.0.0.0, needs tokens, or OPEN_TO_ANYONE.',
   },
   PORT: { kind: 'count', default: 7200, min: 0, max: 65_535, sentence: 'Port to listen on; 0 takes a free one.' },
   DATA_DIR: { kind: 'text', default: './data', sentence: 'Folder of all data. One process at a time.' },

@@ -51,3 +51,18 @@ t.test('it speaks TLS where the service does', { skip: !hasOpenssl() && 'without
   t.same(await probe(port, 'readyz', { DWELL_TLS_CERTIFICATE_FILE: certificate }), { code: 0, said: '' })
   t.equal((await probe(port, 'readyz')).code, 1)
 })
+
+t.test(
+  'where clients have to show a certificate, an open port is well',
+  { skip: !hasOpenssl() && 'without openssl' },
+  async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'dwell-probe-'))
+    t.teardown(() => rmSync(folder, { recursive: true }))
+    const { certificate, key } = makeCertificate(folder, 'own')
+    const tls = { TLS_CERTIFICATE_FILE: certificate, TLS_KEY_FILE: key, TLS_CLIENT_CA_FILE: certificate }
+    const { port } = await startService(t, tls)
+    const environment = { DWELL_TLS_CERTIFICATE_FILE: certificate, DWELL_TLS_CLIENT_CA_FILE: certificate }
+    t.same(await probe(port, 'readyz', environment), { code: 0, said: '' })
+    t.match(await probe(await freePort(), 'readyz', environment), { code: 1, said: /ECONNREFUSED/ })
+  },
+)
