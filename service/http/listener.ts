@@ -38,8 +38,8 @@ const HEADERS_TIMEOUT_MS_MAX = 10_000
 const TIMEOUT_CHECK_MS = 2_000
 /** In one a connection is accepted, in the next its bytes are read, in the one after what TLS made of them; and one to spare. */
 const ARRIVAL_TURNS = 4
-/** As long as a client that has its answer may take to send the next request: some milliseconds. */
-const NEXT_REQUEST_TURNS = 400
+/** As long as a client that has its answer, and a busy machine, may take to send the next request: some 20 ms. */
+const NEXT_REQUEST_TURNS = 2_500
 /** Of those in which something arrived, before a port closes whatever arrives: a second or less. */
 const BUSY_TURNS_MAX = 2_000
 /** How often it is said at most that connections cannot be taken; each counts. */
