@@ -58,7 +58,7 @@ t.test('a collector that hangs disturbs nobody', async (t) => {
     silent.close()
   })
   const { port } = silent.address() as AddressInfo
-  const endpoint = `http://user:planted@127.0.0.1:${port}/v1/traces`
+  const endpoint = `http://127.0.0.1:${port}/v1/traces?token=planted`
   const { service, publish, modules, log } = await start(t, { DWELL_TRACES_ENDPOINT: endpoint })
   const answers = await Promise.all(Array.from({ length: 600 }, (_, i) => publish(i)))
   t.ok(answers.every(({ status }) => status === 201))
