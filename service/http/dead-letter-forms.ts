@@ -1,6 +1,6 @@
 // Dead letters and what filters them, as they stand in queries, bodies and answers: the same names everywhere.
 
-import { type Static, Type } from 'typebox'
+import { Type } from 'typebox'
 import type { DeadLetter, DeadLetterFilter } from '../delivery/index.ts'
 import { invalidField, unknownField } from '../publish/message.ts'
 import { formatTime, parseTime } from '../time.ts'
@@ -193,5 +193,3 @@ export function deadLetterJson(letter: DeadLetter): string {
     `"diedAt":"${formatTime(diedAtMs)}",${attemptsJson(letter)},"deadLetter":${JSON.stringify(place)}}`
   )
 }
-
-export type GivenFilter = Static<typeof Filter>
